@@ -1,0 +1,1 @@
+//! The reply cache: the log is the truth, sled is a rebuildable index.

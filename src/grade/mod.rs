@@ -1,0 +1,3 @@
+//! One candidate to one outcome: budget, slot, pace, wire, retry.
+
+pub mod settings;

@@ -1,0 +1,101 @@
+//! Endpoints and graders, checked.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde_json::Value;
+
+use crate::clock::UnixMs;
+use crate::model::grading::{ApiKind, PromptLabel, Structured};
+use crate::model::money::{NanoUsd, Price};
+use crate::prompt::WindowSettings;
+
+/// Where an API key comes from.
+#[derive(Debug, Clone)]
+pub enum KeySetting {
+    /// None is sent.
+    NoKey,
+    /// Found in the environment; an empty key counts as none.
+    Value(SecretString),
+    /// The named variable is not set: an error as soon as something must be sent, not before.
+    Missing {
+        /// The variable's name.
+        variable: String,
+    },
+    /// Printed by a command, run when the first request is sent.
+    Command(Vec<String>),
+}
+
+/// Where a price comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PriceSetting {
+    /// The dated table of `grade/price.rs`.
+    Table,
+    /// Nothing is charged.
+    Free,
+    /// Stated in the audit file.
+    Fixed(Price),
+}
+
+/// One `[endpoint.NAME]`.
+#[derive(Debug, Clone)]
+pub struct EndpointSettings {
+    /// Its name.
+    pub name: String,
+    /// How it is talked to.
+    pub api: ApiKind,
+    /// Base URL, without a trailing slash; empty for `api = "rehearsal"`, which serves itself on loopback.
+    pub base_url: String,
+    /// The key.
+    pub key: KeySetting,
+    /// Further headers.
+    pub headers: BTreeMap<String, SecretString>,
+    /// How replies are held to the schema.
+    pub structured: Structured,
+    /// Prices.
+    pub price: PriceSetting,
+    /// Requests per minute, if limited.
+    pub max_requests_per_minute: Option<u32>,
+    /// Tokens per minute, if limited.
+    pub max_tokens_per_minute: Option<u32>,
+    /// Requests in flight at once.
+    pub max_concurrency: u32,
+    /// How long one attempt may take.
+    pub request_timeout: Duration,
+    /// How long all attempts for one candidate may take.
+    pub item_deadline: Duration,
+    /// For `api = "rehearsal"`: the profile file; built-in defaults without one.
+    pub rehearsal: Option<PathBuf>,
+}
+
+/// One grading stage: `[grader.screen]` or `[grader.confirm]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GraderSettings {
+    /// Name of the endpoint.
+    pub endpoint: String,
+    /// The model asked for.
+    pub model: String,
+    /// Part of the key; for servers that serve new weights under an old name.
+    pub revision: String,
+    /// The prompt version.
+    pub prompt: PromptLabel,
+    /// Sampling parameters over those of the prompt file.
+    pub params: BTreeMap<String, Value>,
+    /// Parameters of the one further attempt after a truncated reply; empty for none.
+    pub on_truncated: BTreeMap<String, Value>,
+    /// What the grader sees; over the prompt file's `context`.
+    pub window: Option<WindowSettings>,
+}
+
+/// `[budget]`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BudgetSettings {
+    /// Most that this audit may spend, over all stages, resumes and reruns.
+    pub max_cost: Option<NanoUsd>,
+    /// When admission closes.
+    pub deadline: Option<UnixMs>,
+    /// Largest share of admitted units without a usable verdict that still counts as complete.
+    pub max_ungraded: f64,
+}

@@ -1,0 +1,1 @@
+//! Append-only checksummed lines: the form of every durable record.

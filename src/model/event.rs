@@ -1,0 +1,320 @@
+//! What happens in a run: the one stream that the journal stores, progress draws, and reports and resumes replay.
+//!
+//! An event holds no text of a transcript and no quote: those stay in the reply log and the unit snapshot.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::grading::{PromptLabel, Stage};
+use super::hash::Digest;
+use super::money::{NanoUsd, Usage};
+use super::outcome::{FailureKind, Outcome};
+use super::unit::{Group, Stratum, UnitId, UnitKind};
+
+/// Position of a unit in the order of admission, from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Ordinal(pub u64);
+
+/// One request on the wire, numbered within the run over all its sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AttemptId(pub u64);
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// A process began or resumed the run.
+    Opened(Opened),
+    /// What the run will do: first event of a run after `Opened`, and the same on resume.
+    Planned(Box<Planned>),
+    /// A unit was admitted; it counts from now on, finished or not.
+    Admitted(Admitted),
+    /// A request is about to be sent. Written before the first byte leaves.
+    Sent(Sent),
+    /// A request ended, with or without a reply.
+    Settled(Settled),
+    /// A stage of a unit ended.
+    Judged(Box<Judged>),
+    /// Something a reader of the report should know.
+    Warned {
+        /// The sentence, with what to do.
+        message: String,
+    },
+    /// The process ended in order.
+    Closed(Closed),
+}
+
+/// See [`Event::Opened`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Opened {
+    /// Version of the journal's events.
+    pub format: u32,
+    /// The run's id.
+    pub run: String,
+    /// Unix time in milliseconds.
+    pub at_ms: u64,
+    /// Process id.
+    pub pid: u32,
+    /// Version of assize.
+    pub version: String,
+}
+
+/// The version of [`Event`] that this build writes.
+pub const EVENT_FORMAT: u32 = 1;
+
+/// One stratum of the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedStratum {
+    /// Class and group.
+    pub stratum: Stratum,
+    /// Units of the corpus in it.
+    pub units: u64,
+    /// Conversations of the corpus with at least one unit in it.
+    pub conversations: u64,
+    /// Text of its units, in bytes.
+    pub bytes: u64,
+    /// Units that were selected.
+    pub planned: u64,
+}
+
+/// What the corpus held; every line is in exactly one figure.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CorpusCount {
+    /// Files read.
+    pub files: u64,
+    /// Bytes read, decompressed.
+    pub bytes: u64,
+    /// Records read: conversations, unreadable ones and duplicates together.
+    pub records: u64,
+    /// Conversations kept.
+    pub conversations: u64,
+    /// Turns of the conversations kept.
+    pub turns: u64,
+    /// Turns of the conversations kept that carry reasoning.
+    pub turns_with_reasoning: u64,
+    /// Conversations kept, by group.
+    pub conversations_by_group: Vec<(Group, u64)>,
+    /// Records whose id was seen before in the same group.
+    pub duplicates: u64,
+    /// Conversations set aside by `where`.
+    pub filtered_out: u64,
+    /// Unreadable records, by reason.
+    pub unreadable: BTreeMap<String, u64>,
+    /// The first unreadable and duplicate records as `file:line: reason`, at most 20.
+    pub examples: Vec<String>,
+}
+
+/// One grader of the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedGrader {
+    /// The stage.
+    pub stage: Stage,
+    /// The model asked for.
+    pub model: String,
+    /// The endpoint's name in the audit file.
+    pub endpoint: String,
+    /// The prompt's label.
+    pub prompt: PromptLabel,
+    /// The digest of the prompt's content.
+    pub prompt_hash: Digest,
+    /// Whether this is the simulated grader.
+    pub simulated: bool,
+}
+
+/// See [`Event::Planned`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Planned {
+    /// The audit's name.
+    pub audit: String,
+    /// Digest of everything that decides what is asked of whom: equal for a resume.
+    pub identity: Digest,
+    /// What is counted.
+    pub unit: UnitKind,
+    /// Names of the `group_by` fields.
+    pub group_by: Vec<String>,
+    /// Seed of every draw.
+    pub seed: u64,
+    /// Number of the draw.
+    pub draw: u32,
+    /// Confidence level.
+    pub level: f64,
+    /// Behaviour.
+    pub behaviour: String,
+    /// The definition counted.
+    pub definition: String,
+    /// Digest of `behaviour.toml`'s meaning: labels, exclusions, fields, definitions, threshold.
+    pub behaviour_hash: Digest,
+    /// Digest of the rules of `cues.toml` that were used.
+    pub cues_hash: Digest,
+    /// Digest of the census.
+    pub census: Digest,
+    /// The corpus.
+    pub corpus: CorpusCount,
+    /// All strata, in order.
+    pub strata: Vec<PlannedStratum>,
+    /// Graders, in order of stages.
+    pub graders: Vec<PlannedGrader>,
+    /// The cap, if any.
+    pub cap: Option<NanoUsd>,
+    /// Highest share of admitted units without a usable verdict that still counts as complete.
+    pub max_ungraded: f64,
+    /// What the funnel's truth is, where the grader is simulated and the truth is planted: units by group that
+    /// truly show the behaviour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planted: Option<Vec<PlantedTruth>>,
+}
+
+/// What was planted in one group of a simulated corpus.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlantedTruth {
+    /// The group.
+    pub group: Group,
+    /// Turns that truly show the behaviour.
+    pub turns: u64,
+    /// Conversations with at least one such turn.
+    pub conversations: u64,
+}
+
+/// See [`Event::Admitted`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Admitted {
+    /// Its position.
+    pub ordinal: Ordinal,
+    /// Its name.
+    pub unit: UnitId,
+    /// Index into [`Planned::strata`].
+    pub stratum: u32,
+    /// Digest of the unit's conversation up to and including the turn: exact copies share it.
+    pub content: Digest,
+}
+
+/// See [`Event::Sent`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sent {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// For which unit.
+    pub ordinal: Ordinal,
+    /// At which stage.
+    pub stage: Stage,
+    /// The key of the request.
+    pub key: Digest,
+    /// The most it can cost.
+    pub bound: NanoUsd,
+    /// Whether an attempt for the same key was open when an earlier process died: it may be paid for twice.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub repeated: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ending", rename_all = "snake_case")]
+pub enum Ending {
+    /// A reply is in the reply log.
+    Replied {
+        /// Billed tokens, if the server said.
+        usage: Option<Usage>,
+    },
+    /// The server refused without billing (a status of 4xx or 5xx).
+    Declined {
+        /// HTTP status.
+        status: u16,
+        /// What that means.
+        failure: FailureKind,
+    },
+    /// Nobody knows if it was billed: it counts at its bound.
+    Unknown {
+        /// What happened.
+        failure: FailureKind,
+    },
+    /// Certainly never reached the server (connection refused).
+    NotSent,
+}
+
+/// See [`Event::Settled`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settled {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// How it ended.
+    #[serde(flatten)]
+    pub ending: Ending,
+    /// What it counts as spent.
+    pub cost: NanoUsd,
+    /// From sending to ending, in milliseconds.
+    pub latency_ms: u64,
+}
+
+/// See [`Event::Judged`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Judged {
+    /// For which unit.
+    pub ordinal: Ordinal,
+    /// Which stage.
+    pub stage: Stage,
+    /// How it ended.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    /// The reply that the outcome was derived from, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Digest>,
+    /// Version of the parser that derived it.
+    pub parser: u32,
+    /// Whether the reply was there before this session: nothing was sent.
+    pub replayed: bool,
+    /// The model served, if the server says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub served: Option<String>,
+    /// What the grader saw.
+    pub seen: Seen,
+    /// Text in the transcript imitates delimiters or addresses a grader.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub injection_suspected: bool,
+}
+
+/// What a grader saw of a conversation.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Seen {
+    /// Ids of the messages shown, whole or cut.
+    pub messages: Vec<u32>,
+    /// Bytes shown over bytes of the context that the rubric asks for, 0 to 1.
+    pub coverage: f64,
+    /// Whether anything was cut.
+    pub cut: bool,
+}
+
+/// See [`Event::Closed`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closed {
+    /// Why the process ended.
+    pub reason: StopReason,
+    /// Unix time in milliseconds.
+    pub at_ms: u64,
+}
+
+/// Why a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum StopReason {
+    /// Every planned unit was admitted and ended.
+    Finished,
+    /// The cap closed admission.
+    Budget,
+    /// The deadline closed admission.
+    Deadline,
+    /// Somebody pressed Ctrl-C.
+    Interrupted,
+    /// The grader cannot be used: key, model, quota.
+    Unusable {
+        /// What the server said, shortened, without secrets.
+        message: String,
+    },
+}

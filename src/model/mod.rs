@@ -1,0 +1,11 @@
+//! Shared nouns. No behaviour beyond what keeps them well-formed; no files, no network, no clock.
+
+pub mod behaviour;
+pub mod conversation;
+pub mod event;
+pub mod grading;
+pub mod hash;
+pub mod money;
+pub mod outcome;
+pub mod unit;
+pub mod verdict;

@@ -1,0 +1,3 @@
+//! Who gets graded: strata, permanent random numbers, sample sizes, and what it will cost.
+
+pub mod settings;

@@ -1,0 +1,1 @@
+//! A pure fold over events and labels into a tally.

@@ -1,0 +1,1 @@
+//! The simulated grader and corpus, with planted truth.

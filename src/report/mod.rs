@@ -1,0 +1,1 @@
+//! The tally as tables and JSON.

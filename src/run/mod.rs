@@ -1,0 +1,3 @@
+//! The wiring of stages.
+
+pub mod settings;

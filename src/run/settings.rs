@@ -1,0 +1,120 @@
+//! One audit, checked: what `config` produces and `run` consumes.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::grade::settings::{BudgetSettings, EndpointSettings, GraderSettings};
+use crate::plan::settings::{Assumptions, SampleSettings};
+use crate::source::settings::CorpusSettings;
+
+/// A workspace: a folder that can be moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workspace {
+    /// The folder.
+    pub root: PathBuf,
+}
+
+impl Workspace {
+    /// The reply log.
+    #[must_use]
+    pub fn replies(&self) -> PathBuf {
+        self.root.join("cache/replies")
+    }
+
+    /// The sled index of the reply log.
+    #[must_use]
+    pub fn index(&self) -> PathBuf {
+        self.root.join("cache/index")
+    }
+
+    /// Snapshots of selected conversations.
+    #[must_use]
+    pub fn units(&self) -> PathBuf {
+        self.root.join("cache/units")
+    }
+
+    /// Census results.
+    #[must_use]
+    pub fn census(&self) -> PathBuf {
+        self.root.join("cache/census")
+    }
+
+    /// The lock over everything that writes the cache.
+    #[must_use]
+    pub fn lock(&self) -> PathBuf {
+        self.root.join("cache/lock")
+    }
+
+    /// Run folders.
+    #[must_use]
+    pub fn runs(&self) -> PathBuf {
+        self.root.join("runs")
+    }
+
+    /// Human decisions.
+    #[must_use]
+    pub fn labels(&self) -> PathBuf {
+        self.root.join("labels")
+    }
+
+    /// Behaviours of this workspace; they take precedence over shipped ones.
+    #[must_use]
+    pub fn prompts(&self) -> PathBuf {
+        self.root.join("prompts")
+    }
+
+    /// Every prompt version that ever produced a verdict.
+    #[must_use]
+    pub fn prompts_lock(&self) -> PathBuf {
+        self.root.join("prompts.lock")
+    }
+}
+
+/// How the reply cache is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CacheMode {
+    /// Replies are replayed and new ones stored.
+    #[default]
+    On,
+    /// Nothing is sent: a miss is an outcome and exit code 5.
+    ReadOnly,
+    /// Old replies do not count: everything is asked again and stored.
+    Refresh,
+}
+
+/// One audit, checked.
+#[derive(Debug, Clone)]
+pub struct Audit {
+    /// Its name.
+    pub name: String,
+    /// The audit file.
+    pub file: PathBuf,
+    /// The workspace.
+    pub workspace: Workspace,
+    /// Confidence level, between 0 and 1.
+    pub level: f64,
+    /// The corpus.
+    pub corpus: CorpusSettings,
+    /// Behaviour (folder under `prompts/`).
+    pub behaviour: String,
+    /// Definition to count; the behaviour's own name if absent.
+    pub definition: Option<String>,
+    /// Classes of `cues.toml` to use, in order; all in file order if absent.
+    pub classes: Option<Vec<String>>,
+    /// The sample.
+    pub sample: SampleSettings,
+    /// What forecasts believe.
+    pub assume: Assumptions,
+    /// Endpoints by name; each one that a grader names is there.
+    pub endpoints: BTreeMap<String, EndpointSettings>,
+    /// The screen.
+    pub screen: GraderSettings,
+    /// The confirmer, if there is one.
+    pub confirm: Option<GraderSettings>,
+    /// Money and time.
+    pub budget: BudgetSettings,
+    /// How the reply cache is used.
+    pub cache: CacheMode,
+    /// If not empty, base URLs of the only endpoints that may be used.
+    pub allowed_endpoints: Vec<String>,
+}

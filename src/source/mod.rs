@@ -1,0 +1,3 @@
+//! Streams conversations from files.
+
+pub mod settings;

@@ -1,0 +1,1 @@
+//! What a reply says: tolerant parsing, quote verification, definitions.
