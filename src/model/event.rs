@@ -18,7 +18,7 @@ use super::unit::{Group, Stratum, UnitId, UnitKind};
 pub struct Ordinal(pub u64);
 
 /// One request on the wire, numbered within the run over all its sessions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct AttemptId(pub u64);
 
