@@ -198,7 +198,9 @@ mod tests {
     fn of_two_payloads_the_smaller_stays() {
         let twice = [Drawn { payload: 9, ..unit(1) }, unit(1), Drawn { payload: 5, ..unit(1) }];
         let mut keeper = Keeper::new(SampleSize::Count(2));
-        twice.into_iter().for_each(|unit| keeper.offer(unit));
+        for unit in twice {
+            keeper.offer(unit);
+        }
         assert_eq!(keeper.into_sample().collect::<Vec<_>>(), [unit(1)]);
     }
 
@@ -222,7 +224,9 @@ mod tests {
                 keepers[*thread].offer(unit(*number));
             }
             let mut merged = keepers.pop().unwrap();
-            keepers.into_iter().for_each(|keeper| merged.merge(keeper));
+            for keeper in keepers {
+                merged.merge(keeper);
+            }
 
             let mut all: Vec<_> = offers.iter().map(|(number, _)| unit(*number)).collect();
             all.sort_unstable();
