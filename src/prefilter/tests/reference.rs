@@ -21,9 +21,10 @@ fn occurrences(text: &[char], term: &str) -> Vec<Span> {
     let equal = windows.filter(|(_, window)| window.iter().zip(&term).all(|(a, b)| same(*a, *b)));
     let spans = equal.map(|(start, window)| (start, start + window.len()));
     let bounded = spans.filter(|(start, end)| {
-        let left = start.checked_sub(1).and_then(|before| text.get(before));
-        let right = text.get(*end);
-        !(is_word(left) && is_word(text.get(*start))) && !(is_word(right) && is_word(text.get(end - 1)))
+        let before = start.checked_sub(1).and_then(|before| text.get(before));
+        let cut_left = is_word(before) && is_word(text.get(*start));
+        let cut_right = is_word(text.get(*end)) && is_word(text.get(end - 1));
+        !cut_left && !cut_right
     });
     bounded.collect()
 }
