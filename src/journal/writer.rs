@@ -67,7 +67,9 @@ impl Writer {
         super::create_folder(path.parent().unwrap_or(path))?;
         let mut file = create_file(path)?;
         let header = encode(&Header::from(kind)).expect("a header has a JSON form");
-        file.write_all(&header).and_then(|()| file.sync_all()).map_err(|error| JournalError::io("write", path, error))?;
+        file.write_all(&header)
+            .and_then(|()| file.sync_all())
+            .map_err(|error| JournalError::io("write", path, error))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let runtime = runtime.map_err(|error| JournalError::io("start the writer of", path, error))?;
 
