@@ -1,0 +1,56 @@
+//! A folder of segments `journal-<n>.jsonl`, one per process that wrote, read as one stream.
+
+use std::fs;
+use std::iter;
+use std::path::{Path, PathBuf};
+
+use super::{FileKind, JournalError, Line, Reader, Writer};
+
+/// Starts the next segment of a folder, which is created if it is missing. Blocks. The caller holds the lock that makes
+/// it the folder's only writer.
+///
+/// # Errors
+///
+/// The file system's.
+pub fn create_segment(folder: &Path, kind: FileKind) -> Result<Writer, JournalError> {
+    let newest = if folder.exists() { segments(folder)?.last().map_or(0, |(number, _)| *number) } else { 0 };
+    Writer::create(&folder.join(format!("journal-{}.jsonl", newest + 1)), kind)
+}
+
+/// All lines of all segments of a folder, oldest first, in constant memory. Torn and damaged lines are among them.
+///
+/// The first error ends the iterator.
+pub fn read_all(folder: &Path, kind: FileKind) -> impl Iterator<Item = Result<Line, JournalError>> + use<> {
+    let (segments, failure) = match segments(folder) {
+        Ok(segments) => (segments, None),
+        Err(error) => (Vec::new(), Some(Err(error))),
+    };
+    let lines = segments.into_iter().flat_map(move |(_, path)| lines_of(&path, kind));
+    let mut ended = false;
+    failure.into_iter().chain(lines).take_while(move |line| !std::mem::replace(&mut ended, line.is_err()))
+}
+
+fn lines_of(path: &Path, kind: FileKind) -> Box<dyn Iterator<Item = Result<Line, JournalError>>> {
+    match Reader::open(path, kind) {
+        Ok(reader) => Box::new(reader),
+        Err(error) => Box::new(iter::once(Err(error))),
+    }
+}
+
+/// The segments of a folder by number.
+fn segments(folder: &Path) -> Result<Vec<(u64, PathBuf)>, JournalError> {
+    let list = |error| JournalError::io("list", folder, error);
+    let mut segments = Vec::new();
+    for entry in fs::read_dir(folder).map_err(list)? {
+        let path = entry.map_err(list)?.path();
+        if let Some(number) = segment_number(&path) {
+            segments.push((number, path));
+        }
+    }
+    segments.sort();
+    Ok(segments)
+}
+
+fn segment_number(path: &Path) -> Option<u64> {
+    path.file_name()?.to_str()?.strip_prefix("journal-")?.strip_suffix(".jsonl")?.parse().ok()
+}

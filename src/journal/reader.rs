@@ -1,0 +1,163 @@
+//! Reads a file line by line; a damaged line is reported and the next one is read.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+use super::format::{Damage, FileKind, Header, MAX_LINE_BYTES, decode};
+use super::{JournalError, Place};
+
+const BUFFER_BYTES: usize = 64 << 10;
+
+/// One line of a file.
+#[derive(Clone)]
+pub struct Line {
+    /// The file.
+    pub file: Arc<Path>,
+    /// Its number in the file, from 1; the header is number 1.
+    pub number: u64,
+    /// Where it stands, for [`read_at`].
+    pub place: Place,
+    /// The record as JSON text, or what is wrong with the line.
+    pub record: Result<String, Damage>,
+}
+
+impl Line {
+    /// The record as a value.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the line; [`Damage::Form`] if its record is something else than a `T`.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Damage> {
+        // serde's messages quote the offending text, which may be a conversation's: they are not passed on.
+        self.record.as_ref().map_err(|damage| *damage).and_then(|json| parse(json))
+    }
+}
+
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, number, place, record } = self;
+        let record = record.as_ref().map(String::len);
+        write!(f, "Line({}:{number}, {place:?}, {record:?})", file.display())
+    }
+}
+
+fn parse<T: DeserializeOwned>(json: &str) -> Result<T, Damage> {
+    serde_json::from_str(json).map_err(|_| Damage::Form)
+}
+
+/// The record at a place of a file.
+///
+/// # Errors
+///
+/// The file system's; `Ok(Err(...))` if what stands there is not one undamaged line.
+pub fn read_at(path: &Path, place: Place) -> Result<Result<String, Damage>, JournalError> {
+    let length = usize::try_from(place.length).expect("a u32 fits a usize on every supported machine");
+    if length > MAX_LINE_BYTES {
+        return Ok(Err(Damage::TooLong));
+    }
+    let mut line = vec![0; length];
+    let read = File::open(path).and_then(|file| file.read_exact_at(&mut line, place.offset));
+    match read {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Err(Damage::Torn)),
+        Err(error) => Err(JournalError::io("read", path, error)),
+        Ok(()) => Ok(decode(&line).map(str::to_owned)),
+    }
+}
+
+/// The records of one file, in order, in constant memory. The header is not among them, unless it is damaged: then its
+/// line is reported, and the records behind it are read all the same.
+#[derive(Debug)]
+pub struct Reader {
+    path: Arc<Path>,
+    file: BufReader<File>,
+    line: Vec<u8>,
+    offset: u64,
+    number: u64,
+    damaged_header: Option<Line>,
+    failed: bool,
+}
+
+impl Reader {
+    /// Opens a file and checks its header.
+    ///
+    /// # Errors
+    ///
+    /// The file system's, [`JournalError::NewerFormat`] and [`JournalError::WrongKind`].
+    pub fn open(path: &Path, kind: FileKind) -> Result<Self, JournalError> {
+        let file = File::open(path).map_err(|error| JournalError::io("open", path, error))?;
+        let mut reader = Self {
+            path: path.into(),
+            file: BufReader::with_capacity(BUFFER_BYTES, file),
+            line: Vec::new(),
+            offset: 0,
+            number: 0,
+            damaged_header: None,
+            failed: false,
+        };
+        match reader.next_line()? {
+            Some(header) if header.record.is_ok() => check_header(&header, kind)?,
+            damaged => reader.damaged_header = damaged,
+        }
+        Ok(reader)
+    }
+
+    fn next_line(&mut self) -> Result<Option<Line>, JournalError> {
+        self.read_line().map_err(|error| JournalError::io("read", &self.path, error))
+    }
+
+    fn read_line(&mut self) -> io::Result<Option<Line>> {
+        self.line.clear();
+        let limit = MAX_LINE_BYTES as u64;
+        let mut length = self.file.by_ref().take(limit).read_until(b'\n', &mut self.line)? as u64;
+        if length == 0 {
+            return Ok(None);
+        }
+        let whole = self.line.pop_if(|byte| *byte == b'\n').is_some();
+        let mut record = decode(&self.line).map(str::to_owned);
+        if !whole && length == limit {
+            record = Err(Damage::TooLong);
+            length += self.file.skip_until(b'\n')? as u64;
+        }
+        if record.is_err() && self.file.fill_buf()?.is_empty() {
+            record = Err(Damage::Torn);
+        }
+        self.number += 1;
+        let place = Place { offset: self.offset, length: u32::try_from(self.line.len()).unwrap_or(u32::MAX) };
+        self.offset += length;
+        Ok(Some(Line { file: Arc::clone(&self.path), number: self.number, place, record }))
+    }
+}
+
+impl Iterator for Reader {
+    type Item = Result<Line, JournalError>;
+
+    /// The next line; after an error there is none.
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(header) = self.damaged_header.take() {
+            return Some(Ok(header));
+        }
+        if self.failed {
+            return None;
+        }
+        let next = self.next_line();
+        self.failed = next.is_err();
+        next.transpose()
+    }
+}
+
+fn check_header(line: &Line, FileKind { name, format }: FileKind) -> Result<(), JournalError> {
+    let path = line.file.to_path_buf();
+    match line.parse::<Header>() {
+        Ok(header) if header.kind == name && header.format > format => {
+            Err(JournalError::NewerFormat { path, kind: name, found: header.format, known: format })
+        }
+        Ok(header) if header.kind == name => Ok(()),
+        Ok(_) | Err(_) => Err(JournalError::WrongKind { path, expected: name }),
+    }
+}
