@@ -5,6 +5,8 @@
 //! is damaged, and never decides what is in the cache. Lookups go through sorted tables in memory (`table.rs`), and every
 //! reply is checked against its checksum and its full key when it is read.
 //!
+//! `units.rs` keeps the other thing that a run needs again: the conversations of selected units.
+//!
 //! The cache stores replies, never verdicts, and knows neither requests in flight nor budgets.
 
 mod error;
@@ -17,6 +19,7 @@ mod replies;
 mod settings;
 mod table;
 mod tables;
+pub mod units;
 mod warnings;
 
 pub use error::CacheError;
