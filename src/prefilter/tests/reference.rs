@@ -1,5 +1,7 @@
 //! A second implementation, slow and obvious, that the screener has to agree with.
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 
 use super::super::class::{Class, Near, Rule, Terms};
@@ -140,10 +142,10 @@ proptest! {
 
     #[test]
     fn the_screener_agrees_with_the_reference(message in any_message()) {
-        let rules = Rules::parse(CUES).unwrap();
-        let screener = screener(CUES);
+        static COMPILED: LazyLock<(Rules, Screener)> = LazyLock::new(|| (Rules::parse(CUES).unwrap(), screener(CUES)));
+        let (rules, screener) = &*COMPILED;
         let class = screener.class_of(&message, &mut Scratch::default());
-        prop_assert_eq!(class, reference_class(&rules, &message), "{}", channel_text(&message, Channel::Final));
+        prop_assert_eq!(class, reference_class(rules, &message), "{}", channel_text(&message, Channel::Final));
         let hits = screener.hits(&message);
         let explained = hits.iter().any(|hit| hit.class == screener.classes()[class]);
         prop_assert_eq!(explained, class < rules.classes.len());
