@@ -3,6 +3,8 @@
 pub mod behaviour;
 pub mod conversation;
 pub mod event;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod grading;
 pub mod hash;
 pub mod label;

@@ -64,3 +64,20 @@ impl Definitions {
         }
     }
 }
+
+#[cfg(test)]
+impl Definitions {
+    /// Present, suspected and unverified evidence are flagged; the confirmer upholds present.
+    pub(crate) fn plain(has_confirmer: bool) -> Self {
+        use crate::model::verdict::Judgement;
+        let says = |outcome: &Outcome, wanted: &[Judgement]| {
+            outcome.finding().is_some_and(|finding| wanted.contains(&finding.verdict))
+        };
+        let upheld = Rule::new(move |outcome| Ok::<_, RuleError>(says(outcome, &[Judgement::Present])));
+        let flagged = move |outcome: &Outcome| {
+            Ok::<_, RuleError>(says(outcome, &[Judgement::Present, Judgement::Suspected]))
+        };
+        let any = Rule::new(|_| Ok::<_, RuleError>(true));
+        Self { screen: Rule::new(flagged), confirm: has_confirmer.then_some(upheld), audited: any }
+    }
+}

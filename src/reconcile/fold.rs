@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::attempts::Attempts;
 use super::bucket::bucket;
-use super::definitions::{Definitions, RuleError};
+use super::counts::Counts;
+use super::definitions::Definitions;
+use super::error::FoldError;
 use super::labels::{Labels, Ruling};
 use super::unit::{Address, Mark, UnitState};
 use crate::model::event::{Admitted, Closed, Event, Judged, Opened, Ordinal, Planned};
@@ -12,69 +14,8 @@ use crate::model::grading::Stage;
 use crate::model::hash::Digest;
 use crate::model::label::Label;
 use crate::model::rate::Level;
-use crate::model::tally::{Bucket, Buckets, ConfirmedUnit, Sessions, StageTally, StratumTally, Tally};
+use crate::model::tally::{Bucket, ConfirmedUnit, Sessions, Tally};
 use crate::model::unit::UnitId;
-
-/// Why events do not add up to a tally.
-#[derive(Debug, thiserror::Error)]
-pub enum FoldError {
-    /// No event says what the run set out to do.
-    #[error("the journal holds no plan")]
-    NoPlan,
-    /// Two sessions of one journal asked different things.
-    #[error("the journal mixes two plans, `{first}` and `{other}`")]
-    MixedPlans {
-        /// Identity of the first plan.
-        first: Digest,
-        /// Identity of another.
-        other: Digest,
-    },
-    /// Verdicts were derived by several versions of the parser.
-    #[error("the verdicts were derived by different parser versions: {0:?}")]
-    MixedParsers(Vec<u32>),
-    /// The plan's confidence level is not one.
-    #[error("the confidence level `{0}` does not lie between 0 and 1")]
-    Level(f64),
-    /// The plan selects more units than a stratum holds.
-    #[error("stratum `{stratum}` holds {units} units, of which {planned} are planned")]
-    OverPlanned {
-        /// The stratum.
-        stratum: String,
-        /// Its units.
-        units: u64,
-        /// Units selected.
-        planned: u64,
-    },
-    /// More units of a stratum were admitted than planned.
-    #[error("stratum `{stratum}` has {admitted} admitted units, of which {planned} were planned")]
-    OverAdmitted {
-        /// The stratum.
-        stratum: String,
-        /// Units admitted.
-        admitted: u64,
-        /// Units selected.
-        planned: u64,
-    },
-    /// An event names a unit outside the plan.
-    #[error("unit {} lies outside the plan", .0.0)]
-    OutsidePlan(Ordinal),
-    /// One position was given to two units.
-    #[error("unit {} was admitted twice, as different units", .0.0)]
-    Reassigned(Ordinal),
-    /// A verdict speaks of a unit that was never admitted.
-    #[error("unit {} was judged and never admitted", .0.0)]
-    NotAdmitted(Ordinal),
-    /// A definition could not be evaluated.
-    #[error("cannot evaluate the {} definition on unit {}", stage.as_str(), ordinal.0)]
-    Definition {
-        /// The unit.
-        ordinal: Ordinal,
-        /// The stage whose outcome it was.
-        stage: Stage,
-        /// Why.
-        source: RuleError,
-    },
-}
 
 /// What is kept of a unit only while its name may be needed.
 #[derive(Debug)]
@@ -360,76 +301,5 @@ impl Fold {
         }
         counts.stages(unit);
         Ok(())
-    }
-}
-
-/// The tally's counters, while units are walked.
-struct Counts<'a> {
-    plan: &'a Planned,
-    strata: Vec<StratumTally>,
-    confirmed: Vec<ConfirmedUnit>,
-    screen: StageTally,
-    confirm: Option<StageTally>,
-    replayed: u64,
-    injection_suspected: u64,
-}
-
-impl<'a> Counts<'a> {
-    fn new(plan: &'a Planned, has_confirmer: bool) -> Self {
-        let empty = |planned: &crate::model::event::PlannedStratum| StratumTally {
-            stratum: planned.stratum.clone(),
-            units: planned.units,
-            buckets: Buckets::default(),
-        };
-        Self {
-            plan,
-            strata: plan.strata.iter().map(empty).collect(),
-            confirmed: Vec::new(),
-            screen: StageTally::default(),
-            confirm: has_confirmer.then(StageTally::default),
-            replayed: 0,
-            injection_suspected: 0,
-        }
-    }
-
-    fn stage(&mut self, stage: Stage) -> Option<&mut StageTally> {
-        match stage {
-            Stage::Screen => Some(&mut self.screen),
-            Stage::Confirm => self.confirm.as_mut(),
-        }
-    }
-
-    fn stages(&mut self, unit: &UnitState) {
-        self.replayed += unit.marks().filter(|mark| mark.replayed).count() as u64;
-        self.injection_suspected += u64::from(unit.marks().any(|mark| mark.injection_suspected));
-        reached(&mut self.screen, unit.screen);
-        if let Some(confirm) = self.confirm.as_mut().filter(|_| unit.is_flagged()) {
-            reached(confirm, unit.confirm);
-        }
-    }
-
-    /// The strata, with the units that were never admitted in their buckets.
-    fn close(&mut self) -> Result<Vec<StratumTally>, FoldError> {
-        for (tally, plan) in self.strata.iter_mut().zip(&self.plan.strata) {
-            let admitted = tally.buckets.total();
-            let waiting = plan.planned.checked_sub(admitted).ok_or_else(|| FoldError::OverAdmitted {
-                stratum: plan.stratum.to_string(),
-                admitted,
-                planned: plan.planned,
-            })?;
-            tally.buckets.add(Bucket::NotAdmitted, waiting);
-            tally.buckets.add(Bucket::NotPlanned, plan.units - plan.planned);
-        }
-        Ok(std::mem::take(&mut self.strata))
-    }
-}
-
-fn reached(stage: &mut StageTally, mark: Option<Mark>) {
-    match mark {
-        Some(mark) => {
-            *stage.outcomes.entry(mark.kind).or_default() += 1;
-            stage.cut += u64::from(mark.cut);
-        }
-        None => stage.unfinished += 1,
     }
 }

@@ -6,10 +6,16 @@
 
 mod attempts;
 mod bucket;
+mod counts;
 mod definitions;
+mod error;
 mod fold;
 mod labels;
 mod unit;
 
 pub use definitions::{Definitions, Rule, RuleError};
-pub use fold::{Fold, FoldError};
+pub use error::FoldError;
+pub use fold::Fold;
+
+#[cfg(test)]
+mod tests;
