@@ -1,1 +1,12 @@
-//! Numbers in, numbers out.
+//! Numbers in, numbers out: rates and their limits from a tally's counts.
+//!
+//! Same input, same digits: nothing here draws random numbers. What a design cannot support is a rate without figures
+//! and with a reason, never a zero.
+
+mod floor;
+#[cfg(test)]
+mod golden;
+pub mod interval;
+mod special;
+
+pub use floor::rates;

@@ -3,9 +3,14 @@
 pub mod behaviour;
 pub mod conversation;
 pub mod event;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod grading;
 pub mod hash;
+pub mod label;
 pub mod money;
 pub mod outcome;
+pub mod rate;
+pub mod tally;
 pub mod unit;
 pub mod verdict;

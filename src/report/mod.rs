@@ -1,1 +1,18 @@
-//! The tally as tables and JSON.
+//! The tally as tables and JSON, and a running run as a line.
+//!
+//! [`Report`] holds every figure; the tables print it and compute nothing of their own. Ids and names that come from
+//! a corpus or a server are escaped before a terminal sees them. Nothing here prints: callers get text.
+
+mod build;
+mod digest;
+mod escape;
+mod floor_table;
+mod funnel;
+pub mod json;
+mod layout;
+pub mod progress;
+pub mod rate;
+pub mod table;
+
+pub use escape::escape;
+pub use json::Report;

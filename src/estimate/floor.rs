@@ -1,0 +1,211 @@
+//! The rates of a report: the floor, and for the rungs above it what would have to be added.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::interval::{Share, clopper_pearson, one_sided_upper};
+use crate::model::grading::Stage;
+use crate::model::hash::Digest;
+use crate::model::rate::{Decider, Method, Rate, RateName, Target};
+use crate::model::tally::{Bucket, ConfirmedUnit, StratumTally, Tally};
+use crate::model::unit::{Group, UnitKind};
+
+/// Every rate of a report: for all groups together and for each, per turn and per conversation, for the corpus and
+/// for the traffic it came from. People's floor comes first where people decided; the grader's floor counts what
+/// people or, where they are silent, the grader upheld. Catchable, corrected and ceiling are absent, with reasons.
+#[must_use]
+pub fn rates(tally: &Tally) -> Vec<Rate> {
+    let groups = tally.groups();
+    // Without fields to group by, the only group is everything.
+    let single = tally.plan.group_by.is_empty();
+    let scopes: Vec<Option<&Group>> =
+        std::iter::once(None).chain(groups.into_iter().filter(|_| !single).map(Some)).collect();
+    let mut rates = Vec::new();
+    for group in scopes {
+        for unit in [UnitKind::Turn, UnitKind::Conversation] {
+            let scope = Scope { tally, group, unit };
+            for decider in deciders(tally) {
+                rates.extend([scope.corpus_floor(decider), scope.traffic_floor(decider)]);
+            }
+            for name in [RateName::Catchable, RateName::Corrected, RateName::Ceiling] {
+                let reason = scope.missing(name);
+                rates.extend([Target::Corpus, Target::Traffic].map(|target| scope.refused(name, target, &reason)));
+            }
+        }
+    }
+    rates
+}
+
+fn deciders(tally: &Tally) -> Vec<Decider> {
+    let mut deciders = Vec::new();
+    if tally.labels.decided > 0 {
+        deciders.push(Decider::People);
+    }
+    if tally.stage(Stage::Confirm).is_some() || deciders.is_empty() {
+        deciders.push(Decider::Grader);
+    }
+    deciders
+}
+
+/// What a row of rates speaks of.
+struct Scope<'a> {
+    tally: &'a Tally,
+    group: Option<&'a Group>,
+    unit: UnitKind,
+}
+
+/// Distinct units, or conversations, that count.
+struct Events {
+    k: u64,
+    /// Whether two of them stand in one conversation, or are copies of each other.
+    clustered: bool,
+}
+
+impl Scope<'_> {
+    fn corpus_floor(&self, decider: Decider) -> Rate {
+        let mut rate = self.empty(RateName::Floor, Target::Corpus);
+        rate.decided_by = Some(decider);
+        match self.share(decider) {
+            Ok((events, n)) => {
+                rate.k = Some(events.k);
+                rate.n = Some(n);
+                rate.estimate = Share::new(events.k, n).map(Share::estimate);
+                rate.method = Some(if self.is_sampled() { Method::RawCount } else { Method::ExactCount });
+            }
+            Err(reason) => rate.reason = Some(reason),
+        }
+        rate
+    }
+
+    fn traffic_floor(&self, decider: Decider) -> Rate {
+        let mut rate = Rate { target: Target::Traffic, method: None, ..self.corpus_floor(decider) };
+        let Ok((events, n)) = self.share(decider) else { return rate };
+        let Some(share) = Share::new(events.k, n) else { return rate };
+        if events.clustered {
+            rate.reason = Some(format!(
+                "confirmed {}s share a conversation or a text, so they are not independent: read the corpus count{}",
+                self.unit.as_str(),
+                if self.unit == UnitKind::Turn { ", or the rate per conversation" } else { "" },
+            ));
+            return rate;
+        }
+        let level = self.tally.level;
+        let (lower, upper, method) = if events.k == 0 {
+            (0.0, one_sided_upper(share, level), Method::ClopperPearsonOneSided)
+        } else {
+            let limits = clopper_pearson(share, level);
+            (limits.lower, limits.upper, Method::ClopperPearson)
+        };
+        Rate { lower: Some(lower), upper: Some(upper), level: Some(level.get()), method: Some(method), ..rate }
+    }
+
+    /// Events and exposure, or why there are none.
+    fn share(&self, decider: Decider) -> Result<(Events, u64), String> {
+        let buckets = self.tally.buckets(self.group);
+        let pending = buckets.count(|bucket| *bucket == Bucket::Pending);
+        let is_undecided = decider == Decider::Grader && self.tally.confirm.is_none();
+        if is_undecided && pending > 0 {
+            return Err(format!(
+                "nobody has decided about {pending} flagged {}s: add [grader.confirm], or review them",
+                self.tally.plan.unit.as_str()
+            ));
+        }
+        let n = match (self.unit, self.tally.plan.unit) {
+            (UnitKind::Turn, UnitKind::Turn) => buckets.total(),
+            (UnitKind::Conversation, UnitKind::Turn | UnitKind::Conversation) => self.tally.conversations(self.group),
+            (UnitKind::Turn, UnitKind::Conversation) => {
+                return Err("whole conversations were graded: set unit = \"turn\" under [corpus]".to_owned());
+            }
+        };
+        if n == 0 {
+            return Err(format!("the corpus holds no {} of this group", self.unit.as_str()));
+        }
+        Ok((events(self.confirmed(decider), self.unit), n))
+    }
+
+    /// Confirmed units of the scope that count for this decider, in order.
+    fn confirmed(&self, decider: Decider) -> impl Iterator<Item = &ConfirmedUnit> {
+        let counts = move |by| match decider {
+            Decider::People => by == Decider::People,
+            Decider::Grader => true,
+        };
+        let in_scope = self.tally.confirmed.iter().filter(|unit| self.group.is_none_or(|g| unit.unit.group == *g));
+        in_scope.filter(move |unit| counts(unit.by))
+    }
+
+    /// Whether units of a stratum were left to chance or to the budget.
+    fn is_sampled(&self) -> bool {
+        let strata = self.tally.strata.iter().filter(|tally| self.group.is_none_or(|g| tally.stratum.group == *g));
+        strata.into_iter().any(|tally| {
+            let drawn = tally.buckets.count(Bucket::is_planned);
+            let admitted = tally.buckets.count(Bucket::is_admitted);
+            (drawn > 0 && drawn < tally.units) || admitted < drawn
+        })
+    }
+
+    fn refused(&self, name: RateName, target: Target, reason: &str) -> Rate {
+        Rate { reason: Some(reason.to_owned()), ..self.empty(name, target) }
+    }
+
+    /// Why a rung above the floor is absent, and what to add.
+    fn missing(&self, name: RateName) -> String {
+        let mut missing = Vec::new();
+        let strata = self.tally.strata.iter().filter(|tally| self.group.is_none_or(|g| tally.stratum.group == *g));
+        let is_undrawn = |tally: &&StratumTally| tally.units > 0 && tally.buckets.count(Bucket::is_admitted) == 0;
+        let undrawn: BTreeSet<&str> = strata.filter(is_undrawn).map(|tally| tally.stratum.class.as_str()).collect();
+        if !undrawn.is_empty() {
+            let classes: Vec<_> = undrawn.into_iter().collect();
+            missing.push(format!("no unit of class {} was graded: draw some under [sample]", classes.join(", ")));
+        }
+        if self.unit == UnitKind::Conversation && self.tally.plan.unit == UnitKind::Turn {
+            missing.push("single turns were drawn, not conversations: set sample_by = \"conversation\"".to_owned());
+        }
+        if self.tally.labels.decided == 0 {
+            missing.push("no person has decided about a flagged unit: review the flagged".to_owned());
+        }
+        match name {
+            RateName::Corrected => missing.push("no known positives measure the sensitivity of the gate".to_owned()),
+            RateName::Ceiling => missing.push("no person has read cleared units".to_owned()),
+            RateName::Floor | RateName::Catchable => {}
+        }
+        missing.push("this version computes the floor only".to_owned());
+        missing.join("; ")
+    }
+
+    fn empty(&self, name: RateName, target: Target) -> Rate {
+        Rate {
+            name,
+            unit: self.unit,
+            group: self.group.cloned(),
+            target,
+            decided_by: None,
+            definition: self.tally.plan.definition.clone(),
+            k: None,
+            n: None,
+            estimate: None,
+            lower: None,
+            upper: None,
+            level: None,
+            method: None,
+            reason: None,
+        }
+    }
+}
+
+/// Counts confirmed units, or the conversations they stand in, and notices clusters: two confirmed units of one
+/// conversation, or copies of one text in several.
+fn events<'a>(confirmed: impl Iterator<Item = &'a ConfirmedUnit>, unit: UnitKind) -> Events {
+    let mut texts: BTreeMap<Digest, Digest> = BTreeMap::new();
+    let mut conversations = BTreeSet::new();
+    let (mut units, mut shares_text) = (0, false);
+    for confirmed in confirmed {
+        let conversation = confirmed.unit.conversation_key();
+        shares_text |= texts.insert(confirmed.content, conversation).is_some_and(|other| other != conversation);
+        conversations.insert(conversation);
+        units += 1;
+    }
+    let in_conversations = conversations.len() as u64;
+    match unit {
+        UnitKind::Turn => Events { k: units, clustered: shares_text || in_conversations < units },
+        UnitKind::Conversation => Events { k: in_conversations, clustered: shares_text },
+    }
+}

@@ -1,0 +1,124 @@
+//! Rates: a count over an exposure, with everything that must agree before two of them may be compared.
+
+use serde::{Deserialize, Serialize};
+
+use super::unit::{Group, UnitKind};
+
+/// A confidence level, strictly between 0 and 1.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct Level(f64);
+
+impl Level {
+    /// The level, if it lies strictly between 0 and 1.
+    #[must_use]
+    pub fn new(level: f64) -> Option<Self> {
+        (level > 0.0 && level < 1.0).then_some(Self(level))
+    }
+
+    /// The probability that an interval covers.
+    #[must_use]
+    pub const fn get(self) -> f64 {
+        self.0
+    }
+
+    /// The probability that an interval misses.
+    #[must_use]
+    pub fn alpha(self) -> f64 {
+        1.0 - self.0
+    }
+}
+
+/// The four rungs of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RateName {
+    /// Units flagged and confirmed: a count, and a lower bound of what is there.
+    Floor,
+    /// What this funnel would confirm in the whole population.
+    Catchable,
+    /// Catchable over sensitivity: the estimate of what is there.
+    Corrected,
+    /// An upper bound without assumptions about the graders.
+    Ceiling,
+}
+
+impl RateName {
+    /// The name in files and tables.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Floor => "floor",
+            Self::Catchable => "catchable",
+            Self::Corrected => "corrected",
+            Self::Ceiling => "ceiling",
+        }
+    }
+}
+
+/// What a rate speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// The conversations that were read, and no others.
+    Corpus,
+    /// The traffic that they were drawn from.
+    Traffic,
+}
+
+/// Who decides about a flagged unit. "Confirmed" without an addition means people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decider {
+    /// The second grading stage.
+    Grader,
+    /// Reviewers.
+    People,
+}
+
+/// How a rate's limits were computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// A count of everything in this corpus that was flagged and confirmed, without sampling error.
+    ExactCount,
+    /// A count of what was found among the units drawn; the units that were not drawn can only add to it.
+    RawCount,
+    /// Clopper-Pearson, two-sided and equal-tailed.
+    ClopperPearson,
+    /// No event: lower limit 0, upper limit one-sided at the whole level, 1 - alpha^(1/n).
+    ClopperPearsonOneSided,
+}
+
+/// One rate. Two rates may be compared only if name, unit, target, decider and definition agree.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rate {
+    /// Which rung.
+    pub name: RateName,
+    /// Unit of `k` and `n`.
+    pub unit: UnitKind,
+    /// The group; all of them together if absent.
+    pub group: Option<Group>,
+    /// What it speaks of.
+    pub target: Target,
+    /// Whose decision made a unit count; absent where nothing was counted.
+    pub decided_by: Option<Decider>,
+    /// The definition counted.
+    pub definition: String,
+    /// Events.
+    pub k: Option<u64>,
+    /// Exposure: all units of the group in the corpus.
+    pub n: Option<u64>,
+    /// Events over exposure, 0 to 1.
+    pub estimate: Option<f64>,
+    /// Lower limit, 0 to 1.
+    pub lower: Option<f64>,
+    /// Upper limit, 0 to 1.
+    pub upper: Option<f64>,
+    /// Confidence level of the limits; absent where there are none.
+    pub level: Option<f64>,
+    /// How the figures were computed.
+    pub method: Option<Method>,
+    /// Why a figure is absent, and what to add.
+    pub reason: Option<String>,
+}

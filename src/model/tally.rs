@@ -1,0 +1,312 @@
+//! What a run found: the fold of its events and of people's decisions. Counts only; rates are `estimate`'s.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::event::{Planned, StopReason};
+use super::grading::Stage;
+use super::hash::Digest;
+use super::money::{NanoUsd, Usage};
+use super::outcome::OutcomeKind;
+use super::rate::{Decider, Level};
+use super::unit::{Group, Stratum, UnitId};
+
+/// Where a unit of the corpus ends. Every unit is in exactly one bucket.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Bucket {
+    /// The draw did not select it.
+    NotPlanned,
+    /// Selected, and admission closed before it.
+    NotAdmitted,
+    /// Admitted, and its screen has not ended.
+    Unfinished,
+    /// The screen ended without a usable verdict.
+    Ungraded(OutcomeKind),
+    /// The screen does not flag it.
+    Cleared,
+    /// Flagged, and nobody has decided: no confirmer, or one without a usable verdict, and no person.
+    Pending,
+    /// Flagged, and two seats contradict each other.
+    Disputed,
+    /// Flagged and turned down.
+    Rejected {
+        /// By whom.
+        by: Decider,
+        /// Id of the exclusion given as the reason, if one was.
+        code: Option<String>,
+    },
+    /// Flagged and upheld.
+    Confirmed {
+        /// By whom.
+        by: Decider,
+    },
+}
+
+impl Bucket {
+    /// Whether its units were admitted.
+    #[must_use]
+    pub const fn is_admitted(&self) -> bool {
+        match self {
+            Self::NotPlanned | Self::NotAdmitted => false,
+            Self::Unfinished | Self::Ungraded(_) | Self::Cleared => true,
+            Self::Pending | Self::Disputed | Self::Rejected { .. } | Self::Confirmed { .. } => true,
+        }
+    }
+
+    /// Whether its units were selected.
+    #[must_use]
+    pub fn is_planned(&self) -> bool {
+        *self != Self::NotPlanned
+    }
+
+    /// Whether its units were flagged.
+    #[must_use]
+    pub const fn is_flagged(&self) -> bool {
+        match self {
+            Self::NotPlanned | Self::NotAdmitted | Self::Unfinished | Self::Ungraded(_) | Self::Cleared => false,
+            Self::Pending | Self::Disputed | Self::Rejected { .. } | Self::Confirmed { .. } => true,
+        }
+    }
+}
+
+/// Units by bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Buckets(pub BTreeMap<Bucket, u64>);
+
+impl Buckets {
+    /// Adds units to a bucket.
+    pub fn add(&mut self, bucket: Bucket, units: u64) {
+        if units > 0 {
+            *self.0.entry(bucket).or_default() += units;
+        }
+    }
+
+    /// Adds all units of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        for (bucket, units) in &other.0 {
+            self.add(bucket.clone(), *units);
+        }
+    }
+
+    /// Units in the buckets that `wanted` accepts.
+    pub fn count(&self, wanted: impl Fn(&Bucket) -> bool) -> u64 {
+        self.0.iter().filter(|(bucket, _)| wanted(bucket)).map(|(_, units)| units).sum()
+    }
+
+    /// Units confirmed by `by`.
+    #[must_use]
+    pub fn confirmed(&self, by: Decider) -> u64 {
+        self.count(|bucket| *bucket == Bucket::Confirmed { by })
+    }
+
+    /// Units in all buckets.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.values().sum()
+    }
+}
+
+/// One stratum, counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StratumTally {
+    /// Class and group.
+    pub stratum: Stratum,
+    /// Units of the corpus in it: the sum of its buckets.
+    pub units: u64,
+    /// Where they ended.
+    pub buckets: Buckets,
+}
+
+/// One flagged unit that was upheld.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ConfirmedUnit {
+    /// Its name.
+    pub unit: UnitId,
+    /// By whom.
+    pub by: Decider,
+    /// Index into [`Tally::strata`].
+    pub stratum: u32,
+    /// Digest of its content: exact copies share it.
+    pub content: Digest,
+}
+
+/// One grading stage, counted over the units that reached it: all admitted units at the screen, the flagged ones at
+/// the confirmer.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StageTally {
+    /// Units by how they ended.
+    pub outcomes: BTreeMap<OutcomeKind, u64>,
+    /// Units that reached the stage and have not ended there.
+    pub unfinished: u64,
+    /// Units of which the grader saw a cut context.
+    pub cut: u64,
+    /// Names of the models that servers say they served.
+    pub served: BTreeSet<String>,
+}
+
+impl StageTally {
+    /// Units that reached the stage.
+    #[must_use]
+    pub fn reached(&self) -> u64 {
+        self.outcomes.values().sum::<u64>() + self.unfinished
+    }
+
+    /// Units that reached the stage and have no usable verdict there.
+    #[must_use]
+    pub fn ungraded(&self) -> u64 {
+        let unusable = self.outcomes.iter().filter(|(kind, _)| !kind.is_usable());
+        unusable.map(|(_, units)| units).sum::<u64>() + self.unfinished
+    }
+}
+
+/// Requests of a run, over all its sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Requests {
+    /// Attempts on the wire.
+    pub sent: u64,
+    /// Verdicts that were derived from a reply which was there before the session: nothing was sent.
+    pub replayed: u64,
+    /// Attempts whose predecessor was open when a process died: possibly paid for twice.
+    pub repeated: u64,
+    /// Attempts after the first for one request within one session.
+    pub retried: u64,
+}
+
+/// Money and tokens of a run, over all its sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Spend {
+    /// All that counts against the cap.
+    pub total: NanoUsd,
+    /// The part of it that nobody knows to be billed: attempts that ended unknown or not at all, at their bound.
+    pub presumed: NanoUsd,
+    /// Tokens billed.
+    pub usage: Usage,
+}
+
+/// People's decisions, counted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LabelTally {
+    /// Flagged units with a yes or a no.
+    pub decided: u64,
+    /// Units with a yes or a no that the screen did not flag: they count nowhere in the floor.
+    pub beyond_flagged: u64,
+    /// Decisions about units that this run did not admit.
+    pub unmatched: u64,
+    /// Decisions without a group about an address that several groups hold: not used.
+    pub ambiguous: u64,
+    /// Decisions about another behaviour or definition: not used.
+    pub foreign: u64,
+    /// Lines that could not be read.
+    pub malformed: u64,
+    /// The first of them, as `file:line: reason`, at most 20.
+    pub examples: Vec<String>,
+}
+
+/// How the run went, in sessions of one process each.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sessions {
+    /// The run's id.
+    pub run: Option<String>,
+    /// Processes that worked on the run.
+    pub count: u64,
+    /// When the first one began: Unix time in milliseconds.
+    pub started_ms: Option<u64>,
+    /// When the last one ended in order: Unix time in milliseconds.
+    pub ended_ms: Option<u64>,
+    /// Why the last one ended; absent if it still runs or was killed.
+    pub stop: Option<StopReason>,
+    /// Version of assize of the last one.
+    pub version: Option<String>,
+}
+
+/// What a run found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tally {
+    /// What it set out to do.
+    pub plan: Planned,
+    /// Confidence level of every interval.
+    pub level: Level,
+    /// All strata, in the order of the plan.
+    pub strata: Vec<StratumTally>,
+    /// Confirmed units, in the order of their names.
+    pub confirmed: Vec<ConfirmedUnit>,
+    /// The screen.
+    pub screen: StageTally,
+    /// The confirmer, if there is one.
+    pub confirm: Option<StageTally>,
+    /// Version of the parser that derived every verdict; absent if there are none.
+    pub parser: Option<u32>,
+    /// Admitted units whose text imitates delimiters or addresses a grader.
+    pub injection_suspected: u64,
+    /// Requests.
+    pub requests: Requests,
+    /// Money and tokens.
+    pub spend: Spend,
+    /// People's decisions.
+    pub labels: LabelTally,
+    /// Sessions.
+    pub sessions: Sessions,
+    /// What a reader should know, each sentence once.
+    pub warnings: BTreeSet<String>,
+}
+
+impl Tally {
+    /// Every group of the plan, in order.
+    #[must_use]
+    pub fn groups(&self) -> BTreeSet<&Group> {
+        let of_strata = self.strata.iter().map(|tally| &tally.stratum.group);
+        of_strata.chain(self.plan.corpus.conversations_by_group.iter().map(|(group, _)| group)).collect()
+    }
+
+    /// Buckets of one group, or of all.
+    #[must_use]
+    pub fn buckets(&self, group: Option<&Group>) -> Buckets {
+        let mut sum = Buckets::default();
+        for tally in self.strata.iter().filter(|tally| group.is_none_or(|group| tally.stratum.group == *group)) {
+            sum.merge(&tally.buckets);
+        }
+        sum
+    }
+
+    /// Conversations of the corpus in one group, or in all.
+    #[must_use]
+    pub fn conversations(&self, group: Option<&Group>) -> u64 {
+        let corpus = &self.plan.corpus;
+        let Some(group) = group else { return corpus.conversations };
+        corpus.conversations_by_group.iter().filter(|(name, _)| name == group).map(|(_, count)| count).sum()
+    }
+
+    /// One grading stage, if the plan has it.
+    #[must_use]
+    pub const fn stage(&self, stage: Stage) -> Option<&StageTally> {
+        match stage {
+            Stage::Screen => Some(&self.screen),
+            Stage::Confirm => self.confirm.as_ref(),
+        }
+    }
+
+    /// Admitted units that lack a usable verdict at the screen, or at the confirmer after being flagged.
+    #[must_use]
+    pub fn ungraded(&self) -> u64 {
+        self.screen.ungraded() + self.confirm.as_ref().map_or(0, StageTally::ungraded)
+    }
+
+    /// Admitted units without a usable verdict over admitted units; 0 if none was admitted.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a share of counts far below 2^53")]
+    pub fn ungraded_share(&self) -> f64 {
+        let admitted = self.screen.reached();
+        if admitted == 0 { 0.0 } else { self.ungraded() as f64 / admitted as f64 }
+    }
+
+    /// Whether the run did what it set out to do: it ended by itself, every planned unit was admitted and ended, and
+    /// the share without a usable verdict is within the audit's limit.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        let open = self.screen.unfinished + self.confirm.as_ref().map_or(0, |stage| stage.unfinished);
+        let left_out = self.buckets(None).count(|bucket| *bucket == Bucket::NotAdmitted);
+        self.sessions.stop == Some(StopReason::Finished)
+            && open == 0
+            && left_out == 0
+            && self.ungraded_share() <= self.plan.max_ungraded
+    }
+}

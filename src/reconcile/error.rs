@@ -1,0 +1,67 @@
+//! Why events do not add up to a tally.
+
+use super::definitions::RuleError;
+use crate::model::event::Ordinal;
+use crate::model::grading::Stage;
+use crate::model::hash::Digest;
+
+/// Why events do not add up to a tally.
+#[derive(Debug, thiserror::Error)]
+pub enum FoldError {
+    /// No event says what the run set out to do.
+    #[error("the journal holds no plan")]
+    NoPlan,
+    /// Two sessions of one journal asked different things.
+    #[error("the journal mixes two plans, `{first}` and `{other}`")]
+    MixedPlans {
+        /// Identity of the first plan.
+        first: Digest,
+        /// Identity of another.
+        other: Digest,
+    },
+    /// Verdicts were derived by several versions of the parser.
+    #[error("the verdicts were derived by different parser versions: {0:?}")]
+    MixedParsers(Vec<u32>),
+    /// The plan's confidence level is not one.
+    #[error("the confidence level `{0}` does not lie between 0 and 1")]
+    Level(f64),
+    /// The plan selects more units than a stratum holds.
+    #[error("stratum `{stratum}` holds {units} units, of which {planned} are planned")]
+    OverPlanned {
+        /// The stratum.
+        stratum: String,
+        /// Its units.
+        units: u64,
+        /// Units selected.
+        planned: u64,
+    },
+    /// More units of a stratum were admitted than planned.
+    #[error("stratum `{stratum}` has {admitted} admitted units, of which {planned} were planned")]
+    OverAdmitted {
+        /// The stratum.
+        stratum: String,
+        /// Units admitted.
+        admitted: u64,
+        /// Units selected.
+        planned: u64,
+    },
+    /// An event names a unit outside the plan.
+    #[error("unit {} lies outside the plan", .0.0)]
+    OutsidePlan(Ordinal),
+    /// One position was given to two units.
+    #[error("unit {} was admitted twice, as different units", .0.0)]
+    Reassigned(Ordinal),
+    /// A verdict speaks of a unit that was never admitted.
+    #[error("unit {} was judged and never admitted", .0.0)]
+    NotAdmitted(Ordinal),
+    /// A definition could not be evaluated.
+    #[error("cannot evaluate the {} definition on unit {}", stage.as_str(), ordinal.0)]
+    Definition {
+        /// The unit.
+        ordinal: Ordinal,
+        /// The stage whose outcome it was.
+        stage: Stage,
+        /// Why.
+        source: RuleError,
+    },
+}

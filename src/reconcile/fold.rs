@@ -1,0 +1,305 @@
+//! The fold.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::attempts::Attempts;
+use super::bucket::bucket;
+use super::counts::Counts;
+use super::definitions::Definitions;
+use super::error::FoldError;
+use super::labels::{Labels, Ruling};
+use super::unit::{Address, Mark, UnitState};
+use crate::model::event::{Admitted, Closed, Event, Judged, Opened, Ordinal, Planned};
+use crate::model::grading::Stage;
+use crate::model::hash::Digest;
+use crate::model::label::Label;
+use crate::model::rate::Level;
+use crate::model::tally::{Bucket, ConfirmedUnit, Sessions, Tally};
+use crate::model::unit::UnitId;
+
+/// What is kept of a unit only while its name may be needed.
+#[derive(Debug)]
+struct Named {
+    unit: UnitId,
+    content: Digest,
+}
+
+/// A fold in progress. Give it every event of a journal in any order within a session, every label, then
+/// [`finish`](Fold::finish). Telling the same event twice changes nothing but the number of sessions.
+#[derive(Debug)]
+pub struct Fold {
+    definitions: Definitions,
+    plan: Option<Planned>,
+    /// Units of the plan that are selected.
+    planned: u64,
+    units: Vec<UnitState>,
+    /// Units that are flagged or may yet be.
+    named: HashMap<Ordinal, Named>,
+    /// Exclusions that the confirmer gave for units it turned down.
+    codes: HashMap<Ordinal, String>,
+    parsers: Vec<u32>,
+    served: BTreeMap<Stage, BTreeSet<String>>,
+    attempts: Attempts,
+    labels: Vec<Label>,
+    joined: Labels,
+    sessions: Sessions,
+    warnings: BTreeSet<String>,
+    fault: Option<FoldError>,
+}
+
+impl Fold {
+    /// An empty fold that counts by these definitions.
+    #[must_use]
+    pub fn new(definitions: Definitions) -> Self {
+        Self {
+            definitions,
+            plan: None,
+            planned: 0,
+            units: Vec::new(),
+            named: HashMap::new(),
+            codes: HashMap::new(),
+            parsers: Vec::new(),
+            served: BTreeMap::new(),
+            attempts: Attempts::default(),
+            labels: Vec::new(),
+            joined: Labels::default(),
+            sessions: Sessions::default(),
+            warnings: BTreeSet::new(),
+            fault: None,
+        }
+    }
+
+    /// Adds one event. What is wrong with it, [`finish`](Fold::finish) says.
+    pub fn event(&mut self, event: &Event) {
+        let step = match event {
+            Event::Opened(opened) => {
+                self.opened(opened);
+                Ok(())
+            }
+            Event::Planned(plan) => self.planned(plan),
+            Event::Admitted(admitted) => self.admitted(admitted),
+            Event::Sent(sent) => {
+                self.attempts.sent(sent);
+                Ok(())
+            }
+            Event::Settled(settled) => {
+                self.attempts.settled(settled);
+                Ok(())
+            }
+            Event::Judged(judged) => self.judged(judged),
+            Event::Warned { message } => {
+                self.warnings.insert(message.clone());
+                Ok(())
+            }
+            Event::Closed(closed) => {
+                self.closed(closed);
+                Ok(())
+            }
+        };
+        if let Err(fault) = step {
+            self.fault.get_or_insert(fault);
+        }
+    }
+
+    /// Adds one decision of a person.
+    pub fn label(&mut self, label: &Label) {
+        self.labels.push(label.clone());
+    }
+
+    /// Adds one line of a label file; `place` (`file:line`) names it if it cannot be read.
+    pub fn label_line(&mut self, place: &str, line: &str) {
+        match Label::from_line(line) {
+            Ok(label) => self.labels.push(label),
+            Err(error) => self.joined.malformed(format!("{place}: {error}")),
+        }
+    }
+
+    /// The tally of everything that was added.
+    ///
+    /// # Errors
+    ///
+    /// There is no plan, or the events contradict it or each other; see [`FoldError`].
+    pub fn finish(mut self) -> Result<Tally, FoldError> {
+        if let Some(fault) = self.fault.take() {
+            return Err(fault);
+        }
+        let plan = self.plan.take().ok_or(FoldError::NoPlan)?;
+        let level = Level::new(plan.level).ok_or(FoldError::Level(plan.level))?;
+        let parser = self.parser()?;
+        self.join_labels(&plan);
+
+        let mut counts = Counts::new(&plan, self.definitions.confirm.is_some());
+        for (index, unit) in (0u64..).zip(std::mem::take(&mut self.units)) {
+            self.count(&mut counts, Ordinal(index), &unit)?;
+        }
+        for (stage, served) in std::mem::take(&mut self.served) {
+            if let Some(tally) = counts.stage(stage) {
+                tally.served = served;
+            }
+        }
+        let (mut requests, spend) = self.attempts.finish();
+        requests.replayed = counts.replayed;
+        counts.confirmed.sort();
+        Ok(Tally {
+            strata: counts.close()?,
+            level,
+            confirmed: counts.confirmed,
+            screen: counts.screen,
+            confirm: counts.confirm,
+            parser,
+            injection_suspected: counts.injection_suspected,
+            requests,
+            spend,
+            labels: self.joined.finish(),
+            sessions: self.sessions,
+            warnings: self.warnings,
+            plan,
+        })
+    }
+
+    fn opened(&mut self, opened: &Opened) {
+        let sessions = &mut self.sessions;
+        sessions.run = Some(opened.run.clone());
+        sessions.version = Some(opened.version.clone());
+        sessions.count += 1;
+        sessions.started_ms = Some(sessions.started_ms.map_or(opened.at_ms, |first| first.min(opened.at_ms)));
+        sessions.ended_ms = None;
+        sessions.stop = None;
+        self.attempts.session();
+    }
+
+    fn closed(&mut self, closed: &Closed) {
+        self.sessions.ended_ms = Some(closed.at_ms);
+        self.sessions.stop = Some(closed.reason.clone());
+    }
+
+    fn planned(&mut self, plan: &Planned) -> Result<(), FoldError> {
+        if let Some(first) = &self.plan {
+            if first.identity != plan.identity {
+                return Err(FoldError::MixedPlans { first: first.identity, other: plan.identity });
+            }
+            return Ok(());
+        }
+        for stratum in plan.strata.iter().filter(|stratum| stratum.planned > stratum.units) {
+            let (units, planned) = (stratum.units, stratum.planned);
+            return Err(FoldError::OverPlanned { stratum: stratum.stratum.to_string(), units, planned });
+        }
+        self.planned = plan.strata.iter().map(|stratum| stratum.planned).sum();
+        self.plan = Some(plan.clone());
+        Ok(())
+    }
+
+    fn admitted(&mut self, admitted: &Admitted) -> Result<(), FoldError> {
+        let strata = self.plan.as_ref().ok_or(FoldError::NoPlan)?.strata.len();
+        if admitted.stratum as usize >= strata {
+            return Err(FoldError::OutsidePlan(admitted.ordinal));
+        }
+        let address = Address::of(&admitted.unit.to_string());
+        let unit = self.unit(admitted.ordinal)?;
+        if unit.stratum.is_some_and(|known| known != admitted.stratum || unit.address != address) {
+            return Err(FoldError::Reassigned(admitted.ordinal));
+        }
+        unit.address = address;
+        unit.stratum = Some(admitted.stratum);
+        self.named.insert(admitted.ordinal, Named { unit: admitted.unit.clone(), content: admitted.content });
+        Ok(())
+    }
+
+    fn judged(&mut self, judged: &Judged) -> Result<(), FoldError> {
+        let Judged { ordinal, stage, outcome, .. } = judged;
+        let (ordinal, stage) = (*ordinal, *stage);
+        let held = self.definitions.hold(stage, outcome);
+        let holds = held.map_err(|source| FoldError::Definition { ordinal, stage, source })?;
+        let kind = outcome.kind();
+        let mark = Mark {
+            kind,
+            parser: self.parser_index(judged.parser),
+            holds,
+            replayed: judged.replayed,
+            cut: judged.seen.cut,
+            injection_suspected: judged.injection_suspected,
+        };
+        *self.unit(ordinal)?.mark(stage) = Some(mark);
+        if let Some(model) = &judged.served {
+            self.served.entry(stage).or_default().insert(model.clone());
+        }
+        match stage {
+            // A cleared unit's name is not needed again: a resume that judges it otherwise admits it anew first.
+            Stage::Screen if kind.is_usable() && !holds => {
+                self.named.remove(&ordinal);
+            }
+            Stage::Screen => {}
+            Stage::Confirm => {
+                let code = outcome.finding().filter(|_| !holds).and_then(|finding| finding.exclusions.first());
+                match code {
+                    Some(code) => self.codes.insert(ordinal, code.clone()),
+                    None => self.codes.remove(&ordinal),
+                };
+            }
+        }
+        Ok(())
+    }
+
+    fn unit(&mut self, ordinal: Ordinal) -> Result<&mut UnitState, FoldError> {
+        let planned = if self.plan.is_some() { self.planned } else { return Err(FoldError::NoPlan) };
+        let index = usize::try_from(ordinal.0).ok().filter(|_| ordinal.0 < planned);
+        let index = index.ok_or(FoldError::OutsidePlan(ordinal))?;
+        if self.units.len() <= index {
+            self.units.resize(index + 1, UnitState::default());
+        }
+        Ok(&mut self.units[index])
+    }
+
+    fn parser_index(&mut self, version: u32) -> u8 {
+        let known = self.parsers.iter().position(|parser| *parser == version).unwrap_or_else(|| {
+            self.parsers.push(version);
+            self.parsers.len() - 1
+        });
+        // Past 255 versions they all share the last index; the mixture of the others is refused anyway.
+        u8::try_from(known).unwrap_or(u8::MAX)
+    }
+
+    /// The one parser version behind the verdicts that count: those of earlier sessions were derived anew.
+    fn parser(&self) -> Result<Option<u32>, FoldError> {
+        let indices: BTreeSet<u8> = self.units.iter().flat_map(UnitState::marks).map(|mark| mark.parser).collect();
+        let used: BTreeSet<u32> = indices.into_iter().map(|index| self.parsers[usize::from(index)]).collect();
+        if used.len() > 1 {
+            return Err(FoldError::MixedParsers(used.into_iter().collect()));
+        }
+        Ok(used.first().copied())
+    }
+
+    fn join_labels(&mut self, plan: &Planned) {
+        for label in &self.labels {
+            let is_other_definition = label.definition.as_ref().is_some_and(|name| *name != plan.definition);
+            if label.behaviour != plan.behaviour || is_other_definition {
+                self.joined.foreign();
+            } else {
+                self.joined.add(label);
+            }
+        }
+        for unit in self.units.iter().filter(|unit| unit.stratum.is_some()) {
+            self.joined.locate(unit.address);
+        }
+    }
+
+    fn count(&mut self, counts: &mut Counts<'_>, ordinal: Ordinal, unit: &UnitState) -> Result<(), FoldError> {
+        let Some(stratum) = unit.stratum else {
+            let was_judged = unit.marks().next().is_some();
+            return if was_judged { Err(FoldError::NotAdmitted(ordinal)) } else { Ok(()) };
+        };
+        let tally = &mut counts.strata[stratum as usize];
+        let ruling = self.joined.ruling(unit.address, &tally.stratum.group);
+        if ruling != Ruling::Silent {
+            self.joined.ruled(unit.is_flagged());
+        }
+        let bucket = bucket(unit, ruling, self.codes.remove(&ordinal));
+        tally.buckets.add(bucket.clone(), 1);
+        if let Bucket::Confirmed { by } = bucket {
+            let Named { unit, content } = self.named.remove(&ordinal).ok_or(FoldError::NotAdmitted(ordinal))?;
+            counts.confirmed.push(ConfirmedUnit { unit, by, stratum, content });
+        }
+        counts.stages(unit);
+        Ok(())
+    }
+}

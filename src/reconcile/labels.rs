@@ -1,0 +1,126 @@
+//! People's decisions, joined with units by address and group.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+
+use super::unit::Address;
+use crate::model::label::{Decision, Label};
+use crate::model::tally::LabelTally;
+use crate::model::unit::Group;
+
+/// At most this many unreadable lines are named.
+const EXAMPLES: usize = 20;
+
+/// What people together say about a unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Ruling {
+    /// Nobody said yes or no.
+    Silent,
+    Upheld,
+    TurnedDown {
+        code: Option<String>,
+    },
+    Disputed,
+}
+
+#[derive(Debug)]
+struct Entry {
+    group: Option<Group>,
+    seat: String,
+    at: Timestamp,
+    decision: Decision,
+    code: Option<String>,
+}
+
+/// All decisions read so far.
+#[derive(Debug, Default)]
+pub(super) struct Labels {
+    entries: HashMap<Address, Vec<Entry>>,
+    /// Admitted units at each labelled address.
+    located: HashMap<Address, u64>,
+    tally: LabelTally,
+}
+
+impl Labels {
+    /// Keeps the newest decision of each seat; of two at the same moment, the one read later.
+    pub(super) fn add(&mut self, label: &Label) {
+        let entries = self.entries.entry(Address::of(&label.unit)).or_default();
+        let entry = Entry {
+            group: label.group.clone(),
+            seat: label.seat.clone(),
+            at: label.at,
+            decision: label.decision,
+            code: label.code.clone(),
+        };
+        match entries.iter_mut().find(|known| known.seat == entry.seat && known.group == entry.group) {
+            Some(known) if known.at <= entry.at => *known = entry,
+            Some(_) => {}
+            None => entries.push(entry),
+        }
+    }
+
+    pub(super) fn foreign(&mut self) {
+        self.tally.foreign += 1;
+    }
+
+    pub(super) fn malformed(&mut self, example: String) {
+        self.tally.malformed += 1;
+        if self.tally.examples.len() < EXAMPLES {
+            self.tally.examples.push(example);
+        }
+    }
+
+    /// Tells that an admitted unit has this address. All units are located before the first ruling.
+    pub(super) fn locate(&mut self, address: Address) {
+        if self.entries.contains_key(&address) {
+            *self.located.entry(address).or_default() += 1;
+        }
+    }
+
+    /// What people say about the unit with this address and group.
+    pub(super) fn ruling(&self, address: Address, group: &Group) -> Ruling {
+        let Some(entries) = self.entries.get(&address) else { return Ruling::Silent };
+        let is_alone = self.located.get(&address) == Some(&1);
+        let mut by_seat: BTreeMap<&str, &Entry> = BTreeMap::new();
+        for entry in entries {
+            let speaks_of_it = entry.group.as_ref().map_or(is_alone, |named| named == group);
+            let is_newest = by_seat.get(entry.seat.as_str()).is_none_or(|known| known.at <= entry.at);
+            if speaks_of_it && is_newest {
+                by_seat.insert(&entry.seat, entry);
+            }
+        }
+        let said = |decision| by_seat.values().any(|entry| entry.decision == decision);
+        match (said(Decision::Yes), said(Decision::No)) {
+            (false, false) => Ruling::Silent,
+            (true, false) => Ruling::Upheld,
+            (true, true) => Ruling::Disputed,
+            (false, true) => {
+                let reasons = by_seat.values().filter(|entry| entry.decision == Decision::No);
+                Ruling::TurnedDown { code: reasons.filter_map(|entry| entry.code.clone()).next() }
+            }
+        }
+    }
+
+    /// Counts a unit that people ruled on.
+    pub(super) fn ruled(&mut self, was_flagged: bool) {
+        if was_flagged {
+            self.tally.decided += 1;
+        } else {
+            self.tally.beyond_flagged += 1;
+        }
+    }
+
+    pub(super) fn finish(mut self) -> LabelTally {
+        for (address, entries) in &self.entries {
+            let (located, decisions) = (self.located.get(address).copied().unwrap_or(0), entries.len() as u64);
+            if located == 0 {
+                self.tally.unmatched += decisions;
+            } else if located > 1 {
+                self.tally.ambiguous += entries.iter().filter(|entry| entry.group.is_none()).count() as u64;
+            }
+        }
+        self.tally.examples.sort();
+        self.tally
+    }
+}

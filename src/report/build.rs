@@ -1,0 +1,240 @@
+//! From a tally to a report.
+
+use super::funnel;
+use super::json::{
+    ConfirmedRow, Design, Grader, GraderHealth, GroupFields, LabelCount, REPORT_SCHEMA, RateRow, Report, RequestCount,
+    SessionCount, SpendCount,
+};
+use super::rate::{count, units};
+use crate::estimate;
+use crate::model::event::{Planned, PlannedGrader};
+use crate::model::hash::Digest;
+use crate::model::rate::{Rate, Target};
+use crate::model::tally::{Bucket, Tally};
+use crate::model::unit::{Group, UnitKind};
+
+impl Report {
+    /// The report of a tally.
+    #[must_use]
+    pub fn new(tally: &Tally) -> Self {
+        let plan = &tally.plan;
+        let mut report = Self {
+            schema: REPORT_SCHEMA,
+            digest: Digest::from_bytes([0; 32]),
+            audit: plan.audit.clone(),
+            run: tally.sessions.run.clone(),
+            complete: tally.is_complete(),
+            simulated: plan.graders.iter().any(|grader| grader.simulated),
+            unit: plan.unit,
+            behaviour: plan.behaviour.clone(),
+            definition: plan.definition.clone(),
+            design: design(tally),
+            corpus: plan.corpus.clone(),
+            graders: plan.graders.iter().map(|planned| grader(tally, planned)).collect(),
+            funnel: funnel::funnel(tally),
+            strata: tally.strata.iter().map(|row| funnel::stratum(row, fields(plan, &row.stratum.group))).collect(),
+            requests: requests(tally),
+            spend: spend(tally),
+            rates: estimate::rates(tally).iter().map(|rate| rate_row(plan, rate)).collect(),
+            comparisons: (),
+            comparisons_reason: "this version does not compare groups".to_owned(),
+            grader_health: health(tally),
+            labels: labels(tally),
+            confirmed_units: confirmed_units(tally),
+            sessions: sessions(tally),
+            warnings: warnings(tally),
+        };
+        report.digest = report.digest();
+        report
+    }
+}
+
+fn fields(plan: &Planned, group: &Group) -> GroupFields {
+    plan.group_by.iter().cloned().zip(group.0.iter().cloned()).collect()
+}
+
+fn design(tally: &Tally) -> Design {
+    let plan = &tally.plan;
+    Design {
+        group_by: plan.group_by.clone(),
+        seed: plan.seed,
+        draw: plan.draw,
+        level: plan.level,
+        behaviour_hash: plan.behaviour_hash,
+        cues_hash: plan.cues_hash,
+        census: plan.census,
+        parser: tally.parser,
+        max_ungraded: plan.max_ungraded,
+    }
+}
+
+fn grader(tally: &Tally, planned: &PlannedGrader) -> Grader {
+    let stage = tally.stage(planned.stage).cloned().unwrap_or_default();
+    Grader {
+        stage: planned.stage,
+        model: planned.model.clone(),
+        prompt: planned.prompt.clone(),
+        prompt_hash: planned.prompt_hash,
+        simulated: planned.simulated,
+        reached: stage.reached(),
+        unfinished: stage.unfinished,
+        models_served: stage.served,
+        outcomes: stage.outcomes,
+    }
+}
+
+fn requests(tally: &Tally) -> RequestCount {
+    let requests = tally.requests;
+    RequestCount {
+        sent: requests.sent,
+        replayed: requests.replayed,
+        repeated: requests.repeated,
+        retried: requests.retried,
+    }
+}
+
+fn spend(tally: &Tally) -> SpendCount {
+    let spend = tally.spend;
+    SpendCount {
+        usd: spend.total.usd(),
+        cap_usd: tally.plan.cap.map(crate::model::money::NanoUsd::usd),
+        presumed_usd: spend.presumed.usd(),
+        prompt_tokens: spend.usage.prompt_tokens,
+        cached_tokens: spend.usage.cached_tokens,
+        completion_tokens: spend.usage.completion_tokens,
+    }
+}
+
+fn rate_row(plan: &Planned, rate: &Rate) -> RateRow {
+    let truths = plan.planted.as_ref().filter(|_| rate.target == Target::Corpus);
+    let planted = truths.map(|truths| {
+        let of_group = truths.iter().filter(|truth| rate.group.as_ref().is_none_or(|group| truth.group == *group));
+        let counts = of_group.map(|truth| match rate.unit {
+            UnitKind::Turn => truth.turns,
+            UnitKind::Conversation => truth.conversations,
+        });
+        counts.sum()
+    });
+    RateRow {
+        name: rate.name,
+        unit: rate.unit,
+        group: rate.group.as_ref().map(|group| fields(plan, group)).unwrap_or_default(),
+        target: rate.target,
+        decided_by: rate.decided_by,
+        definition: rate.definition.clone(),
+        k: rate.k,
+        n: rate.n,
+        estimate: rate.estimate.map(rounded),
+        lower: rate.lower.map(rounded),
+        upper: rate.upper.map(rounded),
+        level: rate.level,
+        method: rate.method,
+        reason: rate.reason.clone(),
+        planted,
+    }
+}
+
+/// Ten significant digits: what platforms' logarithms agree on, and what a reader of the JSON gets back exactly.
+fn rounded(figure: f64) -> f64 {
+    format!("{figure:.9e}").parse().expect("a formatted number is a number")
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shares of counts far below 2^53")]
+fn health(tally: &Tally) -> GraderHealth {
+    let screened: u64 = tally.screen.outcomes.values().sum();
+    let has_admitted = tally.screen.reached() > 0;
+    GraderHealth {
+        ungraded_share: has_admitted.then(|| rounded(tally.ungraded_share())),
+        cut_share: (screened > 0).then(|| rounded(tally.screen.cut as f64 / screened as f64)),
+        injection_suspected: tally.injection_suspected,
+        flip_rate: (),
+        flip_rate_reason: "no unit was graded twice".to_owned(),
+        drift: (),
+        drift_reason: "no anchors were graded".to_owned(),
+        agreement: (),
+        agreement_reason: "this version does not compare grader and people".to_owned(),
+    }
+}
+
+fn labels(tally: &Tally) -> LabelCount {
+    let labels = &tally.labels;
+    LabelCount {
+        decided: labels.decided,
+        beyond_flagged: labels.beyond_flagged,
+        unmatched: labels.unmatched,
+        ambiguous: labels.ambiguous,
+        foreign: labels.foreign,
+        malformed: labels.malformed,
+        examples: labels.examples.clone(),
+    }
+}
+
+fn confirmed_units(tally: &Tally) -> Vec<ConfirmedRow> {
+    let row = |confirmed: &crate::model::tally::ConfirmedUnit| ConfirmedRow {
+        unit: confirmed.unit.to_string(),
+        group: fields(&tally.plan, &confirmed.unit.group),
+        class: tally.strata[confirmed.stratum as usize].stratum.class.clone(),
+        by: confirmed.by,
+    };
+    tally.confirmed.iter().map(row).collect()
+}
+
+fn sessions(tally: &Tally) -> SessionCount {
+    let sessions = &tally.sessions;
+    SessionCount {
+        count: sessions.count,
+        started_ms: sessions.started_ms,
+        ended_ms: sessions.ended_ms,
+        stop: sessions.stop.clone(),
+        version: sessions.version.clone(),
+        identity: Some(tally.plan.identity),
+    }
+}
+
+/// What the counts themselves give reason to warn of, then what the run noted.
+fn warnings(tally: &Tally) -> Vec<String> {
+    let unit = tally.plan.unit;
+    let pending = tally.buckets(None).count(|bucket| *bucket == Bucket::Pending);
+    let (share, limit) = (tally.ungraded_share(), tally.plan.max_ungraded);
+    let labels = &tally.labels;
+    let mut warnings = Vec::new();
+    let mut warn = |applies: bool, sentence: String| {
+        if applies {
+            warnings.push(sentence);
+        }
+    };
+    warn(
+        share > limit,
+        format!(
+            "{:.1}% of the admitted {}s have no usable verdict (limit {:.1}%): see the outcomes, then run again with \
+             --retry-errors",
+            share * 100.0,
+            unit.as_str(),
+            limit * 100.0
+        ),
+    );
+    let await_decision = if pending == 1 { "awaits" } else { "await" };
+    warn(pending > 0, format!("{} {await_decision} a decision and can only add to the floor", units(pending, unit)));
+    for grader in tally.plan.graders.iter().filter_map(|grader| tally.stage(grader.stage).map(|s| (grader, s))) {
+        let (planned, stage) = grader;
+        let served: Vec<_> = stage.served.iter().map(String::as_str).collect();
+        let name = planned.stage.as_str();
+        warn(served.len() > 1, format!("several models served the {name} stage: {}; compare them before you pool their verdicts", served.join(", ")));
+    }
+    warn(
+        tally.injection_suspected > 0,
+        format!(
+            "the text of {} imitates delimiters or addresses a grader: have people read the flagged ones",
+            units(tally.injection_suspected, unit)
+        ),
+    );
+    warn(
+        tally.requests.repeated > 0,
+        format!("{} requests may have been paid for twice, after a crash", count(tally.requests.repeated)),
+    );
+    warn(labels.malformed > 0, format!("{} label lines cannot be read: {}", labels.malformed, labels.examples.join("; ")));
+    warn(labels.unmatched > 0, format!("{} labels speak of {}s that this run did not admit", labels.unmatched, unit.as_str()));
+    warn(labels.ambiguous > 0, format!("{} labels fit {}s of several groups and were not used: add `group` to them", labels.ambiguous, unit.as_str()));
+    warnings.extend(tally.warnings.iter().cloned());
+    warnings
+}

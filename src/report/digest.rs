@@ -1,0 +1,40 @@
+//! The digest of a report: equal replies give equal digests, whatever happened on the way to them.
+
+use super::json::{Report, RequestCount, SessionCount, SpendCount};
+use crate::model::hash::{Digest, PartHasher};
+
+impl Report {
+    /// The digest of everything that a report says about the corpus: BLAKE3 over its compact JSON in schema order,
+    /// with run id, sessions, requests, spend, warnings and the digest itself left blank. Warnings are left out
+    /// because they either follow from other fields or tell of a session.
+    ///
+    /// # Panics
+    ///
+    /// Never: a report is plain numbers and strings.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let blank = Self {
+            digest: Digest::from_bytes([0; 32]),
+            run: None,
+            requests: RequestCount::default(),
+            spend: SpendCount::default(),
+            sessions: SessionCount::default(),
+            warnings: Vec::new(),
+            ..self.clone()
+        };
+        let canonical = serde_json::to_vec(&blank).expect("a report is plain numbers and strings");
+        PartHasher::new("report").part(&canonical).finish()
+    }
+
+    /// The text of `report.json`.
+    ///
+    /// # Panics
+    ///
+    /// Never: a report is plain numbers and strings.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("a report is plain numbers and strings");
+        text.push('\n');
+        text
+    }
+}

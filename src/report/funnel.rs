@@ -1,0 +1,100 @@
+//! Buckets as the lines of a funnel.
+
+use std::collections::BTreeMap;
+
+use super::json::{Funnel, GroupFields, StratumRow};
+use crate::model::outcome::OutcomeKind;
+use crate::model::tally::{Bucket, Buckets, StratumTally, Tally};
+
+/// Key of rejections without a reason.
+const NO_CODE: &str = "none";
+
+pub(super) fn funnel(tally: &Tally) -> Funnel {
+    let buckets = tally.buckets(None);
+    let lines = Lines::of(&buckets);
+    let mut funnel = Funnel {
+        turns: tally.plan.corpus.turns,
+        conversations: tally.plan.corpus.conversations,
+        units: buckets.total(),
+        not_planned: buckets.total() - lines.planned,
+        planned: lines.planned,
+        not_admitted: lines.planned - lines.admitted,
+        admitted: lines.admitted,
+        unfinished: lines.unfinished,
+        ungraded: lines.ungraded,
+        outcomes: OutcomeKind::ALL.map(|kind| (kind, tally.screen.outcomes.get(&kind).copied().unwrap_or(0))).into(),
+        cleared: lines.cleared,
+        flagged: lines.flagged,
+        pending: lines.pending,
+        disputed: lines.disputed,
+        rejected: lines.rejected,
+        confirmed: lines.confirmed,
+        ..Funnel::default()
+    };
+    for row in &tally.strata {
+        *funnel.by_class.entry(row.stratum.class.clone()).or_default() += row.units;
+    }
+    for (bucket, units) in &buckets.0 {
+        if let Bucket::Rejected { by, code } = bucket {
+            add(&mut funnel.rejected_by, *by, *units);
+            add(&mut funnel.rejected_codes, code.clone().unwrap_or_else(|| NO_CODE.to_owned()), *units);
+        } else if let Bucket::Confirmed { by } = bucket {
+            add(&mut funnel.confirmed_by, *by, *units);
+        }
+    }
+    funnel
+}
+
+fn add<K: Ord>(counts: &mut BTreeMap<K, u64>, key: K, units: u64) {
+    *counts.entry(key).or_default() += units;
+}
+
+pub(super) fn stratum(tally: &StratumTally, group: GroupFields) -> StratumRow {
+    let lines = Lines::of(&tally.buckets);
+    StratumRow {
+        class: tally.stratum.class.clone(),
+        group,
+        units: tally.units,
+        planned: lines.planned,
+        admitted: lines.admitted,
+        unfinished: lines.unfinished,
+        ungraded: lines.ungraded,
+        cleared: lines.cleared,
+        flagged: lines.flagged,
+        pending: lines.pending,
+        disputed: lines.disputed,
+        rejected: lines.rejected,
+        confirmed: lines.confirmed,
+    }
+}
+
+/// Buckets summed into the lines that tables show.
+struct Lines {
+    planned: u64,
+    admitted: u64,
+    unfinished: u64,
+    ungraded: u64,
+    cleared: u64,
+    flagged: u64,
+    pending: u64,
+    disputed: u64,
+    rejected: u64,
+    confirmed: u64,
+}
+
+impl Lines {
+    fn of(buckets: &Buckets) -> Self {
+        Self {
+            planned: buckets.count(Bucket::is_planned),
+            admitted: buckets.count(Bucket::is_admitted),
+            unfinished: buckets.count(|bucket| *bucket == Bucket::Unfinished),
+            ungraded: buckets.count(|bucket| matches!(bucket, Bucket::Ungraded(_))),
+            cleared: buckets.count(|bucket| *bucket == Bucket::Cleared),
+            flagged: buckets.count(Bucket::is_flagged),
+            pending: buckets.count(|bucket| *bucket == Bucket::Pending),
+            disputed: buckets.count(|bucket| *bucket == Bucket::Disputed),
+            rejected: buckets.count(|bucket| matches!(bucket, Bucket::Rejected { .. })),
+            confirmed: buckets.count(|bucket| matches!(bucket, Bucket::Confirmed { .. })),
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! `report.json`, schema 1: every figure of a report, in one order.
+//!
+//! A figure that cannot be computed is null, with its reason in a field beside it, never 0.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::event::{CorpusCount, StopReason};
+use crate::model::grading::{PromptLabel, Stage};
+use crate::model::hash::Digest;
+use crate::model::outcome::OutcomeKind;
+use crate::model::rate::{Decider, Method, RateName, Target};
+use crate::model::unit::UnitKind;
+
+/// The version of [`Report`] that this build writes.
+pub const REPORT_SCHEMA: u32 = 1;
+
+/// A group as field names and values; empty for all groups together.
+pub type GroupFields = BTreeMap<String, String>;
+
+/// A whole report. Build it with [`Report::new`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// [`REPORT_SCHEMA`].
+    pub schema: u32,
+    /// BLAKE3 over everything but itself, run id, sessions, requests, spend and warnings; see [`Report::digest`].
+    pub digest: Digest,
+    /// The audit's name.
+    pub audit: String,
+    /// The run's id.
+    pub run: Option<String>,
+    /// Whether the run did all it set out to do.
+    pub complete: bool,
+    /// Whether any grader is the simulated one: then no figure speaks of a real model.
+    pub simulated: bool,
+    /// What was graded.
+    pub unit: UnitKind,
+    /// The behaviour counted.
+    pub behaviour: String,
+    /// The definition counted.
+    pub definition: String,
+    /// What the figures depend on.
+    pub design: Design,
+    /// What was read.
+    pub corpus: CorpusCount,
+    /// Graders, in order of stages.
+    pub graders: Vec<Grader>,
+    /// Where all units ended.
+    pub funnel: Funnel,
+    /// Where the units of each stratum ended.
+    pub strata: Vec<StratumRow>,
+    /// Requests, over all sessions.
+    pub requests: RequestCount,
+    /// Money and tokens, over all sessions.
+    pub spend: SpendCount,
+    /// Rates: four rungs, per turn and per conversation, for all and for each group, for corpus and traffic.
+    pub rates: Vec<RateRow>,
+    /// Comparisons of groups: null.
+    pub comparisons: (),
+    /// Why there are none.
+    pub comparisons_reason: String,
+    /// How far the graders can be believed.
+    pub grader_health: GraderHealth,
+    /// People's decisions.
+    pub labels: LabelCount,
+    /// Confirmed units by name.
+    pub confirmed_units: Vec<ConfirmedRow>,
+    /// How the run went.
+    pub sessions: SessionCount,
+    /// What a reader should know, and what to do about it.
+    pub warnings: Vec<String>,
+}
+
+/// What the figures depend on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Design {
+    /// Fields that form the groups, in order.
+    pub group_by: Vec<String>,
+    /// Seed of every draw.
+    pub seed: u64,
+    /// Number of the draw.
+    pub draw: u32,
+    /// Confidence level.
+    pub level: f64,
+    /// Digest of the behaviour.
+    pub behaviour_hash: Digest,
+    /// Digest of the cues.
+    pub cues_hash: Digest,
+    /// Digest of the census.
+    pub census: Digest,
+    /// Version of the parser that derived the verdicts; null if there are none.
+    pub parser: Option<u32>,
+    /// Largest share of admitted units without a usable verdict that still counts as complete.
+    pub max_ungraded: f64,
+}
+
+/// One grader, and how the units that reached it ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grader {
+    /// The stage.
+    pub stage: Stage,
+    /// The model asked for.
+    pub model: String,
+    /// The models that servers say they served.
+    pub models_served: BTreeSet<String>,
+    /// The prompt.
+    pub prompt: PromptLabel,
+    /// The digest of its content.
+    pub prompt_hash: Digest,
+    /// Whether this is the simulated grader.
+    pub simulated: bool,
+    /// Units that reached it.
+    pub reached: u64,
+    /// Units by outcome; with `unfinished`, all that reached it.
+    pub outcomes: BTreeMap<OutcomeKind, u64>,
+    /// Units that have not ended here.
+    pub unfinished: u64,
+}
+
+/// Where units ended. Each indented line is a part of the one above, and the parts sum to it:
+///
+/// ```text
+/// units = not_planned + planned
+///   planned = not_admitted + admitted
+///     admitted = unfinished + ungraded + cleared + flagged
+///       flagged = pending + disputed + rejected + confirmed
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Funnel {
+    /// Turns of the corpus.
+    pub turns: u64,
+    /// Conversations of the corpus.
+    pub conversations: u64,
+    /// Units of the corpus.
+    pub units: u64,
+    /// Units by prefilter class; they sum to `units`.
+    pub by_class: BTreeMap<String, u64>,
+    /// Units that the draw did not select.
+    pub not_planned: u64,
+    /// Units that it selected.
+    pub planned: u64,
+    /// Selected units that admission closed before.
+    pub not_admitted: u64,
+    /// Units admitted.
+    pub admitted: u64,
+    /// Admitted units whose screen has not ended.
+    pub unfinished: u64,
+    /// Units whose screen ended without a usable verdict.
+    pub ungraded: u64,
+    /// Admitted units by how their screen ended; with `unfinished` they sum to `admitted`.
+    pub outcomes: BTreeMap<OutcomeKind, u64>,
+    /// Units that the screen does not flag.
+    pub cleared: u64,
+    /// Units that it flags.
+    pub flagged: u64,
+    /// Flagged units that nobody decided about.
+    pub pending: u64,
+    /// Flagged units that people contradict each other about.
+    pub disputed: u64,
+    /// Flagged units turned down.
+    pub rejected: u64,
+    /// The same, by who did it.
+    pub rejected_by: BTreeMap<Decider, u64>,
+    /// The same, by the id of the exclusion given as the reason; `none` without one.
+    pub rejected_codes: BTreeMap<String, u64>,
+    /// Flagged units upheld, by anyone.
+    pub confirmed: u64,
+    /// The same, by who did it.
+    pub confirmed_by: BTreeMap<Decider, u64>,
+}
+
+/// Where the units of one stratum ended; the fields are those of [`Funnel`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of `Funnel`, one stratum each")]
+pub struct StratumRow {
+    pub class: String,
+    pub group: GroupFields,
+    pub units: u64,
+    pub planned: u64,
+    pub admitted: u64,
+    pub unfinished: u64,
+    pub ungraded: u64,
+    pub cleared: u64,
+    pub flagged: u64,
+    pub pending: u64,
+    pub disputed: u64,
+    pub rejected: u64,
+    pub confirmed: u64,
+}
+
+/// See [`crate::model::tally::Requests`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the tally")]
+pub struct RequestCount {
+    pub sent: u64,
+    pub replayed: u64,
+    pub repeated: u64,
+    pub retried: u64,
+}
+
+/// Money in dollars, and tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct SpendCount {
+    /// All that counts against the cap.
+    pub usd: f64,
+    /// The cap; null if the audit has none.
+    pub cap_usd: Option<f64>,
+    /// The part of `usd` that nobody knows to be billed.
+    pub presumed_usd: f64,
+    /// Prompt tokens billed, cached ones included.
+    pub prompt_tokens: u64,
+    /// Prompt tokens that providers served from their prompt caches.
+    pub cached_tokens: u64,
+    /// Completion tokens billed, reasoning included.
+    pub completion_tokens: u64,
+}
+
+/// See [`crate::model::rate::Rate`]. Figures have ten significant digits, so that equal counts give equal reports on
+/// every platform.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of `Rate`")]
+pub struct RateRow {
+    pub name: RateName,
+    pub unit: UnitKind,
+    pub group: GroupFields,
+    pub target: Target,
+    pub decided_by: Option<Decider>,
+    pub definition: String,
+    pub k: Option<u64>,
+    pub n: Option<u64>,
+    pub estimate: Option<f64>,
+    pub lower: Option<f64>,
+    pub upper: Option<f64>,
+    pub level: Option<f64>,
+    pub method: Option<Method>,
+    pub reason: Option<String>,
+    /// Units of the exposure that truly show the behaviour, where the corpus is simulated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planted: Option<u64>,
+}
+
+/// How far the graders can be believed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GraderHealth {
+    /// Admitted units without a usable verdict, over admitted units; null if none was admitted.
+    pub ungraded_share: Option<f64>,
+    /// Screened units of which the grader saw a cut context, over screened units; null if none was screened.
+    pub cut_share: Option<f64>,
+    /// Admitted units whose text imitates delimiters or addresses a grader.
+    pub injection_suspected: u64,
+    /// How often a grader contradicts itself: null.
+    pub flip_rate: (),
+    /// Why.
+    pub flip_rate_reason: String,
+    /// Whether the grader changed while it graded: null.
+    pub drift: (),
+    /// Why.
+    pub drift_reason: String,
+    /// Agreement of grader and people: null.
+    pub agreement: (),
+    /// Why.
+    pub agreement_reason: String,
+}
+
+/// See [`crate::model::tally::LabelTally`].
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the tally")]
+pub struct LabelCount {
+    pub decided: u64,
+    pub beyond_flagged: u64,
+    pub unmatched: u64,
+    pub ambiguous: u64,
+    pub foreign: u64,
+    pub malformed: u64,
+    pub examples: Vec<String>,
+}
+
+/// One confirmed unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfirmedRow {
+    /// Its address: `conversation-id#index`.
+    pub unit: String,
+    /// Its group.
+    pub group: GroupFields,
+    /// Its prefilter class.
+    pub class: String,
+    /// Who upheld it.
+    pub by: Decider,
+}
+
+/// How the run went.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SessionCount {
+    /// Processes that worked on it.
+    pub count: u64,
+    /// When the first began: Unix time in milliseconds.
+    pub started_ms: Option<u64>,
+    /// When the last ended in order: Unix time in milliseconds.
+    pub ended_ms: Option<u64>,
+    /// Why the last ended; null if it still runs or was killed.
+    pub stop: Option<StopReason>,
+    /// Version of assize of the last.
+    pub version: Option<String>,
+    /// Digest of everything that decides what was asked of whom; null only in a blank.
+    pub identity: Option<Digest>,
+}

@@ -1,0 +1,116 @@
+//! A page of text, 80 columns wide. Colour repeats what the words say and can be left out.
+
+use std::fmt::Write;
+
+/// Columns of a page.
+pub(super) const WIDTH: usize = 80;
+
+/// Whether a page may use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Style {
+    /// Characters only.
+    #[default]
+    Plain,
+    /// With ANSI escape codes.
+    Colour,
+}
+
+/// What a colour stands for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Ink {
+    Heading,
+    Alarm,
+    Figure,
+}
+
+impl Ink {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Heading => "1",
+            Self::Alarm => "1;33",
+            Self::Figure => "1;36",
+        }
+    }
+}
+
+/// A page being written. Text that comes from outside must be escaped before it gets here.
+#[derive(Debug)]
+pub(super) struct Page {
+    text: String,
+    style: Style,
+}
+
+impl Page {
+    pub(super) const fn new(style: Style) -> Self {
+        Self { text: String::new(), style }
+    }
+
+    pub(super) fn finish(self) -> String {
+        self.text
+    }
+
+    pub(super) fn ink(&self, ink: Ink, text: &str) -> String {
+        match self.style {
+            Style::Plain => text.to_owned(),
+            Style::Colour => format!("\u{1b}[{}m{text}\u{1b}[0m", ink.code()),
+        }
+    }
+
+    /// A heading with a blank line before it.
+    pub(super) fn heading(&mut self, text: &str) {
+        let heading = self.ink(Ink::Heading, text);
+        let gap = if self.text.is_empty() { "" } else { "\n" };
+        self.line(&format!("{gap}{heading}"));
+    }
+
+    pub(super) fn line(&mut self, text: &str) {
+        writeln!(self.text, "{}", text.trim_end()).expect("a string can be written to");
+    }
+
+    /// Words after a lead, wrapped; later lines are indented as far as the lead reaches.
+    pub(super) fn wrapped(&mut self, lead: &str, words: &str) {
+        let indent = lead.chars().count();
+        let mut line = lead.to_owned();
+        let mut column = indent;
+        for word in words.split(' ') {
+            let width = word.chars().count();
+            if column > indent && column + 1 + width > WIDTH {
+                self.line(&line);
+                line = " ".repeat(indent);
+                column = indent;
+            }
+            if column > indent {
+                line.push(' ');
+                column += 1;
+            }
+            line.push_str(word);
+            column += width;
+        }
+        self.line(&line);
+    }
+}
+
+/// `text` in at most `width` columns, with an ellipsis where it was cut.
+pub(super) fn fitted(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    let mut cut: String = text.chars().take(width.saturating_sub(1)).collect();
+    cut.push('…');
+    cut
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_wrap_under_their_lead() {
+        let mut page = Page::new(Style::Plain);
+        page.wrapped("  note  ", &"word ".repeat(30));
+        let text = page.finish();
+        assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
+        assert!(text.lines().skip(1).all(|line| line.starts_with("        word")), "{text}");
+        assert_eq!(fitted("abcdef", 4), "abc…");
+    }
+}

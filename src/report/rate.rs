@@ -1,0 +1,168 @@
+//! How counts and rare rates are printed: events over exposure and per 10,000 or per million, never as "0.00".
+
+use crate::model::unit::UnitKind;
+
+/// A whole number with thousands separators.
+#[must_use]
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut shown = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            shown.push(',');
+        }
+        shown.push(digit);
+    }
+    shown
+}
+
+/// What a rate is printed per.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scale {
+    /// Per 10,000.
+    TenThousand,
+    /// Per million.
+    Million,
+}
+
+impl Scale {
+    /// The scale that shows this rate in a readable number; 0 fits any.
+    #[must_use]
+    pub fn fitting(rate: f64) -> Self {
+        if rate > 0.0 && rate < 1e-5 { Self::Million } else { Self::TenThousand }
+    }
+
+    /// In words.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TenThousand => "per 10,000",
+            Self::Million => "per million",
+        }
+    }
+
+    const fn factor(self) -> f64 {
+        match self {
+            Self::TenThousand => 1e4,
+            Self::Million => 1e6,
+        }
+    }
+
+    /// The rate at this scale, with at least two significant digits; a rate that is not 0 never prints as 0.
+    #[must_use]
+    pub fn number(self, rate: f64) -> String {
+        let scaled = rate * self.factor();
+        decimal(scaled, decimals(scaled, 2))
+    }
+
+    /// An interval in brackets, as precise as the estimate that it belongs to.
+    #[must_use]
+    pub fn interval(self, estimate: f64, lower: f64, upper: f64) -> String {
+        let digits = decimals(estimate * self.factor(), 2);
+        let limit = |limit: f64| {
+            let scaled = limit * self.factor();
+            decimal(scaled, digits.max(decimals(scaled, 1).min(12)))
+        };
+        format!("[{}, {}]", limit(lower), limit(upper))
+    }
+}
+
+/// Decimals that show `significant` digits of a number below 1, one decimal below 100 and none above.
+fn decimals(number: f64, significant: u32) -> usize {
+    if number <= 0.0 {
+        return 0;
+    }
+    if number >= 1.0 {
+        return usize::from(significant > 1 && number < 99.95);
+    }
+    let mut digits = significant as usize;
+    let mut bound = 0.1;
+    while number < bound * 0.999_999 && digits < 15 {
+        bound /= 10.0;
+        digits += 1;
+    }
+    digits
+}
+
+fn decimal(number: f64, decimals: usize) -> String {
+    let shown = format!("{number:.decimals$}");
+    let (whole, rest) = shown.split_once('.').map_or((shown.as_str(), None), |(whole, rest)| (whole, Some(rest)));
+    let whole = whole.parse().map_or_else(|_| whole.to_owned(), count);
+    rest.map_or_else(|| whole.clone(), |rest| format!("{whole}.{rest}"))
+}
+
+/// A number of units with its noun: `1 turn`, `310,412 turns`.
+#[must_use]
+pub fn units(number: u64, unit: UnitKind) -> String {
+    format!("{} {}{}", count(number), unit.as_str(), if number == 1 { "" } else { "s" })
+}
+
+/// One rate as a sentence: `31 / 310,412 turns, 1.0 per 10,000 [0.7, 1.4]`; with no event, the upper limit only.
+#[must_use]
+pub fn sentence(k: u64, n: u64, unit: UnitKind, limits: Option<(f64, f64)>) -> String {
+    let events = format!("{} / {}", count(k), units(n, unit));
+    #[expect(clippy::cast_precision_loss, reason = "display only")]
+    let estimate = if n == 0 { 0.0 } else { k as f64 / n as f64 };
+    match limits {
+        Some((_, upper)) if k == 0 => {
+            let scale = Scale::fitting(upper);
+            format!("{events}, at most {} {}", scale.number(upper), scale.as_str())
+        }
+        None if k == 0 => events,
+        limits => {
+            let scale = Scale::fitting(estimate);
+            let interval = limits.map(|(lower, upper)| format!(" {}", scale.interval(estimate, lower, upper)));
+            format!("{events}, {} {}{}", scale.number(estimate), scale.as_str(), interval.unwrap_or_default())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::estimate::interval::{Share, clopper_pearson, one_sided_upper};
+    use crate::model::rate::Level;
+
+    #[test]
+    fn rare_rates_print_as_rare_rates() {
+        let level = Level::new(0.95).unwrap();
+        let mut shown = String::new();
+        let cases = [
+            (31, 310_412),
+            (0, 310_412),
+            (0, 3),
+            (1, 1),
+            (1, 2_000_000),
+            (3, 50_000_000),
+            (1, 50_000_000),
+            (30, 100_000),
+            (100, 1_000_000),
+            (15_000, 50_000_000),
+            (621, 1_000),
+            (20, 20),
+        ];
+        for (k, n) in cases {
+            let share = Share::new(k, n).unwrap();
+            let limits = clopper_pearson(share, level);
+            let limits = if k == 0 { (0.0, one_sided_upper(share, level)) } else { (limits.lower, limits.upper) };
+            writeln!(shown, "{}", sentence(k, n, UnitKind::Turn, Some(limits))).unwrap();
+        }
+        insta::assert_snapshot!(shown);
+    }
+
+    proptest! {
+        #[test]
+        fn a_rate_that_is_not_zero_never_prints_as_zero(log_rate in -20.0..0.0_f64) {
+            let rate = log_rate.exp();
+            let scale = Scale::fitting(rate);
+            let is_zero = |shown: &str| shown.chars().all(|c| matches!(c, '0' | '.'));
+            prop_assert!(!is_zero(&scale.number(rate)), "{rate}");
+            let interval = scale.interval(rate, rate / 1000.0, rate);
+            prop_assert!(!is_zero(interval.trim_start_matches('[').split(',').next().unwrap()), "{interval}");
+        }
+    }
+}

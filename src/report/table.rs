@@ -1,0 +1,275 @@
+//! The report as a page for a terminal: what was counted, the funnel, the rates, how far to believe them, what it
+//! cost, what to do next.
+
+use super::escape::escape;
+use super::floor_table;
+use super::json::{Funnel, Grader, GroupFields, Report, SpendCount};
+pub use super::layout::Style;
+use super::layout::{Ink, Page, fitted};
+use super::rate::{count, units};
+use crate::model::event::StopReason;
+use crate::model::grading::Stage;
+use crate::model::rate::{Decider, RateName, Target};
+
+/// The report as text, 80 columns wide.
+#[must_use]
+pub fn render(report: &Report, style: Style) -> String {
+    let mut page = Page::new(style);
+    title(&mut page, report);
+    corpus(&mut page, report);
+    funnel(&mut page, report);
+    classes(&mut page, report);
+    floor_table::floors(&mut page, report);
+    rungs(&mut page, report);
+    health(&mut page, report);
+    cost(&mut page, report);
+    if !report.warnings.is_empty() {
+        page.heading(&format!("Warnings ({})", report.warnings.len()));
+        for warning in &report.warnings {
+            page.wrapped("  ! ", &escape(warning));
+        }
+    }
+    page.heading("Next");
+    for step in next_steps(report) {
+        page.wrapped("  > ", &step);
+    }
+    page.finish()
+}
+
+/// A group's values in the order of the audit file, escaped.
+pub(super) fn group_name(report: &Report, group: &GroupFields) -> String {
+    let values = report.design.group_by.iter().filter_map(|field| group.get(field));
+    let shown: Vec<_> =
+        values.map(|value| if value.is_empty() { "(none)".to_owned() } else { escape(value) }).collect();
+    if shown.is_empty() { "all".to_owned() } else { shown.join(" · ") }
+}
+
+fn title(page: &mut Page, report: &Report) {
+    if report.simulated {
+        let banner = page.ink(Ink::Alarm, "*** SIMULATION ***");
+        page.line(&banner);
+        page.line("Graded by the simulated grader: no figure below speaks of a real model.");
+    }
+    let run = report.run.as_deref().map(|run| format!(" ({})", escape(run))).unwrap_or_default();
+    page.heading(&format!("{}{run}", escape(&report.audit)));
+    let unit = report.unit.as_str();
+    page.wrapped("  counted  ", &format!("{unit}s that show {}", escape(&report.behaviour)));
+    page.wrapped("           ", &format!("by the definition `{}`", escape(&report.definition)));
+    for grader in &report.graders {
+        page.wrapped(&format!("  {:<9}", grader.stage.as_str()), &grader_line(grader));
+    }
+    let state = if report.complete { "complete".to_owned() } else { page.ink(Ink::Alarm, "INCOMPLETE") };
+    page.line(&format!("  state    {state}, {}", stop(report)));
+}
+
+fn grader_line(grader: &Grader) -> String {
+    let served: Vec<_> = grader.models_served.iter().map(|model| escape(model)).collect();
+    let served = match served.as_slice() {
+        [] => String::new(),
+        [one] if *one == grader.model => String::new(),
+        models => format!(", served by {}", models.join(" and ")),
+    };
+    format!("{}{served}, prompt {} ({})", escape(&grader.model), grader.prompt, grader.prompt_hash.short())
+}
+
+fn stop(report: &Report) -> String {
+    match &report.sessions.stop {
+        None => "still running or killed".to_owned(),
+        Some(StopReason::Finished) => "finished".to_owned(),
+        Some(StopReason::Budget) => "stopped by the cap".to_owned(),
+        Some(StopReason::Deadline) => "stopped by the deadline".to_owned(),
+        Some(StopReason::Interrupted) => "interrupted".to_owned(),
+        Some(StopReason::Unusable { message }) => format!("the grader is unusable: {}", escape(message)),
+    }
+}
+
+fn corpus(page: &mut Page, report: &Report) {
+    let corpus = &report.corpus;
+    page.heading("Corpus");
+    page.line(&format!(
+        "  {} in {}, {} with reasoning",
+        units(corpus.turns, crate::model::unit::UnitKind::Turn),
+        units(corpus.conversations, crate::model::unit::UnitKind::Conversation),
+        count(corpus.turns_with_reasoning)
+    ));
+    let unreadable: u64 = corpus.unreadable.values().sum();
+    page.line(&format!(
+        "  {} records: {} kept, {} duplicates, {} filtered out, {} unreadable",
+        count(corpus.records),
+        count(corpus.conversations),
+        count(corpus.duplicates),
+        count(corpus.filtered_out),
+        count(unreadable)
+    ));
+    for (reason, records) in &corpus.unreadable {
+        page.wrapped("    ", &format!("{} {}", count(*records), escape(reason)));
+    }
+    for example in corpus.examples.iter().take(3) {
+        page.wrapped("    e.g. ", &escape(example));
+    }
+}
+
+fn funnel(page: &mut Page, report: &Report) {
+    let funnel = &report.funnel;
+    page.heading(&format!("Funnel, in {}s (each part sums to the line above it)", report.unit.as_str()));
+    let mut row = |depth: usize, name: &str, units: u64, note: &str| {
+        let lead = format!("  {:<30}{:>14}  ", format!("{}{name}", "  ".repeat(depth)), count(units));
+        page.wrapped(&lead, note);
+    };
+    row(0, "corpus", funnel.units, "");
+    row(1, "not drawn", funnel.not_planned, "");
+    row(1, "planned", funnel.planned, "");
+    if funnel.not_admitted > 0 {
+        row(2, "not admitted", funnel.not_admitted, "cap or deadline came first");
+    }
+    row(2, "admitted", funnel.admitted, "");
+    if funnel.unfinished > 0 {
+        row(3, "unfinished", funnel.unfinished, "the run ended before they did");
+    }
+    row(3, "ungraded", funnel.ungraded, &outcomes(funnel));
+    row(3, "cleared", funnel.cleared, "");
+    row(3, "flagged", funnel.flagged, "");
+    row(4, "pending", funnel.pending, &pending_note(report));
+    if funnel.disputed > 0 {
+        row(4, "disputed", funnel.disputed, "people disagree");
+    }
+    row(4, "rejected", funnel.rejected, &rejected_note(funnel));
+    let by = |decider| funnel.confirmed_by.get(&decider).copied().unwrap_or(0);
+    row(4, "grader-confirmed", by(Decider::Grader), "by the second grader, people silent");
+    row(4, "confirmed", by(Decider::People), "by people");
+}
+
+/// Why units are ungraded, by outcome.
+fn outcomes(funnel: &Funnel) -> String {
+    let unusable = funnel.outcomes.iter().filter(|(kind, units)| !kind.is_usable() && **units > 0);
+    unusable.map(|(kind, units)| format!("{kind} {}", count(*units))).collect::<Vec<_>>().join(", ")
+}
+
+fn pending_note(report: &Report) -> String {
+    let Some(confirm) = report.graders.iter().find(|grader| grader.stage == Stage::Confirm) else {
+        return "there is no second grader".to_owned();
+    };
+    let unusable = confirm.outcomes.iter().filter(|(kind, units)| !kind.is_usable() && **units > 0);
+    let mut parts: Vec<_> = unusable.map(|(kind, units)| format!("{kind} {}", count(*units))).collect();
+    if confirm.unfinished > 0 {
+        parts.push(format!("unfinished {}", count(confirm.unfinished)));
+    }
+    parts.join(", ")
+}
+
+fn rejected_note(funnel: &Funnel) -> String {
+    let people = funnel.rejected_by.get(&Decider::People).copied().unwrap_or(0);
+    let codes = funnel.rejected_codes.iter().filter(|(code, _)| *code != "none");
+    let mut parts: Vec<_> = codes.map(|(code, units)| format!("{} {}", escape(code), count(*units))).collect();
+    if people > 0 {
+        parts.push(format!("{} of them by people", count(people)));
+    }
+    parts.join(", ")
+}
+
+fn classes(page: &mut Page, report: &Report) {
+    page.heading("By prefilter class");
+    let columns = |cells: [&str; 6]| {
+        let [name, rest @ ..] = cells;
+        let rest: String = rest.iter().map(|cell| format!("{cell:>11}")).collect();
+        format!("  {:<23}{rest}", fitted(name, 22))
+    };
+    page.line(&columns(["", "units", "planned", "admitted", "flagged", "confirmed*"]));
+    for class in report.funnel.by_class.keys() {
+        let rows: Vec<_> = report.strata.iter().filter(|row| row.class == *class).collect();
+        let sum = |of: fn(&super::json::StratumRow) -> u64| count(rows.iter().map(|row| of(row)).sum());
+        let name = escape(class);
+        let cells = [sum(|r| r.units), sum(|r| r.planned), sum(|r| r.admitted), sum(|r| r.flagged), sum(|r| r.confirmed)];
+        let [units, planned, admitted, flagged, confirmed] = cells.each_ref().map(String::as_str);
+        page.line(&columns([&name, units, planned, admitted, flagged, confirmed]));
+    }
+    page.line("  * by people, or by the second grader where people are silent");
+}
+
+/// What the run cannot say, once for all groups.
+fn rungs(page: &mut Page, report: &Report) {
+    page.heading("What this run cannot say, and what to add");
+    for name in [RateName::Catchable, RateName::Corrected, RateName::Ceiling] {
+        let rate = report.rates.iter().find(|rate| {
+            rate.name == name && rate.group.is_empty() && rate.unit == report.unit && rate.target == Target::Corpus
+        });
+        if let Some(reason) = rate.and_then(|rate| rate.reason.as_deref()) {
+            page.wrapped(&format!("  {:<10} ", name.as_str()), &escape(reason));
+        }
+    }
+}
+
+fn health(page: &mut Page, report: &Report) {
+    let health = &report.grader_health;
+    let percent = |share: Option<f64>| share.map_or("unknown".to_owned(), |share| format!("{:.2}%", share * 100.0));
+    page.heading("Grader health");
+    page.line(&format!(
+        "  ungraded {} (limit {:.2}%), cut context {}, injection suspected {}",
+        percent(health.ungraded_share),
+        report.design.max_ungraded * 100.0,
+        percent(health.cut_share),
+        count(health.injection_suspected)
+    ));
+}
+
+fn cost(page: &mut Page, report: &Report) {
+    let (spend, requests) = (&report.spend, &report.requests);
+    page.heading("Spend");
+    page.line(&format!("  {}", money(spend)));
+    page.line(&format!(
+        "  {} prompt tokens ({} cached), {} completion tokens",
+        count(spend.prompt_tokens),
+        count(spend.cached_tokens),
+        count(spend.completion_tokens)
+    ));
+    page.line(&format!(
+        "  {} requests sent, {} replayed, {} retried, {} repeated after a crash",
+        count(requests.sent),
+        count(requests.replayed),
+        count(requests.retried),
+        count(requests.repeated)
+    ));
+}
+
+fn money(spend: &SpendCount) -> String {
+    let usd = |amount: f64| if amount > 0.0 && amount < 0.01 { format!("${amount:.6}") } else { format!("${amount:.2}") };
+    let cap = spend.cap_usd.map_or_else(|| ", no cap".to_owned(), |cap| format!(" of {}", usd(cap)));
+    let presumed = if spend.presumed_usd > 0.0 {
+        format!(", of which {} is presumed: nobody knows if it was billed", usd(spend.presumed_usd))
+    } else {
+        String::new()
+    };
+    format!("{}{cap}{presumed}", usd(spend.usd))
+}
+
+fn next_steps(report: &Report) -> Vec<String> {
+    let mut steps = Vec::new();
+    match &report.sessions.stop {
+        Some(StopReason::Budget) => steps.push("raise the cap and run again: what is paid for is kept".to_owned()),
+        Some(StopReason::Unusable { .. }) => steps.push("`assize doctor` says what is wrong with the grader".to_owned()),
+        Some(StopReason::Deadline | StopReason::Interrupted) | None => {
+            steps.push("run again: it resumes, and what is paid for is kept".to_owned());
+        }
+        Some(StopReason::Finished) => {}
+    }
+    let funnel = &report.funnel;
+    let by_grader = funnel.confirmed_by.get(&Decider::Grader).copied().unwrap_or(0);
+    if funnel.pending > 0 && !report.graders.iter().any(|grader| grader.stage == Stage::Confirm) {
+        steps.push("add [grader.confirm]: only flagged units are asked about again".to_owned());
+    }
+    if by_grader + funnel.pending > 0 {
+        let open = units(by_grader + funnel.pending, report.unit);
+        steps.push(format!("have people read the {open} that no person decided about: `assize review`"));
+    }
+    if funnel.disputed > 0 {
+        steps.push("settle the disputed ones: `assize review adjudicate`".to_owned());
+    }
+    if report.simulated {
+        steps.push("point the graders at a real endpoint; this was a rehearsal".to_owned());
+    }
+    if steps.is_empty() {
+        steps.push("publish the floor with its n, its group and this report's digest".to_owned());
+    }
+    steps.push(format!("report.json has every figure (digest {})", report.digest.short()));
+    steps
+}
