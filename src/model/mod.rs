@@ -7,5 +7,6 @@ pub mod grading;
 pub mod hash;
 pub mod money;
 pub mod outcome;
+pub mod shown;
 pub mod unit;
 pub mod verdict;
