@@ -12,5 +12,6 @@ pub mod money;
 pub mod outcome;
 pub mod rate;
 pub mod tally;
+pub mod shown;
 pub mod unit;
 pub mod verdict;

@@ -1,5 +1,46 @@
 //! Behaviours and versioned prompts: what a grader is asked, and exactly which part of the transcript it sees.
+//!
+//! A [`Library`] finds a behaviour and its prompt versions; a [`Questioner`] is one prompt version, prepared, and turns
+//! a conversation into a [`Question`]. [`Lock`] remembers which text has produced verdicts. Nothing here sends
+//! anything, and only [`library`] opens files.
+//!
+//! The transcript stands in the last message and looks like this. Only lines with the request's nonce are structure:
+//!
+//! ```text
+//! ⟦NONCE transcript⟧
+//! ⟦NONCE M0 system/final⟧
+//! text
+//! ⟦NONCE 3 messages, 5120 characters not shown⟧
+//! ⟦NONCE M4 user/final⟧
+//! beginning
+//! ⟦NONCE 812 characters not shown⟧
+//! end
+//! ⟦NONCE M5 assistant/reasoning TARGET⟧
+//! text
+//! ⟦NONCE M5 assistant/tool TARGET⟧
+//! name(arguments)
+//! ⟦NONCE end of transcript⟧
+//! ```
 
+pub mod behaviour;
+mod fence;
+mod injection;
+pub mod library;
+pub mod lint;
+mod located;
+pub mod lock;
+pub mod render;
+mod schema;
 pub mod settings;
+mod shipped;
+pub mod version;
+mod window;
 
+pub use behaviour::{asked_digest, meaning_digest, parse_behaviour};
+pub use fence::{nonce, with_nonce};
+pub use library::{BehaviourFiles, Library, Origin};
+pub use located::TomlProblem;
+pub use lock::{ChangedPrompt, Lock, LockState};
+pub use render::{Asked, Question, Questioner, QuestionerSettings};
 pub use settings::WindowSettings;
+pub use version::{Prompt, parse_prompt};

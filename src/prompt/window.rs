@@ -1,0 +1,354 @@
+//! Which part of a conversation a grader sees: the context contract.
+//!
+//! Wanted are the unit, all system messages, the task (the first user message and the last run of user messages before
+//! the unit) and `neighbours` messages on either side of the unit. Of the unit only the audited channels are shown; of
+//! all other messages every channel, because what the model thought before is context for what it thinks now.
+//!
+//! When the wanted text exceeds `max_chars`, far neighbours go first; the nearest one that does not fit is cut in its
+//! middle. When even unit, system and task do not fit, their middles are cut, the longest first, and the unit keeps at
+//! least half of the space. Every omission is visible to the grader.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::WindowSettings;
+use crate::model::conversation::{Channel, Conversation, Message, Role};
+use crate::model::event::Seen;
+use crate::model::shown::{channel_text, neutralise};
+
+/// A neighbour that could only be shown with fewer characters than this is dropped instead.
+const SMALLEST_PART: usize = 200;
+
+/// Why a message is wanted, most important first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Unit,
+    /// System and task messages.
+    Required,
+    /// With its distance from the unit.
+    Neighbour(u32),
+}
+
+/// How much of a piece is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    Whole,
+    /// This many characters, half from its beginning and half from its end.
+    Part(usize),
+    Dropped,
+}
+
+/// One channel of one wanted message, neutralised.
+pub(super) struct Piece<'a> {
+    pub(super) message: u32,
+    pub(super) role: Role,
+    pub(super) channel: Channel,
+    pub(super) is_unit: bool,
+    pub(super) text: Cow<'a, str>,
+    pub(super) chars: usize,
+    pub(super) extent: Extent,
+    rank: Rank,
+}
+
+impl Piece<'_> {
+    /// Beginning, number of characters not shown, and end.
+    pub(super) fn shown(&self) -> (&str, usize, &str) {
+        let kept = match self.extent {
+            Extent::Whole => return (&self.text, 0, ""),
+            Extent::Part(kept) => kept,
+            Extent::Dropped => 0,
+        };
+        let head = kept.div_ceil(2);
+        let (head, rest) = self.text.split_at(byte_of_char(&self.text, head));
+        let omitted = self.chars - kept;
+        (head, omitted, rest.split_at(byte_of_char(rest, omitted)).1)
+    }
+
+    fn shown_bytes(&self) -> usize {
+        let (head, _, tail) = self.shown();
+        head.len() + tail.len()
+    }
+}
+
+fn byte_of_char(text: &str, index: usize) -> usize {
+    text.char_indices().nth(index).map_or(text.len(), |(byte, _)| byte)
+}
+
+/// What is shown of a conversation.
+pub(super) struct Window<'a> {
+    /// Wanted pieces in the order of the conversation, dropped ones included.
+    pub(super) pieces: Vec<Piece<'a>>,
+    pub(super) seen: Seen,
+    /// Whether enough is visible to ask at all.
+    pub(super) is_sufficient: bool,
+}
+
+/// Chooses what is shown. `turn` is the index of a message of the conversation.
+pub(super) fn window<'a>(
+    conversation: &'a Conversation,
+    turn: u32,
+    settings: &WindowSettings,
+    channels: &BTreeSet<Channel>,
+) -> Window<'a> {
+    let mut pieces = Vec::new();
+    for (index, rank) in wanted(conversation, turn, settings.neighbours) {
+        if let Some(message) = conversation.message(index) {
+            pieces.extend(pieces_of(index, message, rank, channels));
+        }
+    }
+    fit(&mut pieces, settings.max_chars as usize);
+    let seen = seen(&pieces);
+    let is_sufficient = seen.coverage >= settings.min_coverage && is_unit_readable(&pieces) && has_required(&pieces);
+    Window { pieces, seen, is_sufficient }
+}
+
+fn wanted(conversation: &Conversation, turn: u32, neighbours: u32) -> BTreeMap<u32, Rank> {
+    let messages = || (0u32..).zip(&conversation.messages);
+    let mut wanted = BTreeMap::new();
+    let mut want = |index: u32, rank: Rank| {
+        wanted.entry(index).and_modify(|known: &mut Rank| *known = rank.min(*known)).or_insert(rank);
+    };
+    want(turn, Rank::Unit);
+    let has_role = |role: Role| move |(_, message): &(u32, &Message)| message.role == role;
+    messages().filter(has_role(Role::System)).for_each(|(index, _)| want(index, Rank::Required));
+    messages().find(has_role(Role::User)).into_iter().for_each(|(index, _)| want(index, Rank::Required));
+    let before = conversation.messages.get(..turn as usize).unwrap_or_default();
+    let last_run = (0..turn).zip(before).rev().skip_while(|(_, message)| message.role != Role::User);
+    last_run.take_while(has_role(Role::User)).for_each(|(index, _)| want(index, Rank::Required));
+    let count = u32::try_from(conversation.messages.len()).unwrap_or(u32::MAX);
+    for index in turn.saturating_sub(neighbours)..turn.saturating_add(neighbours).saturating_add(1).min(count) {
+        want(index, Rank::Neighbour(index.abs_diff(turn)));
+    }
+    wanted
+}
+
+/// The channels of a message that have text; at least one, so that an empty message is visible as such.
+fn pieces_of<'a>(index: u32, message: &'a Message, rank: Rank, audited: &BTreeSet<Channel>) -> Vec<Piece<'a>> {
+    let is_unit = rank == Rank::Unit;
+    let piece = |channel: Channel| {
+        let text = match channel_text(message, channel) {
+            Cow::Borrowed(text) => neutralise(text),
+            Cow::Owned(text) => Cow::Owned(neutralise(&text).into_owned()),
+        };
+        let chars = text.chars().count();
+        Piece { message: index, role: message.role, channel, is_unit, text, chars, extent: Extent::Whole, rank }
+    };
+    let channels: Vec<_> = Channel::ALL.into_iter().filter(|channel| !is_unit || audited.contains(channel)).collect();
+    let with_text: Vec<_> = channels.iter().map(|&channel| piece(channel)).filter(|piece| piece.chars > 0).collect();
+    if with_text.is_empty() {
+        let shown = channels.iter().find(|&&channel| channel == Channel::Final).or(channels.first());
+        return vec![piece(shown.copied().unwrap_or(Channel::Final))];
+    }
+    with_text
+}
+
+/// Cuts and drops until all that is shown has at most `max_chars` characters.
+fn fit(pieces: &mut [Piece<'_>], max_chars: usize) {
+    let total = |pieces: &[Piece<'_>], wanted: fn(Rank) -> bool| -> usize {
+        pieces.iter().filter(|piece| wanted(piece.rank)).map(|piece| piece.chars).sum()
+    };
+    let unit = total(pieces, |rank| rank == Rank::Unit);
+    let required = total(pieces, |rank| rank == Rank::Required);
+    if unit + required <= max_chars {
+        fit_neighbours(pieces, max_chars - unit - required);
+        return;
+    }
+    let for_unit = unit.min((max_chars / 2).max(max_chars.saturating_sub(required)));
+    share(pieces.iter_mut().filter(|piece| piece.rank == Rank::Unit), for_unit);
+    share(pieces.iter_mut().filter(|piece| piece.rank == Rank::Required), max_chars - for_unit);
+    share(pieces.iter_mut().filter(|piece| matches!(piece.rank, Rank::Neighbour(_))), 0);
+}
+
+/// Shows neighbours from near to far as long as they fit.
+fn fit_neighbours(pieces: &mut [Piece<'_>], mut left: usize) {
+    let mut neighbours: Vec<_> = pieces.iter_mut().filter(|piece| matches!(piece.rank, Rank::Neighbour(_))).collect();
+    neighbours.sort_by_key(|piece| piece.rank);
+    let mut is_full = false;
+    for piece in neighbours {
+        if !is_full && piece.chars <= left {
+            left -= piece.chars;
+            continue;
+        }
+        piece.extent = if !is_full && left >= SMALLEST_PART { Extent::Part(left) } else { Extent::Dropped };
+        is_full = true;
+    }
+}
+
+/// Divides `space` characters: short pieces stay whole, long ones are cut to equal length.
+fn share<'p, 'a: 'p>(pieces: impl Iterator<Item = &'p mut Piece<'a>>, mut space: usize) {
+    let mut pieces: Vec<_> = pieces.collect();
+    pieces.sort_by_key(|piece| piece.chars);
+    let mut waiting = pieces.len();
+    for piece in pieces {
+        let fair = space / waiting;
+        let kept = piece.chars.min(fair);
+        piece.extent = match kept {
+            kept if kept == piece.chars => Extent::Whole,
+            0 => Extent::Dropped,
+            kept => Extent::Part(kept),
+        };
+        space -= kept;
+        waiting -= 1;
+    }
+}
+
+fn seen(pieces: &[Piece<'_>]) -> Seen {
+    let wanted: usize = pieces.iter().map(|piece| piece.text.len()).sum();
+    let shown: usize = pieces.iter().map(Piece::shown_bytes).sum();
+    #[expect(clippy::cast_precision_loss, reason = "a share of at most some gigabytes")]
+    let coverage = if wanted == 0 { 1.0 } else { shown as f64 / wanted as f64 };
+    let visible = pieces.iter().filter(|piece| piece.is_unit || piece.extent != Extent::Dropped);
+    let messages: BTreeSet<_> = visible.map(|piece| piece.message).collect();
+    let cut = pieces.iter().any(|piece| piece.extent != Extent::Whole);
+    Seen { messages: messages.into_iter().collect(), coverage, cut }
+}
+
+/// At least half of the unit's text.
+fn is_unit_readable(pieces: &[Piece<'_>]) -> bool {
+    let unit = || pieces.iter().filter(|piece| piece.is_unit);
+    let shown: usize = unit().map(Piece::shown_bytes).sum();
+    let wanted: usize = unit().map(|piece| piece.text.len()).sum();
+    shown * 2 >= wanted
+}
+
+/// No system or task text is gone altogether.
+fn has_required(pieces: &[Piece<'_>]) -> bool {
+    !pieces.iter().any(|piece| piece.rank == Rank::Required && piece.extent == Extent::Dropped)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn all() -> BTreeSet<Channel> {
+        Channel::ALL.into()
+    }
+
+    pub(in crate::prompt) fn conversation(messages: Vec<Message>) -> Conversation {
+        Conversation { id: "c".to_owned(), messages, metadata: BTreeMap::new() }
+    }
+
+    fn chat(lengths: &[(Role, usize)]) -> Conversation {
+        conversation(lengths.iter().map(|&(role, length)| Message::text(role, "x".repeat(length))).collect())
+    }
+
+    fn extents(window: &Window<'_>) -> Vec<(u32, Extent)> {
+        window.pieces.iter().map(|piece| (piece.message, piece.extent)).collect()
+    }
+
+    fn settings(neighbours: u32, max_chars: u32) -> WindowSettings {
+        WindowSettings { neighbours, max_chars, min_coverage: 0.6 }
+    }
+
+    const LONG: [(Role, usize); 8] = [
+        (Role::System, 100),
+        (Role::User, 100),
+        (Role::Assistant, 100),
+        (Role::User, 100),
+        (Role::Assistant, 100),
+        (Role::Tool, 100),
+        (Role::Assistant, 100),
+        (Role::User, 100),
+    ];
+
+    #[test]
+    fn the_contract_wants_unit_system_task_and_neighbours() {
+        let chat = chat(&LONG);
+        let window = window(&chat, 6, &settings(0, 10_000), &all());
+        assert_eq!(window.seen.messages, [0, 1, 3, 6], "the user message before the tool calls is the task at hand");
+        let window = super::window(&chat, 6, &settings(1, 10_000), &all());
+        assert_eq!(window.seen.messages, [0, 1, 3, 5, 6, 7]);
+        assert!(window.is_sufficient && !window.seen.cut);
+        assert!((window.seen.coverage - 1.0).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn far_neighbours_go_first_and_the_next_one_is_cut() {
+        let mut lengths = LONG;
+        lengths[5].1 = 1_000;
+        let chat = chat(&lengths);
+        let window = window(&chat, 6, &settings(2, 900), &all());
+        // Unit, system and task take 400 and the neighbour after the unit 100; the long tool output gets the rest.
+        let tool_output = (5, Extent::Dropped);
+        assert!(!extents(&window).contains(&tool_output));
+        assert_eq!(
+            extents(&window)[3..],
+            [(4, Extent::Dropped), (5, Extent::Part(500)), (6, Extent::Whole), (7, Extent::Dropped)]
+        );
+        assert_eq!(window.seen.messages, [0, 1, 3, 5, 6]);
+        assert!(window.seen.cut);
+    }
+
+    #[test]
+    fn without_the_unit_or_the_task_nothing_is_asked() {
+        let sufficient = |lengths: &[(Role, usize)], max_chars: u32| {
+            let chat = chat(lengths);
+            let unit = u32::try_from(lengths.len() - 1).unwrap();
+            window(&chat, unit, &WindowSettings { min_coverage: 0.0, ..settings(0, max_chars) }, &all()).is_sufficient
+        };
+        let long_unit = [(Role::System, 100), (Role::User, 100), (Role::Assistant, 1_000)];
+        assert!(sufficient(&long_unit, 1_000));
+        assert!(!sufficient(&long_unit, 600), "less than half of the unit");
+        let long_task = [(Role::System, 40), (Role::User, 40), (Role::User, 40), (Role::Assistant, 4)];
+        assert!(sufficient(&long_task, 6));
+        assert!(!sufficient(&long_task, 4), "a part of the task is gone altogether");
+    }
+
+    #[test]
+    fn coverage_counts_against_the_wanted_context() {
+        let chat = chat(&[(Role::User, 100), (Role::Assistant, 100), (Role::Tool, 800)]);
+        let window = window(&chat, 1, &settings(1, 400), &all());
+        assert!((window.seen.coverage - 0.4).abs() < 1e-9);
+        assert!(!window.is_sufficient);
+    }
+
+    #[test]
+    fn only_the_units_channels_are_limited() {
+        let reasoned =
+            |text: &str| Message { reasoning: Some(text.to_owned()), ..Message::text(Role::Assistant, text) };
+        let chat = conversation(vec![Message::text(Role::User, "q"), reasoned("first"), reasoned("second")]);
+        let window = window(&chat, 2, &settings(4, 1_000), &BTreeSet::from([Channel::Final]));
+        let shown: Vec<_> = window.pieces.iter().map(|piece| (piece.message, piece.channel)).collect();
+        assert_eq!(shown, [(0, Channel::Final), (1, Channel::Reasoning), (1, Channel::Final), (2, Channel::Final)]);
+    }
+
+    #[test]
+    fn middles_are_cut_between_characters() {
+        let chat = conversation(vec![Message::text(Role::Assistant, "äöüß€".repeat(10))]);
+        let window = window(&chat, 0, &settings(0, 5), &all());
+        assert_eq!(window.pieces[0].shown(), ("äöü", 45, "ß€"));
+    }
+
+    fn any_conversation() -> impl Strategy<Value = (Conversation, u32)> {
+        let role = prop_oneof![Just(Role::System), Just(Role::User), Just(Role::Assistant), Just(Role::Tool)];
+        let message = (role, "[aé⟦<|\\x00 ]{0,80}", proptest::option::of("[bü]{0,80}"));
+        proptest::collection::vec(message, 1..14).prop_flat_map(|parts| {
+            let build = |(role, content, reasoning)| Message { role, content, reasoning, tool_calls: Vec::new() };
+            let messages: Vec<_> = parts.into_iter().map(build).collect();
+            let turns = u32::try_from(messages.len()).unwrap();
+            (Just(conversation(messages)), 0..turns)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_window_keeps_its_promises(
+            (conversation, turn) in any_conversation(), neighbours in 0u32..5, max_chars in 0u32..400,
+        ) {
+            let window = window(&conversation, turn, &settings(neighbours, max_chars), &all());
+            let shown: usize = window.pieces.iter().map(|piece| {
+                let (head, omitted, tail) = piece.shown();
+                let shown = head.chars().count() + tail.chars().count();
+                assert_eq!(shown + omitted, piece.chars);
+                shown
+            }).sum();
+            prop_assert!(shown <= max_chars as usize);
+            prop_assert!(window.seen.messages.contains(&turn));
+            prop_assert!(window.seen.messages.is_sorted_by(|left, right| left < right));
+            prop_assert!((0.0..=1.0).contains(&window.seen.coverage));
+            prop_assert_eq!(window.seen.cut, window.seen.coverage < 1.0);
+            prop_assert!(!window.is_sufficient || window.seen.coverage >= 0.6);
+        }
+    }
+}

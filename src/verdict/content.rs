@@ -1,0 +1,164 @@
+//! From the content of an answer to a verdict.
+//!
+//! The whole content is tried as one JSON object first. Otherwise every JSON object that stands in it is looked at, as
+//! models wrap their answer in prose, in a code block, or after a `<think>` block. Exactly one of them, repetitions
+//! aside, has to satisfy the schema: with two different ones nobody knows which is meant, and nothing is guessed.
+//!
+//! What is tolerated: further keys; `score` as a string or a float without fraction; `message` as `"M5"` or `"5"`;
+//! upper case and white space around `verdict` and `channel`. What is not: a missing key, an undeclared id or value, a
+//! score outside 0 to 100. A float of at most 1 other than 0 is refused too: it may be a score on a scale of 0 to 1.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::model::behaviour::{Behaviour, Term};
+use crate::model::conversation::Channel;
+use crate::model::verdict::{Finding, Judgement};
+
+const THINK_OPEN: &str = "<think>";
+const THINK_CLOSE: &str = "</think>";
+
+/// A verdict whose quotes have not been looked up.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Claim {
+    pub(super) finding: Finding,
+    pub(super) evidence: Vec<Citation>,
+    pub(super) innocent_reading: String,
+}
+
+/// A quote as claimed.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Citation {
+    pub(super) message: u32,
+    pub(super) channel: Channel,
+    pub(super) quote: String,
+}
+
+/// The one verdict that the content states; `None` if there is none, or more than one.
+pub(super) fn claim(content: &str, behaviour: &Behaviour) -> Option<Claim> {
+    if let Ok(whole) = serde_json::from_str(content) {
+        return satisfying(&whole, behaviour);
+    }
+    let mut claims = objects(after_thinking(content)).filter_map(|object| satisfying(&object, behaviour));
+    let first = claims.next()?;
+    claims.all(|other| other == first).then_some(first)
+}
+
+/// What follows the reasoning block that some servers leave in the content.
+fn after_thinking(content: &str) -> &str {
+    let thinking = content.trim_start().strip_prefix(THINK_OPEN).and_then(|rest| rest.split_once(THINK_CLOSE));
+    thinking.map_or(content, |(_, answer)| answer)
+}
+
+/// All JSON objects that stand in a text and in no other object, in order.
+fn objects(text: &str) -> impl Iterator<Item = Value> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        loop {
+            let (_, from_brace) = rest.split_at_checked(rest.find('{')?)?;
+            let mut values = serde_json::Deserializer::from_str(from_brace).into_iter::<Value>();
+            let value = values.next();
+            let parsed_bytes = if matches!(value, Some(Ok(_))) { values.byte_offset() } else { 1 };
+            rest = from_brace.split_at_checked(parsed_bytes)?.1;
+            if let Some(Ok(object)) = value {
+                return Some(object);
+            }
+        }
+    })
+}
+
+fn satisfying(object: &Value, behaviour: &Behaviour) -> Option<Claim> {
+    let evidence = object.get("evidence")?.as_array()?.iter().map(citation).collect::<Option<_>>()?;
+    let innocent_reading = object.get("innocent_reading")?.as_str()?.to_owned();
+    let finding = Finding {
+        verdict: named(object.get("verdict")?, Judgement::ALL, Judgement::as_str)?,
+        score: score(object.get("score")?)?,
+        labels: ids(object.get("labels")?, &behaviour.labels)?,
+        exclusions: ids(object.get("exclusions")?, &behaviour.exclusions)?,
+        fields: fields(object.get("fields")?, behaviour)?,
+    };
+    Some(Claim { finding, evidence, innocent_reading })
+}
+
+fn citation(item: &Value) -> Option<Citation> {
+    Some(Citation {
+        message: message_id(item.get("message")?)?,
+        channel: named(item.get("channel")?, Channel::ALL, Channel::as_str)?,
+        quote: item.get("quote")?.as_str()?.to_owned(),
+    })
+}
+
+fn message_id(value: &Value) -> Option<u32> {
+    if let Some(text) = value.as_str() {
+        let text = text.trim();
+        return text.strip_prefix(['M', 'm']).unwrap_or(text).parse().ok();
+    }
+    value.as_u64().and_then(|id| u32::try_from(id).ok())
+}
+
+fn named<T: Copy, const N: usize>(value: &Value, all: [T; N], name: fn(T) -> &'static str) -> Option<T> {
+    let text = value.as_str()?.trim();
+    all.into_iter().find(|candidate| name(*candidate).eq_ignore_ascii_case(text))
+}
+
+fn score(value: &Value) -> Option<u8> {
+    let number = if let Some(text) = value.as_str() {
+        text.trim().parse().ok()?
+    } else if let Some(whole) = value.as_u64() {
+        whole
+    } else {
+        let float = value.as_f64().filter(|float| *float == 0.0 || (1.5..=100.0).contains(float))?;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range was checked")]
+        let whole = (float.fract() == 0.0).then_some(float as u64)?;
+        whole
+    };
+    u8::try_from(number).ok().filter(|score| *score <= 100)
+}
+
+fn ids(value: &Value, declared: &[Term]) -> Option<BTreeSet<String>> {
+    let id = |value: &Value| {
+        let id = value.as_str()?;
+        declared.iter().any(|term| term.id == id).then(|| id.to_owned())
+    };
+    value.as_array()?.iter().map(id).collect()
+}
+
+fn fields(value: &Value, behaviour: &Behaviour) -> Option<BTreeMap<String, String>> {
+    let answers = value.as_object()?;
+    let answer = |field: &crate::model::behaviour::Field| {
+        let answer = answers.get(&field.id)?.as_str()?;
+        field.values.iter().any(|value| value == answer).then(|| (field.id.clone(), answer.to_owned()))
+    };
+    behaviour.fields.iter().map(answer).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_are_whole_and_on_our_scale() {
+        let score = |text: &str| score(&serde_json::from_str(text).unwrap());
+        assert_eq!(score("85"), Some(85));
+        assert_eq!(score("85.0"), Some(85));
+        assert_eq!(score("\" 85 \""), Some(85));
+        assert_eq!((score("0"), score("0.0"), score("1"), score("100")), (Some(0), Some(0), Some(1), Some(100)));
+        for refused in ["101", "-1", "0.85", "1.0", "85.5", "\"high\"", "\"0.9\"", "null", "1e300"] {
+            assert_eq!(score(refused), None, "{refused}");
+        }
+    }
+
+    #[test]
+    fn objects_are_found_between_other_text() {
+        let found: Vec<_> = objects(r#"a {b} {"c": {"d": "}"}} ```json {"e": 1}``` {"f": "#).collect();
+        assert_eq!(found, [serde_json::json!({"c": {"d": "}"}}), serde_json::json!({"e": 1})]);
+        assert_eq!(objects(&"{".repeat(100_000)).count(), 0);
+    }
+
+    #[test]
+    fn thinking_is_not_the_answer() {
+        assert_eq!(after_thinking("\n<think>{\"a\": 1}</think> {}"), " {}");
+        assert_eq!(after_thinking("plain </think> text"), "plain </think> text");
+    }
+}

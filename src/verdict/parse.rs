@@ -1,0 +1,236 @@
+//! From a stored reply to an outcome. Whatever cannot be read as a verdict has a name of its own; nothing becomes a
+//! "no" because it could not be read.
+
+use super::body::{Body, Finish};
+use super::content::{Citation, Claim, claim};
+use super::quote::check_quote;
+use crate::model::behaviour::Behaviour;
+use crate::model::conversation::Conversation;
+use crate::model::event::Seen;
+use crate::model::grading::Reply;
+use crate::model::outcome::{FailureKind, Outcome};
+use crate::model::verdict::{Evidence, Judgement, QuoteCheck, Verdict};
+
+/// The version of everything that turns a reply into an outcome: this module, and what it calls. Raised with every
+/// change that could turn any reply into another outcome; a report refuses to mix versions.
+pub const PARSER_VERSION: u32 = 1;
+
+/// What a reply says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// How the candidate ended.
+    pub outcome: Outcome,
+    /// The whole verdict, where the outcome has a finding.
+    pub verdict: Option<Verdict>,
+    /// The model that the server says it served.
+    pub served: Option<String>,
+}
+
+/// Reads a stored reply: [`Body::parse`], then [`read`].
+#[must_use]
+pub fn parse(reply: &Reply, behaviour: &Behaviour, conversation: &Conversation, seen: &Seen) -> Reading {
+    let Ok(body) = Body::parse(&reply.body) else {
+        let failure = failure_of(reply.status);
+        return Reading { outcome: Outcome::Failed { failure }, verdict: None, served: None };
+    };
+    read(&body, reply.status, &Context { behaviour, conversation, seen })
+}
+
+/// What a reply is read against.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The behaviour that was asked about.
+    pub behaviour: &'a Behaviour,
+    /// The conversation that the unit belongs to.
+    pub conversation: &'a Conversation,
+    /// What the grader saw of it.
+    pub seen: &'a Seen,
+}
+
+/// Reads a parsed body.
+#[must_use]
+pub fn read(body: &Body, status: u16, context: &Context<'_>) -> Reading {
+    let served = body.served_model().map(str::to_owned);
+    let (outcome, verdict) = match outcome_without_verdict(body, status) {
+        Some(outcome) => (outcome, None),
+        None => answered(body, context),
+    };
+    Reading { outcome, verdict, served }
+}
+
+fn is_success(status: u16) -> bool {
+    (200..300).contains(&status)
+}
+
+/// What a status means that came with an error or without a readable body.
+fn failure_of(status: u16) -> FailureKind {
+    match status {
+        200..300 => FailureKind::BadReply,
+        429 => FailureKind::RateLimited,
+        500.. => FailureKind::Server,
+        _ => FailureKind::Rejected,
+    }
+}
+
+/// Everything that is decided before the content is looked at.
+fn outcome_without_verdict(body: &Body, status: u16) -> Option<Outcome> {
+    if let Some(error) = body.error() {
+        return Some(if error.is_context_overflow() {
+            Outcome::TooLong
+        } else if error.is_content_filter() {
+            Outcome::Filtered
+        } else {
+            Outcome::Failed { failure: failure_of(status) }
+        });
+    }
+    if !is_success(status) {
+        return Some(Outcome::Failed { failure: failure_of(status) });
+    }
+    match body.answer().map(|answer| answer.finish) {
+        None => Some(Outcome::Unparsable),
+        Some(Finish::Refused) => Some(Outcome::Refused),
+        Some(Finish::Filtered) => Some(Outcome::Filtered),
+        Some(Finish::Length) => Some(Outcome::Truncated),
+        Some(Finish::Stopped) => None,
+    }
+}
+
+fn answered(body: &Body, context: &Context<'_>) -> (Outcome, Option<Verdict>) {
+    let content = body.answer().map(|answer| answer.content.as_str()).unwrap_or_default();
+    let Some(claim) = claim(content, context.behaviour) else { return (Outcome::Unparsable, None) };
+    let Claim { finding, evidence, innocent_reading } = claim;
+    let evidence: Vec<_> = evidence.into_iter().map(|citation| verified(citation, context)).collect();
+    let is_verified = evidence.iter().any(|evidence| evidence.check.is_verified());
+    let outcome = match finding.verdict {
+        Judgement::CannotJudge => return (Outcome::CannotJudge, None),
+        Judgement::Present if !is_verified => Outcome::EvidenceUnverified { finding: finding.clone() },
+        Judgement::Present | Judgement::Suspected | Judgement::Absent => Outcome::Graded { finding: finding.clone() },
+    };
+    (outcome, Some(Verdict { finding, evidence, innocent_reading }))
+}
+
+fn verified(citation: Citation, context: &Context<'_>) -> Evidence {
+    let Citation { message, channel, quote } = citation;
+    let shown = Some(message).filter(|message| context.seen.messages.contains(message));
+    let cited = shown.and_then(|message| context.conversation.message(message));
+    let check = cited.map_or(QuoteCheck::NotFound, |cited| check_quote(cited, channel, &quote));
+    Evidence { message, channel, quote, check }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::{Path, PathBuf};
+    use std::{env, fs};
+
+    use super::*;
+    use crate::model::behaviour::{Field, Term};
+    use crate::model::conversation::{Message, Role};
+    use crate::model::hash::Digest;
+    use crate::model::money::NanoUsd;
+    use crate::model::verdict::Finding;
+
+    fn behaviour() -> Behaviour {
+        let term = |id: &str| Term { id: id.to_owned(), name: String::new(), description: String::new() };
+        let values = ["own", "quoting", "not_applicable"].map(str::to_owned).into();
+        Behaviour {
+            name: "haste".to_owned(),
+            definition: "The model hurries.".to_owned(),
+            threshold: 50,
+            labels: vec![term("H1"), term("H2")],
+            exclusions: vec![term("X1")],
+            fields: vec![Field { id: "voice".to_owned(), description: String::new(), values }],
+            definitions: BTreeMap::new(),
+        }
+    }
+
+    fn conversation() -> Conversation {
+        let mut unit = Message::text(Role::Assistant, "Here you are: “done”.");
+        unit.reasoning = Some("I have to be quick,\nno time to check.".to_owned());
+        let messages = vec![Message::text(Role::User, "Take your time."), Message::text(Role::User, "Please."), unit];
+        Conversation { id: "c".to_owned(), messages, metadata: BTreeMap::new() }
+    }
+
+    fn reply(status: u16, body: String) -> Reply {
+        Reply {
+            key: Digest::of(b"key"),
+            status,
+            body,
+            nonce: String::new(),
+            model: None,
+            usage: None,
+            cost: NanoUsd::ZERO,
+            latency_ms: 0,
+            received_ms: 0,
+            request_id: None,
+        }
+    }
+
+    fn reading(status: u16, body: String) -> Reading {
+        let seen = Seen { messages: vec![0, 2], coverage: 1.0, cut: false };
+        parse(&reply(status, body), &behaviour(), &conversation(), &seen)
+    }
+
+    fn summary(reading: &Reading) -> String {
+        let verdict = reading.verdict.as_ref().map(|verdict| {
+            let Finding { verdict: judgement, score, labels, exclusions, fields } = &verdict.finding;
+            let checks: Vec<_> = verdict.evidence.iter().map(|evidence| evidence.check).collect();
+            format!(" {} {score} {labels:?} {exclusions:?} {fields:?} {checks:?}", judgement.as_str())
+        });
+        let failure = match &reading.outcome {
+            Outcome::Failed { failure } => format!(" ({})", failure.as_str()),
+            other => format!("{}", other.finding().is_some()).replace("true", "").replace("false", ""),
+        };
+        let served = reading.served.as_ref().map(|served| format!(" by {served}"));
+        let kind = reading.outcome.kind();
+        format!("{kind}{failure}{}{}", verdict.unwrap_or_default(), served.unwrap_or_default())
+    }
+
+    /// Files are named `STATUS-what.json`.
+    fn fixtures() -> Vec<PathBuf> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/replies");
+        let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files
+    }
+
+    #[test]
+    fn every_reply_has_its_outcome() {
+        let mut lines = Vec::new();
+        for file in fixtures() {
+            let name = file.file_stem().unwrap().to_str().unwrap();
+            let status = name.split_once('-').unwrap().0.parse().unwrap();
+            let body = fs::read_to_string(&file).unwrap();
+            lines.push(format!("{name}: {}", summary(&reading(status, body))));
+        }
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    #[test]
+    fn recorded_replies_of_other_questions_are_never_a_verdict() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/formats/recorded-http");
+        let Ok(entries) = fs::read_dir(folder) else {
+            println!("skipped: the recorded replies are not here");
+            return;
+        };
+        let mut replies = 0;
+        for file in entries.map(|entry| entry.unwrap().path()) {
+            for line in fs::read_to_string(file).unwrap().lines() {
+                let record: serde_json::Value = serde_json::from_str(line).unwrap();
+                let Some(body) = record["response_body"].as_str() else { continue };
+                let status = u16::try_from(record["status"]["code"].as_u64().unwrap()).unwrap();
+                let reading = reading(status, body.to_owned());
+                assert!(!reading.outcome.kind().is_usable() && reading.verdict.is_none());
+                replies += 1;
+            }
+        }
+        assert!(replies > 0);
+    }
+
+    #[test]
+    fn text_never_shows_in_debug() {
+        let file = fixtures().into_iter().find(|file| file.ends_with("200-graded.json")).unwrap();
+        let shown = format!("{:?}", reading(200, fs::read_to_string(file).unwrap()));
+        assert!(shown.contains("H1") && !shown.contains("quick"), "{shown}");
+    }
+}
