@@ -1,3 +1,5 @@
 //! Who gets graded: strata, permanent random numbers, sample sizes, and what it will cost.
 
+pub mod sample;
 pub mod settings;
+pub mod strata;

@@ -1,0 +1,238 @@
+//! The snapshot of selected conversations: grading, review and reports read it and never need the corpus again.
+//!
+//! `cache/units/<digest>/` holds `conversations` (compressed one by one, each with a checksum, found by offset) and
+//! `units` (a header with the strata, then one row of fixed size per selected unit, in order of admission). A snapshot
+//! appears whole or not at all, is readable by its owner only, and never changes.
+
+mod format;
+mod writer;
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use crate::model::conversation::Conversation;
+use crate::model::event::Ordinal;
+use crate::model::hash::{Digest, PartHasher};
+use crate::model::unit::{Stratum, UnitId};
+use format::{CONVERSATIONS, FORMAT, FRAME_BYTES, Header, Row, UNITS, read_header, tag_of};
+
+pub use writer::{SelectedTurn, SnapshotWriter};
+
+/// A snapshot cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum UnitsError {
+    /// The system refused.
+    #[error("cannot use `{}`", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A part of the snapshot is not what was written.
+    #[error("{part} in `{}` is damaged", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The header, or which unit.
+        part: String,
+    },
+    /// A newer assize wrote it.
+    #[error("`{}` has format {format}, and this version reads up to {FORMAT}", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        format: u32,
+    },
+    /// The plan has no such unit.
+    #[error("there is no unit {} among {units}", ordinal.0)]
+    NoSuchUnit {
+        /// What was asked for.
+        ordinal: Ordinal,
+        /// Number of units.
+        units: u64,
+    },
+    /// What was selected is not an assistant message of its conversation.
+    #[error("message {turn} of `{conversation}` is not a turn")]
+    NotATurn {
+        /// The conversation's id.
+        conversation: String,
+        /// The message.
+        turn: u32,
+    },
+    /// A snapshot was finished before all its units were added.
+    #[error("{missing} selected units are missing from the snapshot")]
+    Incomplete {
+        /// How many.
+        missing: u64,
+    },
+}
+
+/// One selected unit with its conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SelectedUnit {
+    /// Its place in the order of admission.
+    pub ordinal: Ordinal,
+    /// Its name.
+    pub id: UnitId,
+    /// Index into [`Snapshot::strata`].
+    pub stratum: u32,
+    /// Digest of the conversation's messages up to and including the turn: exact copies share it.
+    pub content: Digest,
+    /// The whole conversation.
+    pub conversation: Conversation,
+}
+
+/// Every turn's position and the digest of the messages up to and including it.
+pub fn turn_contents(conversation: &Conversation) -> impl Iterator<Item = (u32, Digest)> + '_ {
+    let mut turns = conversation.turns().peekable();
+    let mut hasher = PartHasher::new("conversation");
+    (0u32..).zip(&conversation.messages).filter_map(move |(index, message)| {
+        hasher.part(message.digest().as_bytes());
+        turns.next_if_eq(&index).map(|turn| (turn, hasher.finish()))
+    })
+}
+
+/// A finished snapshot. Threads share it by reference; reading moves no cursor.
+#[derive(Debug)]
+pub struct Snapshot {
+    folder: PathBuf,
+    units: File,
+    conversations: File,
+    conversations_bytes: u64,
+    rows_start: u64,
+    len: u64,
+    strata: Vec<Stratum>,
+}
+
+impl Snapshot {
+    /// Opens the snapshot of a selection in `dir` (`cache/units`); `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// The files cannot be opened, were written by a newer version, or are not what was written.
+    pub fn open(dir: &Path, digest: &Digest) -> Result<Option<Self>, UnitsError> {
+        let folder = dir.join(digest.to_string());
+        if !folder.is_dir() {
+            return Ok(None);
+        }
+        let (units_path, conversations_path) = (folder.join(UNITS), folder.join(CONVERSATIONS));
+        let units = File::open(&units_path).map_err(failed(&units_path))?;
+        let conversations = File::open(&conversations_path).map_err(failed(&conversations_path))?;
+        let damaged = || UnitsError::Damaged { path: units_path.clone(), part: "the header".to_owned() };
+        let (header, rows_start) = read_header(&units, &units_path)?.ok_or_else(damaged)?;
+        let length = units.metadata().map_err(failed(&units_path))?.len();
+        if header.digest != *digest || length != rows_start + header.units * Row::BYTES as u64 {
+            return Err(damaged());
+        }
+        let conversations_bytes = conversations.metadata().map_err(failed(&conversations_path))?.len();
+        let Header { units: len, strata, .. } = header;
+        Ok(Some(Self { folder, units, conversations, conversations_bytes, rows_start, len, strata }))
+    }
+
+    /// Number of units.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether nothing was selected.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The strata that units refer to by index.
+    #[must_use]
+    pub fn strata(&self) -> &[Stratum] {
+        &self.strata
+    }
+
+    /// Reads one unit.
+    ///
+    /// # Errors
+    ///
+    /// There is no such unit, it is damaged, or the system fails to deliver it.
+    pub fn get(&self, ordinal: Ordinal) -> Result<SelectedUnit, UnitsError> {
+        let row = self.row(ordinal)?;
+        let damaged = |file| self.damaged(ordinal, file);
+        let stratum = self.strata.get(row.stratum as usize).ok_or_else(|| damaged(UNITS))?;
+        let conversation = self.conversation(row.offset)?.ok_or_else(|| damaged(CONVERSATIONS))?;
+        if conversation.message(row.turn).is_none() {
+            return Err(damaged(CONVERSATIONS));
+        }
+        let (group, turn) = (stratum.group.clone(), Some(row.turn));
+        let id = UnitId { group, conversation: conversation.id.clone(), turn };
+        Ok(SelectedUnit { ordinal, id, stratum: row.stratum, content: row.content, conversation })
+    }
+
+    /// The units with this address: `conversation-id#index`, or a conversation's id for all of its selected units.
+    /// Several groups can hold the same address.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::get`].
+    pub fn find(&self, address: &str) -> Result<Vec<Ordinal>, UnitsError> {
+        let split = address.rsplit_once('#').and_then(|(id, turn)| Some((id, turn.parse::<u32>().ok()?)));
+        let mut found = Vec::new();
+        for ordinal in (0..self.len).map(Ordinal) {
+            let row = self.row(ordinal)?;
+            let named = split.is_some_and(|(id, turn)| row.turn == turn && row.tag == tag_of(id));
+            if named || row.tag == tag_of(address) {
+                let id = self.get(ordinal)?.id;
+                if id.conversation == address || id.to_string() == address {
+                    found.push(ordinal);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn row(&self, ordinal: Ordinal) -> Result<Row, UnitsError> {
+        if ordinal.0 >= self.len {
+            return Err(UnitsError::NoSuchUnit { ordinal, units: self.len });
+        }
+        let mut bytes = [0; Row::BYTES];
+        let offset = self.rows_start + ordinal.0 * Row::BYTES as u64;
+        self.units.read_exact_at(&mut bytes, offset).map_err(failed(&self.folder.join(UNITS)))?;
+        Row::decode(ordinal, &bytes).ok_or_else(|| self.damaged(ordinal, UNITS))
+    }
+
+    /// The conversation whose frame begins at `offset`; `None` if it is damaged.
+    fn conversation(&self, offset: u64) -> Result<Option<Conversation>, UnitsError> {
+        let path = self.folder.join(CONVERSATIONS);
+        let room = self.conversations_bytes.saturating_sub(offset).saturating_sub(FRAME_BYTES as u64);
+        if room == 0 {
+            return Ok(None);
+        }
+        let mut frame = [0; FRAME_BYTES];
+        self.conversations.read_exact_at(&mut frame, offset).map_err(failed(&path))?;
+        let (length, crc) = frame.split_at(4);
+        let number = |bytes: &[u8]| bytes.try_into().map(u32::from_le_bytes).unwrap_or_default();
+        let length = number(length);
+        if u64::from(length) > room {
+            return Ok(None);
+        }
+        let mut bytes = vec![0; length as usize];
+        self.conversations.read_exact_at(&mut bytes, offset + FRAME_BYTES as u64).map_err(failed(&path))?;
+        if crc32c::crc32c(&bytes) != number(crc) {
+            return Ok(None);
+        }
+        Ok(zstd::decode_all(bytes.as_slice()).ok().and_then(|json| serde_json::from_slice(&json).ok()))
+    }
+
+    fn damaged(&self, ordinal: Ordinal, file: &str) -> UnitsError {
+        UnitsError::Damaged { path: self.folder.join(file), part: format!("unit {}", ordinal.0) }
+    }
+}
+
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> UnitsError + use<> {
+    let path = path.to_owned();
+    move |source| UnitsError::Io { path, source }
+}
+
+#[cfg(test)]
+mod tests;
