@@ -14,11 +14,11 @@ use super::args::{AuditFile, CacheArg, Cli, GlobalArgs, OverrideArgs};
 
 /// What commands get beside their own arguments.
 #[derive(Debug)]
-pub struct Invocation {
+pub(super) struct Invocation {
     /// Flags of every command.
-    pub global: GlobalArgs,
+    pub(super) global: GlobalArgs,
     /// The environment.
-    pub environment: Environment,
+    pub(super) environment: Environment,
     /// Ids of arguments whose value is that of their variable.
     from_environment: BTreeSet<String>,
 }
@@ -28,7 +28,7 @@ impl Invocation {
     ///
     /// # Errors
     /// If it is wrong, or asks for help or the version, which clap treats alike.
-    pub fn parse(
+    pub(super) fn parse(
         args: impl IntoIterator<Item = OsString>,
         environment: Environment,
     ) -> Result<(Self, super::args::Command), clap::Error> {
@@ -38,8 +38,7 @@ impl Invocation {
     }
 
     /// A request to load this audit file under these flags, now.
-    #[must_use]
-    pub fn load_request(&self, file: &AuditFile, flags: &OverrideArgs) -> LoadRequest {
+    pub(super) fn load_request(&self, file: &AuditFile, flags: &OverrideArgs) -> LoadRequest {
         let mut request = LoadRequest::new(&file.audit, self.environment.clone(), clock::now());
         request.workspace.clone_from(&self.global.workspace);
         request.overrides = self.overrides(flags);
@@ -70,8 +69,7 @@ impl Invocation {
     }
 
     /// The workspace, as `assize config` shows it.
-    #[must_use]
-    pub fn workspace_setting(&self, root: &std::path::Path) -> Setting {
+    pub(super) fn workspace_setting(&self, root: &std::path::Path) -> Setting {
         let given = self.flag("workspace", self.global.workspace.as_ref());
         let origin = given.map_or(Origin::Default, |given| given.origin);
         Setting { key: "workspace".to_owned(), value: root.to_string_lossy().into(), origin }

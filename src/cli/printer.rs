@@ -12,15 +12,14 @@ use super::exit::{Exit, Failure};
 
 /// Writes results and messages as the global flags ask.
 #[derive(Debug, Clone, Copy)]
-pub struct Printer {
+pub(super) struct Printer {
     format: OutputFormat,
     color: bool,
 }
 
 impl Printer {
     /// A printer for these flags.
-    #[must_use]
-    pub fn new(args: &GlobalArgs, environment: &Environment) -> Self {
+    pub(super) fn new(args: &GlobalArgs, environment: &Environment) -> Self {
         let color = match args.color {
             ColorChoice::Always => true,
             ColorChoice::Never => false,
@@ -29,15 +28,8 @@ impl Printer {
         Self { format: args.format, color }
     }
 
-    /// Whether results are asked for as JSON.
-    #[must_use]
-    pub fn is_json(&self) -> bool {
-        self.format == OutputFormat::Json
-    }
-
     /// Whether messages are coloured.
-    #[must_use]
-    pub fn is_colored(&self) -> bool {
+    pub(super) fn is_colored(&self) -> bool {
         self.color
     }
 
@@ -45,7 +37,7 @@ impl Printer {
     ///
     /// # Errors
     /// If standard output cannot be written; a closed pipe is [`Failure::ClosedPipe`].
-    pub fn result(&self, value: &impl Serialize, text: impl FnOnce() -> String) -> Result<(), Failure> {
+    pub(super) fn result(&self, value: &impl Serialize, text: impl FnOnce() -> String) -> Result<(), Failure> {
         match self.format {
             OutputFormat::Text => self.text(&text()),
             OutputFormat::Json => {
@@ -60,7 +52,7 @@ impl Printer {
     /// # Errors
     /// As [`Printer::result`].
     #[expect(clippy::unused_self, reason = "output goes through the one printer")]
-    pub fn text(&self, text: &str) -> Result<(), Failure> {
+    pub(super) fn text(&self, text: &str) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
         let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
         out.write_all(text.as_bytes()).and_then(|()| out.write_all(end.as_bytes())).and_then(|()| out.flush()).map_err(
@@ -71,18 +63,13 @@ impl Printer {
         )
     }
 
-    /// A remark on standard error.
-    pub fn note(&self, message: &str) {
-        self.message("note", "\u{1b}[1m", message);
-    }
-
     /// Something odd that does not stop the command.
-    pub fn warning(&self, message: &str) {
+    pub(super) fn warning(&self, message: &str) {
         self.message("warning", "\u{1b}[1;33m", message);
     }
 
     /// What stopped the command, one line per problem, and what to do about it.
-    pub fn failure(&self, error: &anyhow::Error, hint: Option<&str>) {
+    pub(super) fn failure(&self, error: &anyhow::Error, hint: Option<&str>) {
         self.message("error", "\u{1b}[1;31m", &format!("{error:#}"));
         if let Some(hint) = hint {
             self.message("hint", "\u{1b}[1;36m", hint);
@@ -93,7 +80,8 @@ impl Printer {
         let mut lines = String::new();
         for line in message.lines() {
             let line = plain(line);
-            let line = if self.color { format!("{color}{word}:\u{1b}[0m {line}\n") } else { format!("{word}: {line}\n") };
+            let line =
+                if self.color { format!("{color}{word}:\u{1b}[0m {line}\n") } else { format!("{word}: {line}\n") };
             lines.push_str(&line);
         }
         // Nobody is left to tell that standard error is closed.

@@ -67,17 +67,14 @@ fn check(name: String, mut written: Endpoint, ledger: &mut Ledger<'_>, context: 
             let headers = headers(&name, &written.headers, &address, ledger, context);
             (address.base_url, key, headers)
         }
-        ApiKind::Rehearsal => {
-            warn_about_unused(&name, &written, ledger);
-            (String::new(), KeySetting::NoKey, BTreeMap::new())
-        }
+        // Where it is and who may use it does not matter, so that `api` alone switches to a rehearsal and back.
+        ApiKind::Rehearsal => (String::new(), KeySetting::NoKey, BTreeMap::new()),
     };
     ledger.record_written(&at("structured"), written.structured.as_deref().unwrap_or("json_schema"));
     let structured = ledger.choice(&at("structured"), written.structured.as_deref(), &STRUCTURED, &[]);
     let price = price(&at("price"), written.price.as_ref(), ledger);
     let rehearsal = written.rehearsal.map(|file| context.folder.join(file));
     ledger.record_written(&at("rehearsal"), &rehearsal);
-    ledger.require(&at("rehearsal"), rehearsal.is_none() || api == ApiKind::Rehearsal, "needs `api = \"rehearsal\"`");
     let limits = context.overrides;
     let (requests, tokens) = (written.max_requests_per_minute, written.max_tokens_per_minute);
     let requests =
@@ -223,18 +220,6 @@ fn headers(
         }
     }
     headers
-}
-
-fn warn_about_unused(name: &str, written: &Endpoint, ledger: &mut Ledger<'_>) {
-    let keys = [
-        ("base_url", written.base_url.is_some()),
-        ("api_key_env", written.api_key_env.is_some()),
-        ("api_key_command", written.api_key_command.is_some()),
-        ("headers", !written.headers.is_empty()),
-    ];
-    for (key, _) in keys.iter().filter(|(_, is_set)| *is_set) {
-        ledger.warnings.push(format!("`{key}` of endpoint `{name}` has no effect with `api = \"rehearsal\"`"));
-    }
 }
 
 fn price(path: &str, written: Option<&Loose>, ledger: &mut Ledger<'_>) -> PriceSetting {
