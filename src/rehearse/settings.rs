@@ -1,0 +1,279 @@
+//! The profile: how good, how fast and how faulty the simulated grader is.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::{Deserialize, Deserializer};
+
+use super::draw::Probability;
+
+/// A profile, as its TOML file states it. [`Default`] is a good grader without faults, limits or latency.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RehearsalSettings {
+    /// Seed of every draw.
+    pub seed: u64,
+    /// The file of planted turns; without it, nothing is truly present.
+    pub truth: Option<PathBuf>,
+    /// Probability that a turn that truly shows the behaviour is called present.
+    pub sensitivity: Probability,
+    /// Probability that any other turn is called absent.
+    pub specificity: Probability,
+    /// Share of the turns called present, rightly or wrongly, that are called suspected instead.
+    pub suspected_share: Probability,
+    /// Time to a reply, in milliseconds.
+    pub latency_ms: u64,
+    /// Up to this much is added to the latency, uniformly, in milliseconds.
+    pub latency_jitter_ms: u64,
+    /// Requests admitted per minute, if limited. The bucket starts full and refills evenly.
+    pub requests_per_minute: Option<u32>,
+    /// Prompt and completion tokens admitted per minute, if limited. The bucket starts full and refills evenly.
+    pub tokens_per_minute: Option<u32>,
+    /// What `rate_limited` and `unavailable` ask a client to wait, in milliseconds.
+    pub retry_after_ms: u64,
+    /// The bearer token without which a request gets status 401.
+    #[serde(deserialize_with = "secret")]
+    pub api_key: Option<SecretString>,
+    /// Names of the models served; if empty, every name is.
+    pub models: Vec<String>,
+    /// Largest prompt, in tokens of four bytes.
+    pub context_tokens: Option<u64>,
+    /// Whether requests that end in `reset` or `hang` are billed: their work was done.
+    pub billed_on_reset: bool,
+    /// What goes wrong, and how often.
+    pub faults: FaultSettings,
+    /// Graders that are better or worse than the rest, by model name.
+    pub model: BTreeMap<String, ModelSettings>,
+}
+
+impl Default for RehearsalSettings {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            truth: None,
+            sensitivity: const { Probability::literal(0.9) },
+            specificity: const { Probability::literal(0.995) },
+            suspected_share: Probability::NEVER,
+            latency_ms: 0,
+            latency_jitter_ms: 0,
+            requests_per_minute: None,
+            tokens_per_minute: None,
+            retry_after_ms: 20,
+            api_key: None,
+            models: Vec::new(),
+            context_tokens: None,
+            billed_on_reset: true,
+            faults: FaultSettings::default(),
+            model: BTreeMap::new(),
+        }
+    }
+}
+
+/// `[model.NAME]`: what differs for one model.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelSettings {
+    /// Over the profile's sensitivity.
+    pub sensitivity: Option<Probability>,
+    /// Over the profile's specificity.
+    pub specificity: Option<Probability>,
+}
+
+/// `[faults]`: a probability each, 0 by default.
+///
+/// The first group is drawn anew for every attempt, so that a retry can succeed. The second is drawn once for a
+/// request key and replays identically, because a client keeps such replies as outcomes. At most one fault of each
+/// group strikes; the probabilities of a group add up to at most 1.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FaultSettings {
+    /// Status 429 with a hint when to retry.
+    pub rate_limited: Probability,
+    /// Status 429 with code `insufficient_quota`: no retry helps until somebody pays.
+    pub insufficient_quota: Probability,
+    /// Status 500.
+    pub server_error: Probability,
+    /// Status 503 with a hint when to retry.
+    pub unavailable: Probability,
+    /// The work is done, then TCP resets the connection before the first byte of the reply.
+    pub reset: Probability,
+    /// The work is done, then nothing more happens until the client gives up.
+    pub hang: Probability,
+    /// Status 200, then the connection closes in the middle of the body.
+    pub truncated_body: Probability,
+    /// Status 200 with an HTML page.
+    pub malformed_body: Probability,
+    /// Status 200 with an `error` object.
+    pub error_in_200: Probability,
+    /// The message has a `refusal` and no content.
+    pub refusal: Probability,
+    /// `choices` is empty.
+    pub empty_choices: Probability,
+    /// The content stops half way, `finish_reason` is `length`.
+    pub length: Probability,
+    /// No content, `finish_reason` is `content_filter`.
+    pub content_filter: Probability,
+    /// The content is not a verdict: prose, cut JSON, wrong types or unknown values.
+    pub malformed_content: Probability,
+    /// A present or suspected verdict cites words that do not stand in the transcript.
+    pub unverified_quote: Probability,
+    /// The verdict is `cannot_judge`.
+    pub cannot_judge: Probability,
+}
+
+/// How often one model is right.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Accuracy {
+    pub(super) sensitivity: Probability,
+    pub(super) specificity: Probability,
+}
+
+/// Why a profile could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file could not be read.
+    #[error("rehearsal profile `{path}` could not be read: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// The text is not a valid profile.
+    #[error("line {line}, column {column} of the rehearsal profile: {message}")]
+    Invalid {
+        /// The line, from 1.
+        line: usize,
+        /// The column in characters, from 1.
+        column: usize,
+        /// What is wrong, with the nearest key if a key is unknown.
+        message: String,
+    },
+    /// The probabilities of faults that exclude each other add up to more than 1.
+    #[error("{group} faults add up to `{sum}`, more than 1")]
+    TooManyFaults {
+        /// `attempt` or `content`.
+        group: &'static str,
+        /// Their sum.
+        sum: f64,
+    },
+}
+
+impl RehearsalSettings {
+    /// Reads a profile from its TOML text. A relative `truth` stays relative.
+    ///
+    /// # Errors
+    /// If the text is not TOML, has unknown keys or wrong types, or its probabilities are impossible.
+    pub fn parse(text: &str) -> Result<Self, SettingsError> {
+        let settings: Self = toml::from_str(text).map_err(|error| invalid(text, &error))?;
+        settings.faults.check()?;
+        Ok(settings)
+    }
+
+    /// Reads a profile file; a relative `truth` is relative to the file's folder.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is not a valid profile.
+    pub fn open(path: &Path) -> Result<Self, SettingsError> {
+        let unreadable = |source| SettingsError::Unreadable { path: path.to_owned(), source };
+        let mut settings = Self::parse(&fs::read_to_string(path).map_err(unreadable)?)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        settings.truth = settings.truth.map(|truth| folder.join(truth));
+        Ok(settings)
+    }
+
+    /// How often the model with this name is right.
+    pub(super) fn accuracy(&self, model: &str) -> Accuracy {
+        let own = self.model.get(model).copied().unwrap_or_default();
+        Accuracy {
+            sensitivity: own.sensitivity.unwrap_or(self.sensitivity),
+            specificity: own.specificity.unwrap_or(self.specificity),
+        }
+    }
+
+    /// The longest latency.
+    #[must_use]
+    pub fn max_latency(&self) -> Duration {
+        Duration::from_millis(self.latency_ms.saturating_add(self.latency_jitter_ms))
+    }
+}
+
+impl FaultSettings {
+    fn check(&self) -> Result<(), SettingsError> {
+        let total = |sum: f64, group| {
+            // Decimal fractions that add up to 1 on paper may exceed it by a rounding error.
+            if sum > 1.0 + 1e-9 { Err(SettingsError::TooManyFaults { group, sum }) } else { Ok(()) }
+        };
+        total(self.attempt_odds().sum(), "attempt")?;
+        total(self.content_odds().sum(), "content")
+    }
+}
+
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
+    Ok(Some(SecretString::from(String::deserialize(deserializer)?)))
+}
+
+/// The error without the offending line, which may hold the key.
+fn invalid(text: &str, error: &toml::de::Error) -> SettingsError {
+    let start = error.span().map_or(0, |span| span.start);
+    let before = text.get(..start).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    let message = error.message();
+    let hint = nearest_key(message).map(|key| format!("; did you mean `{key}`?")).unwrap_or_default();
+    SettingsError::Invalid { line, column, message: format!("{message}{hint}") }
+}
+
+/// The known key most like the unknown one, both taken from serde's message, which names them in backticks.
+fn nearest_key(message: &str) -> Option<&str> {
+    let (unknown, known) = message.strip_prefix("unknown field `")?.split_once('`')?;
+    let candidates = known.split('`').skip(1).step_by(2);
+    let scored = candidates.map(|key| (strsim::jaro_winkler(unknown, key), key));
+    scored.filter(|(likeness, _)| *likeness > 0.7).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, key)| key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(text: &str) -> String {
+        RehearsalSettings::parse(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_profile_reads_as_written() {
+        let text = "seed = 3\ntruth = \"truth.jsonl\"\nsensitivity = 0.8\napi_key = \"sk-secret\"\n\
+                    [faults]\nreset = 0.25\n[model.big]\nspecificity = 1.0\n";
+        let settings = RehearsalSettings::parse(text).unwrap();
+        assert_eq!(settings.accuracy("small").sensitivity, Probability::new(0.8).unwrap());
+        assert_eq!(settings.accuracy("big").specificity, Probability::ALWAYS);
+        assert_eq!(settings.accuracy("big").sensitivity, Probability::new(0.8).unwrap());
+        assert_eq!(settings.faults.reset, Probability::new(0.25).unwrap());
+        assert!(!format!("{settings:?}").contains("sk-secret"));
+    }
+
+    #[test]
+    fn mistakes_are_placed_and_explained() {
+        let unknown = message("seed = 1\nsensitivty = 0.5\n");
+        assert!(unknown.starts_with("line 2, column 1"), "{unknown}");
+        assert!(unknown.ends_with("did you mean `sensitivity`?"), "{unknown}");
+        assert!(message("[faults]\nreset = 1.5").contains("`1.5` is not a probability"));
+        assert!(message("[faults]\nreset = 0.6\nhang = 0.6").contains("attempt faults add up to `1.2`"));
+        assert!(message("api_key = [\"sk-secret\"]").starts_with("line 1"));
+        assert!(!message("api_key = [\"sk-secret\"]").contains("sk-secret"));
+        assert!(RehearsalSettings::parse("[faults]\nreset = 0.7\nhang = 0.2\nunavailable = 0.1").is_ok());
+    }
+
+    #[test]
+    fn truth_lies_beside_the_profile() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("profile.toml");
+        fs::write(&path, "truth = \"planted/truth.jsonl\"").unwrap();
+        let settings = RehearsalSettings::open(&path).unwrap();
+        assert_eq!(settings.truth, Some(folder.path().join("planted/truth.jsonl")));
+    }
+}

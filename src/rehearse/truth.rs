@@ -1,0 +1,235 @@
+//! What was planted: the side file that says which turns truly show the behaviour.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::conversation::Channel;
+use crate::model::event::PlantedTruth;
+use crate::model::hash::{Digest, PartHasher};
+use crate::model::unit::Group;
+
+/// One line of a truth file: a turn that truly shows the behaviour, or an innocent one that looks as if it did.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlantedTurn {
+    /// The digest of the turn's final text without white space at its ends.
+    pub text: Digest,
+    /// The turn, as `conversation-id#index`.
+    pub unit: String,
+    /// The metadata that groups are made of.
+    pub group: BTreeMap<String, String>,
+    /// Whether the turn truly shows the behaviour.
+    pub present: bool,
+    /// Ids of the labels that apply, or of the exclusions that make it innocent.
+    #[serde(default)]
+    pub labels: Vec<String>,
+    /// Where the quote stands.
+    pub channel: Channel,
+    /// The words that show it, exactly.
+    pub quote: String,
+    /// Whether those words contain a lexical cue.
+    #[serde(default)]
+    pub cue: bool,
+}
+
+impl fmt::Debug for PlantedTurn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PlantedTurn({}, present: {}, {:?})", self.unit, self.present, self.labels)
+    }
+}
+
+/// Why a truth file could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TruthError {
+    /// The file could not be read.
+    #[error("truth file `{path}` could not be read: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// A line is not a planted turn.
+    #[error("line {line} of truth file `{path}` is not a planted turn (see column {column})")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// Where reading stopped, from 1.
+        column: usize,
+    },
+}
+
+/// Planted turns by text. A text that is not in it is truly innocent.
+#[derive(Default)]
+pub struct Truth(HashMap<u128, Known>);
+
+/// What is known of one text.
+pub(super) struct Known {
+    pub(super) is_present: bool,
+    pub(super) labels: Vec<String>,
+    pub(super) channel: Channel,
+    pub(super) quote: String,
+}
+
+impl fmt::Debug for Truth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Truth({} turns)", self.0.len())
+    }
+}
+
+impl FromIterator<PlantedTurn> for Truth {
+    fn from_iter<I: IntoIterator<Item = PlantedTurn>>(turns: I) -> Self {
+        let mut truth = Self::default();
+        turns.into_iter().for_each(|turn| truth.insert(turn));
+        truth
+    }
+}
+
+impl Truth {
+    /// Reads a truth file. Memory is in proportion to its planted turns, not to the corpus.
+    ///
+    /// # Errors
+    /// If the file cannot be read or a line is not a [`PlantedTurn`].
+    pub fn open(path: &Path) -> Result<Self, TruthError> {
+        let mut truth = Self::default();
+        for_each(path, |turn| truth.insert(turn))?;
+        Ok(truth)
+    }
+
+    /// Number of texts known.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether nothing is planted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What is known of a turn with this final text.
+    pub(super) fn of(&self, text: &str) -> Option<&Known> {
+        self.0.get(&Digest::of(text.trim().as_bytes()).leading_u128())
+    }
+
+    fn insert(&mut self, turn: PlantedTurn) {
+        let PlantedTurn { text, unit: _, group: _, present, labels, channel, quote, cue: _ } = turn;
+        self.0.insert(text.leading_u128(), Known { is_present: present, labels, channel, quote });
+    }
+}
+
+/// Turns and conversations that truly show the behaviour, by the values of the `group_by` fields, sorted. A group in
+/// which nothing at all was planted has no entry.
+///
+/// # Errors
+/// As [`Truth::open`].
+pub fn planted_by_group(path: &Path, group_by: &[String]) -> Result<Vec<PlantedTruth>, TruthError> {
+    let mut groups: BTreeMap<Group, PlantedTruth> = BTreeMap::new();
+    let mut conversations = HashSet::new();
+    for_each(path, |turn| {
+        let values = group_by.iter().map(|field| turn.group.get(field).cloned().unwrap_or_default());
+        let group = Group(values.collect());
+        let conversation = conversation_key(&turn);
+        let planted = groups.entry(group.clone()).or_insert(PlantedTruth { group, turns: 0, conversations: 0 });
+        if turn.present {
+            planted.turns += 1;
+            planted.conversations += u64::from(conversations.insert(conversation));
+        }
+    })?;
+    Ok(groups.into_values().collect())
+}
+
+/// Identifies the conversation of a turn: the same id with other metadata is another conversation.
+fn conversation_key(turn: &PlantedTurn) -> u128 {
+    let mut hasher = PartHasher::new("planted conversation");
+    for (field, value) in &turn.group {
+        hasher.part(field.as_bytes()).part(value.as_bytes());
+    }
+    let id = turn.unit.rsplit_once('#').map_or(turn.unit.as_str(), |(id, _)| id);
+    hasher.part(id.as_bytes()).finish().leading_u128()
+}
+
+fn for_each(path: &Path, mut visit: impl FnMut(PlantedTurn)) -> Result<(), TruthError> {
+    let unreadable = |source| TruthError::Unreadable { path: path.to_owned(), source };
+    let file = File::open(path).map_err(unreadable)?;
+    for (line, text) in (1..).zip(BufReader::new(file).lines()) {
+        let text = text.map_err(unreadable)?;
+        if text.trim().is_empty() {
+            continue;
+        }
+        // The parser's own message could repeat a quote.
+        let turn = serde_json::from_str(&text).map_err(|error| TruthError::Malformed {
+            path: path.to_owned(),
+            line,
+            column: error.column(),
+        })?;
+        visit(turn);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn turn(unit: &str, source: &str, present: bool) -> PlantedTurn {
+        PlantedTurn {
+            text: Digest::of(format!("{unit} {source}").as_bytes()),
+            unit: unit.to_owned(),
+            group: BTreeMap::from([("source".to_owned(), source.to_owned())]),
+            present,
+            labels: vec!["M1".to_owned()],
+            channel: Channel::Final,
+            quote: "secret words".to_owned(),
+            cue: true,
+        }
+    }
+
+    #[test]
+    fn truth_is_counted_by_group() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("truth.jsonl");
+        let turns = [
+            turn("a#1", "chat", true),
+            turn("a#3", "chat", true),
+            turn("a#1", "code", true),
+            turn("b#1", "chat", false),
+            turn("c#1", "idle", false),
+        ];
+        let lines: Vec<_> = turns.iter().map(|turn| serde_json::to_string(turn).unwrap()).collect();
+        fs::write(&path, lines.join("\n")).unwrap();
+
+        let planted = planted_by_group(&path, &["source".to_owned()]).unwrap();
+        let counts: Vec<_> = planted.iter().map(|p| (p.group.to_string(), p.turns, p.conversations)).collect();
+        assert_eq!(counts, [("chat".to_owned(), 2, 1), ("code".to_owned(), 1, 1), ("idle".to_owned(), 0, 0)]);
+        let whole = planted_by_group(&path, &[]).unwrap();
+        assert_eq!((whole[0].turns, whole[0].conversations), (3, 2));
+
+        let truth = Truth::open(&path).unwrap();
+        assert_eq!(truth.len(), 5);
+        assert!(truth.of(" a#1 chat\n").unwrap().is_present);
+        assert!(!truth.of("b#1 chat").unwrap().is_present);
+        assert!(truth.of("unknown").is_none());
+    }
+
+    #[test]
+    fn damage_is_placed_without_repeating_text() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("truth.jsonl");
+        fs::write(&path, "\n{\"text\": \"secret words\"}\n").unwrap();
+        let message = Truth::open(&path).unwrap_err().to_string();
+        assert!(message.starts_with("line 2 of truth file"), "{message}");
+        assert!(!message.contains("secret"));
+        assert!(!format!("{:?}", turn("a#1", "chat", true)).contains("secret"));
+    }
+}
