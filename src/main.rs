@@ -1,5 +1,5 @@
 //! Parses, calls the library, returns an exit code.
 
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+    assize::cli::run(std::env::args_os())
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::model::unit::CLASS_NONE;
+
 /// How much of each stratum of a class is drawn.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum SampleSize {
@@ -20,10 +22,27 @@ pub struct SampleSettings {
     pub seed: u64,
     /// Number of the draw, from 1.
     pub draw: u32,
-    /// Sizes by class; a class that is not named is not drawn.
+    /// Sizes by class; a class that is not named is not drawn. Empty if the audit names no class at all: see
+    /// [`SampleSettings::or_default`].
     pub sizes: BTreeMap<String, SampleSize>,
     /// At most this many units in all, in order of admission (`--limit`).
     pub limit: Option<u64>,
+}
+
+/// Units of each stratum of the discard pile that are drawn where the audit names no size.
+pub const DEFAULT_DISCARD_SAMPLE: u64 = 1_000;
+
+impl SampleSettings {
+    /// Fills in what an audit that names no size draws: every unit that one of these classes hits, and
+    /// [`DEFAULT_DISCARD_SAMPLE`] of each stratum that none of them does.
+    #[must_use]
+    pub fn or_default(mut self, classes: &[String]) -> Self {
+        if self.sizes.is_empty() {
+            self.sizes = classes.iter().map(|class| (class.clone(), SampleSize::All)).collect();
+            self.sizes.insert(CLASS_NONE.to_owned(), SampleSize::Count(DEFAULT_DISCARD_SAMPLE));
+        }
+        self
+    }
 }
 
 /// `[assume]`: what a forecast believes before there is a pilot.

@@ -1,0 +1,339 @@
+//! The command line. The doc comments here are the help texts; help, completions and the manual page all come from it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::config::AUDIT_FILE;
+
+/// Counts how often a rare behaviour occurs in language-model transcripts, and says how sure it is.
+#[derive(Debug, Parser)]
+#[command(name = "assize", version, propagate_version = true, subcommand_required = true)]
+#[command(after_help = "Example:\n  assize init demo && cd demo && assize run")]
+pub struct Cli {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags of every command.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct GlobalArgs {
+    /// Workspace; by default the nearest folder at or above the audit file that holds `.assize`
+    #[arg(long, global = true, value_name = "DIR", env = "ASSIZE_WORKSPACE")]
+    pub workspace: Option<PathBuf>,
+    /// Form of what is printed
+    #[arg(long, global = true, value_enum, default_value_t, env = "ASSIZE_FORMAT")]
+    pub format: OutputFormat,
+    /// Log more: -v what happens, -vv details, -vvv everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Colour of messages; `auto` also obeys `NO_COLOR`
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", env = "ASSIZE_COLOR")]
+    pub color: ColorChoice,
+    /// Day that fills `{date}` in the paths of an audit, as 2026-11-23
+    #[arg(long, global = true, value_name = "DAY", env = "ASSIZE_DATE")]
+    pub date: Option<String>,
+}
+
+/// Form of what is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum OutputFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: stable.
+    Json,
+}
+
+/// When messages are coloured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Scaffold a workspace that runs offline at once
+    #[command(after_help = "Example:\n  assize init audits --corpus 'traffic/*.jsonl.zst'")]
+    Init(InitArgs),
+    /// Forecast units, tokens, cost, time and interval width; sends nothing
+    #[command(after_help = "Example:\n  assize plan --max-cost 50")]
+    Plan(AuditArgs),
+    /// Grade, confirm and report; resumes by itself
+    #[command(after_help = "Example:\n  assize run --max-cost 50 --deadline '07:00 Europe/Zurich'")]
+    Run(RunArgs),
+    /// Report a run again, from its journal alone
+    #[command(after_help = "Example:\n  assize report --format json latest")]
+    Report(RunName),
+    /// Funnel, rate and spend of a running or finished run
+    #[command(after_help = "Example:\n  assize status latest")]
+    Status(RunName),
+    /// One unit: what the grader saw, its cues and its verdicts
+    #[command(after_help = "Example:\n  assize show 'conv-000123#3'")]
+    Show(ShowArgs),
+    /// Versioned prompts
+    #[command(subcommand, after_help = "Example:\n  assize prompts lint metagaming")]
+    Prompts(PromptsCommand),
+    /// The reply cache
+    #[command(subcommand, after_help = "Example:\n  assize cache stats")]
+    Cache(CacheCommand),
+    /// Serve the simulated grader on loopback, or generate a corpus with planted truth
+    #[command(after_help = "Example:\n  assize rehearse --listen 127.0.0.1:8089 --profile rehearsal.toml")]
+    Rehearse(RehearseArgs),
+    /// Every setting with its value and where it comes from
+    #[command(after_help = "Example:\n  assize config --max-cost 5")]
+    Config(AuditArgs),
+    /// Allow an audit file, as it stands, to run commands and to use endpoints of others
+    #[command(after_help = "Example:\n  assize trust audits/gateway.toml")]
+    Trust(AuditFile),
+    /// Completions for a shell
+    #[command(after_help = "Example:\n  assize completions bash > ~/.local/share/bash-completion/completions/assize")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// The manual page
+    #[command(hide = true, after_help = "Example:\n  assize man > assize.1")]
+    Man,
+}
+
+/// `assize init`.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// Where
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub folder: PathBuf,
+    /// Audit these files instead of a small generated corpus; format and groups are guessed from their first records
+    #[arg(long, value_name = "GLOB")]
+    pub corpus: Option<String>,
+    /// Scaffold a behaviour of this name under `prompts`
+    #[arg(long, value_name = "NAME")]
+    pub behaviour: Option<String>,
+}
+
+/// An audit file.
+#[derive(Debug, Clone, Args)]
+pub struct AuditFile {
+    /// The audit file, or its folder
+    #[arg(value_name = "AUDIT", default_value = AUDIT_FILE)]
+    pub audit: PathBuf,
+}
+
+/// An audit file and what is said over it.
+#[derive(Debug, Clone, Args)]
+pub struct AuditArgs {
+    /// The file.
+    #[command(flatten)]
+    pub file: AuditFile,
+    /// The flags.
+    #[command(flatten)]
+    pub overrides: OverrideArgs,
+}
+
+/// Flags that stand over the audit file. Each can also be set as `ASSIZE_<FLAG>`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct OverrideArgs {
+    /// How stored replies are used
+    #[arg(long, value_enum, value_name = "MODE", env = "ASSIZE_CACHE")]
+    pub cache: Option<CacheArg>,
+    /// Spend at most this, in US dollars
+    #[arg(long, value_name = "USD", env = "ASSIZE_MAX_COST")]
+    pub max_cost: Option<f64>,
+    /// Send nothing after this: 2026-11-24T07:00+01:00, or "07:00 Europe/Zurich"
+    #[arg(long, value_name = "TIME", env = "ASSIZE_DEADLINE")]
+    pub deadline: Option<String>,
+    /// Requests in flight at once, for every endpoint
+    #[arg(short = 'j', long, value_name = "N", env = "ASSIZE_MAX_CONCURRENCY")]
+    pub max_concurrency: Option<u32>,
+    /// Requests per minute, for every endpoint
+    #[arg(long, value_name = "N", env = "ASSIZE_MAX_REQUESTS_PER_MINUTE")]
+    pub max_requests_per_minute: Option<u32>,
+    /// Tokens per minute, for every endpoint
+    #[arg(long, value_name = "N", env = "ASSIZE_MAX_TOKENS_PER_MINUTE")]
+    pub max_tokens_per_minute: Option<u32>,
+    /// Admit at most this many units
+    #[arg(long, value_name = "N", env = "ASSIZE_LIMIT")]
+    pub limit: Option<u64>,
+    /// Stop at the first unreadable record
+    #[arg(long, env = "ASSIZE_STRICT")]
+    pub strict: bool,
+}
+
+/// How stored replies are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CacheArg {
+    /// Replay stored replies, store new ones
+    On,
+    /// Send nothing; a missing reply ends with code 5
+    ReadOnly,
+    /// Ask everything again
+    Refresh,
+}
+
+/// `assize run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The audit.
+    #[command(flatten)]
+    pub audit: AuditArgs,
+    /// Only plan: send nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How progress is shown; `auto` draws bars on a terminal and prints lines elsewhere
+    #[arg(long, value_enum, default_value_t, value_name = "HOW", env = "ASSIZE_PROGRESS")]
+    pub progress: ProgressArg,
+}
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum ProgressArg {
+    /// Bars on a terminal, lines elsewhere
+    #[default]
+    Auto,
+    /// A line per interval
+    Plain,
+    /// A JSON object per interval
+    Json,
+    /// Not at all
+    None,
+}
+
+/// Names a run.
+#[derive(Debug, Clone, Args)]
+pub struct RunName {
+    /// Run id or folder
+    #[arg(value_name = "RUN", default_value = "latest")]
+    pub run: String,
+}
+
+/// `assize show`.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// The unit: conversation id and message index, as conv-000123#3
+    #[arg(value_name = "UNIT")]
+    pub unit: String,
+    /// Run id or folder
+    #[arg(long, value_name = "RUN", default_value = "latest")]
+    pub run: String,
+}
+
+/// `assize prompts`.
+#[derive(Debug, Subcommand)]
+pub enum PromptsCommand {
+    /// Behaviours and their prompt versions
+    #[command(after_help = "Example:\n  assize prompts list")]
+    List,
+    /// One prompt version as it stands
+    #[command(after_help = "Example:\n  assize prompts show metagaming screen@1")]
+    Show(PromptName),
+    /// Look for leading, leaking and unsafe wording
+    #[command(after_help = "Example:\n  assize prompts lint metagaming")]
+    Lint(BehaviourName),
+    /// Record the hashes of prompt versions in `prompts.lock`
+    #[command(after_help = "Example:\n  assize prompts lock metagaming")]
+    Lock(BehaviourName),
+    /// The messages that a grader would get
+    #[command(after_help = "Example:\n  assize prompts render metagaming screen@1 --transcript one.jsonl")]
+    Render(RenderArgs),
+}
+
+/// Names a behaviour, or all of them.
+#[derive(Debug, Args)]
+pub struct BehaviourName {
+    /// The behaviour; all of them by default
+    pub behaviour: Option<String>,
+}
+
+/// Names a prompt version.
+#[derive(Debug, Args)]
+pub struct PromptName {
+    /// The behaviour
+    pub behaviour: String,
+    /// The label, as screen@1
+    pub label: String,
+}
+
+/// `assize prompts render`.
+#[derive(Debug, Args)]
+pub struct RenderArgs {
+    /// The prompt.
+    #[command(flatten)]
+    pub prompt: PromptName,
+    /// Canonical JSONL; its first conversation is shown. Without it the transcript's place is marked
+    #[arg(long, value_name = "FILE")]
+    pub transcript: Option<PathBuf>,
+    /// Index of the message that is judged; the last turn by default
+    #[arg(long, value_name = "INDEX", requires = "transcript")]
+    pub turn: Option<u32>,
+}
+
+/// `assize cache`.
+#[derive(Debug, Subcommand)]
+pub enum CacheCommand {
+    /// Replies, bytes and what they cost
+    #[command(after_help = "Example:\n  assize cache stats --format json")]
+    Stats,
+    /// Read every reply and name what is damaged
+    #[command(after_help = "Example:\n  assize cache verify")]
+    Verify,
+    /// Build the index again from the log
+    #[command(after_help = "Example:\n  assize cache rebuild")]
+    Rebuild,
+}
+
+/// `assize rehearse`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct RehearseArgs {
+    /// Address to serve on; loopback only
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8089")]
+    pub listen: SocketAddr,
+    /// How good, fast and faulty the grader is; a good grader without it
+    #[arg(long, value_name = "FILE")]
+    pub profile: Option<PathBuf>,
+    /// Something else than serving.
+    #[command(subcommand)]
+    pub command: Option<RehearseCommand>,
+}
+
+/// `assize rehearse ...`.
+#[derive(Debug, Subcommand)]
+pub enum RehearseCommand {
+    /// Generate conversations with planted truth
+    #[command(after_help = "Example:\n  assize rehearse corpus --out corpus --conversations 10000 --seed 7")]
+    Corpus(CorpusArgs),
+}
+
+/// `assize rehearse corpus`.
+#[derive(Debug, Args)]
+pub struct CorpusArgs {
+    /// Folder to write to
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Conversations over all groups
+    #[arg(long, value_name = "N", default_value_t = 2_000)]
+    pub conversations: u64,
+    /// Seed of everything in it
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Share of turns that truly show the behaviour; a different one for each group by default
+    #[arg(long, value_name = "SHARE")]
+    pub prevalence: Option<f64>,
+    /// Compress with zstd
+    #[arg(long)]
+    pub compress: bool,
+}

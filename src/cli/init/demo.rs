@@ -1,0 +1,44 @@
+//! The corpus of a new workspace: small, generated, with planted truth.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Context;
+
+use crate::rehearse::{CorpusPlan, GroupPlan, Probability};
+
+use super::scaffold::Scaffold;
+
+const SEED: u64 = 1;
+const CONVERSATIONS_PER_GROUP: u64 = 500;
+const CORPUS: &str = "corpus";
+const TRUTH: &str = "truth.jsonl";
+const TRUTH_LINE: &str = "truth = \"truth.jsonl\"         # the planted turns";
+/// Checkpoint, source, and the share of turns that truly show the behaviour: rare, and rarer before.
+const GROUPS: [(&str, &str, f64); 4] =
+    [("rl-early", "chat", 0.004), ("rl-early", "code", 0.008), ("rl-late", "chat", 0.015), ("rl-late", "code", 0.03)];
+
+/// Generates the corpus, unless there is one, and returns what the rehearsal profile says about its truth.
+pub(super) fn write(scaffold: &mut Scaffold) -> anyhow::Result<&'static str> {
+    if scaffold.has(Path::new(CORPUS)) || scaffold.has(Path::new(TRUTH)) {
+        scaffold.keep(CORPUS);
+        return Ok(TRUTH_LINE);
+    }
+    let plan = CorpusPlan::new(SEED, groups()?);
+    let planted = plan.write(&scaffold.path(CORPUS), &scaffold.path(TRUTH)).context("cannot generate the corpus")?;
+    for group in planted.groups {
+        scaffold.wrote(&group.file);
+    }
+    scaffold.wrote(&scaffold.path(TRUTH));
+    Ok(TRUTH_LINE)
+}
+
+fn groups() -> anyhow::Result<Vec<GroupPlan>> {
+    let plan = |(checkpoint, source, prevalence): (&str, &str, f64)| {
+        let values = [("checkpoint", checkpoint), ("source", source)];
+        let values: BTreeMap<_, _> = values.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let prevalence = Probability::new(prevalence)?;
+        Ok(GroupPlan { values, conversations: CONVERSATIONS_PER_GROUP, prevalence })
+    };
+    GROUPS.into_iter().map(plan).collect()
+}

@@ -1,0 +1,109 @@
+//! The one place that writes to the terminal: results to standard output, everything else to standard error.
+
+use std::borrow::Cow;
+use std::io::{self, IsTerminal, Write};
+
+use serde::Serialize;
+
+use crate::config::Environment;
+
+use super::args::{ColorChoice, GlobalArgs, OutputFormat};
+use super::exit::{Exit, Failure};
+
+/// Writes results and messages as the global flags ask.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Printer {
+    format: OutputFormat,
+    color: bool,
+}
+
+impl Printer {
+    /// A printer for these flags.
+    pub(super) fn new(args: &GlobalArgs, environment: &Environment) -> Self {
+        let color = match args.color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => io::stderr().is_terminal() && environment.real("NO_COLOR").is_none(),
+        };
+        Self { format: args.format, color }
+    }
+
+    /// Whether messages are coloured.
+    pub(super) fn is_colored(&self) -> bool {
+        self.color
+    }
+
+    /// Writes a result: `value` as JSON if that is asked for, otherwise the text.
+    ///
+    /// # Errors
+    /// If standard output cannot be written; a closed pipe is [`Failure::ClosedPipe`].
+    pub(super) fn result(&self, value: &impl Serialize, text: impl FnOnce() -> String) -> Result<(), Failure> {
+        match self.format {
+            OutputFormat::Text => self.text(&text()),
+            OutputFormat::Json => {
+                let json = serde_json::to_string_pretty(value).map_err(anyhow::Error::from)?;
+                self.text(&json)
+            }
+        }
+    }
+
+    /// Writes text to standard output as it is, with a line end.
+    ///
+    /// # Errors
+    /// As [`Printer::result`].
+    #[expect(clippy::unused_self, reason = "output goes through the one printer")]
+    pub(super) fn text(&self, text: &str) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+        out.write_all(text.as_bytes()).and_then(|()| out.write_all(end.as_bytes())).and_then(|()| out.flush()).map_err(
+            |error| match error.kind() {
+                io::ErrorKind::BrokenPipe => Failure::ClosedPipe,
+                _ => Failure::new(Exit::Usage, anyhow::Error::from(error).context("cannot write to standard output")),
+            },
+        )
+    }
+
+    /// Something odd that does not stop the command.
+    pub(super) fn warning(&self, message: &str) {
+        self.message("warning", "\u{1b}[1;33m", message);
+    }
+
+    /// What stopped the command, one line per problem, and what to do about it.
+    pub(super) fn failure(&self, error: &anyhow::Error, hint: Option<&str>) {
+        self.message("error", "\u{1b}[1;31m", &format!("{error:#}"));
+        if let Some(hint) = hint {
+            self.message("hint", "\u{1b}[1;36m", hint);
+        }
+    }
+
+    fn message(self, word: &str, color: &str, message: &str) {
+        let mut lines = String::new();
+        for line in message.lines() {
+            let line = plain(line);
+            let line =
+                if self.color { format!("{color}{word}:\u{1b}[0m {line}\n") } else { format!("{word}: {line}\n") };
+            lines.push_str(&line);
+        }
+        // Nobody is left to tell that standard error is closed.
+        drop(io::stderr().lock().write_all(lines.as_bytes()));
+    }
+}
+
+/// A line without control characters: file names and values come from outside and must not steer the terminal.
+fn plain(line: &str) -> Cow<'_, str> {
+    if !line.contains(char::is_control) {
+        return Cow::Borrowed(line);
+    }
+    line.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect::<String>().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_do_not_reach_the_terminal() {
+        assert_eq!(plain("a\u{1b}[2Jb\u{7}"), "a\u{fffd}[2Jb\u{fffd}");
+        assert!(matches!(plain("Zürich · 東京"), Cow::Borrowed(_)));
+    }
+}

@@ -1,0 +1,95 @@
+//! Keys that the schema knows and this version refuses, so that no capability seems to be there that is not.
+
+use super::super::ledger::Ledger;
+use super::super::loose::Loose;
+use super::super::written::{Corpus, Endpoint, Grader, Later, LaterSection, Written};
+
+/// Notes a problem for every key whose capability comes later, unless it says what this version does anyway.
+pub(super) fn refuse(written: &Written, ledger: &mut Ledger<'_>) {
+    corpus(&written.corpus, ledger);
+    for (name, section) in [
+        ("expect", &written.expect),
+        ("scores", &written.scores),
+        ("review", &written.review),
+        ("compare", &written.compare),
+    ] {
+        whole_section(name, section, ledger);
+    }
+    if let Some(allocate) = written.sample.get("allocate") {
+        match allocate {
+            Loose::Text(text) => only("sample.allocate", Some(text), "manual", Some(&["auto"]), ledger),
+            Loose::Whole(_) | Loose::Real(_) | Loose::Texts(_) | Loose::Numbers(_) => {
+                ledger.problem("sample.allocate", "`allocate` expects `\"manual\"`");
+            }
+        }
+    }
+    for (name, written) in &written.endpoint {
+        endpoint(&format!("endpoint.{name}"), written, ledger);
+    }
+    for (stage, written) in [("screen", &written.grader.screen), ("confirm", &written.grader.confirm)] {
+        if let Some(written) = written {
+            grader(&format!("grader.{stage}"), written, ledger);
+        }
+    }
+    any("budget.max_cost_total", written.budget.max_cost_total.is_some(), ledger);
+    any("budget.stop_when", !written.budget.stop_when.is_empty(), ledger);
+    let privacy = &written.privacy;
+    any("privacy.redact_before_grading", is_filled(privacy.redact_before_grading.as_ref()), ledger);
+    only("privacy.keep_text", privacy.keep_text.as_deref(), "forever", None, ledger);
+    any("notify.command", is_filled(written.notify.command.as_ref()), ledger);
+}
+
+fn corpus(written: &Corpus, ledger: &mut Ledger<'_>) {
+    only("corpus.unit", written.unit.as_deref(), "turn", Some(&["conversation"]), ledger);
+    only("corpus.sample_by", written.sample_by.as_deref(), "turn", Some(&["conversation"]), ledger);
+    only("corpus.cluster_by", written.cluster_by.as_deref(), "conversation", None, ledger);
+    for (index, source) in written.source.iter().enumerate() {
+        only(&format!("corpus.source[{index}].settled_for"), source.settled_for.as_deref(), "0s", None, ledger);
+    }
+}
+
+fn endpoint(path: &str, written: &Endpoint, ledger: &mut Ledger<'_>) {
+    only(&format!("{path}.lane"), written.lane.as_deref(), "sync", Some(&["flex", "batch"]), ledger);
+    if written.max_concurrency == Some(Loose::Text("auto".to_owned())) {
+        ledger.later(&format!("{path}.max_concurrency"), Some("auto"));
+    }
+}
+
+fn grader(path: &str, written: &Grader, ledger: &mut Ledger<'_>) {
+    let at = |key: &str| format!("{path}.{key}");
+    only(&at("on_model_change"), written.on_model_change.as_deref(), "stop", Some(&["split"]), ledger);
+    let present = |key: &Later| key.is_some();
+    any(&at("repeats"), present(&written.repeats), ledger);
+    any(&at("anchors"), present(&written.anchors), ledger);
+    any(&at("datamark"), written.datamark == Some(true), ledger);
+    any(&at("cleared"), written.cleared.as_ref().is_some_and(|cleared| *cleared != Loose::Whole(0)), ledger);
+}
+
+fn whole_section(name: &str, section: &LaterSection, ledger: &mut Ledger<'_>) {
+    let Some(keys) = section else { return };
+    any(name, keys.is_empty(), ledger);
+    for key in keys.keys() {
+        any(&format!("{name}.{key}"), true, ledger);
+    }
+}
+
+/// A key with one value so far. With `later`, other values are unknown; without, anything may come later.
+fn only(path: &str, written: Option<&str>, now: &str, later: Option<&[&str]>, ledger: &mut Ledger<'_>) {
+    ledger.record_written(path, written.unwrap_or(now));
+    match (written, later) {
+        (Some(value), None) if value != now => ledger.later(path, Some(value)),
+        (written, later) => {
+            ledger.choice(path, written, &[(now, ())], later.unwrap_or_default());
+        }
+    }
+}
+
+fn any(path: &str, is_set: bool, ledger: &mut Ledger<'_>) {
+    if is_set {
+        ledger.later(path, None);
+    }
+}
+
+fn is_filled(list: Option<&Vec<String>>) -> bool {
+    list.is_some_and(|list| !list.is_empty())
+}

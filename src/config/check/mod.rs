@@ -1,0 +1,144 @@
+//! From what was written to what it means. Every function here takes a written section, notes each value and each
+//! problem in the ledger, and returns settings that count only if the ledger has no problems in the end.
+
+mod corpus;
+mod endpoint;
+mod grader;
+mod later;
+mod sample;
+
+use std::path::Path;
+
+use crate::clock::UnixMs;
+use crate::grade::settings::BudgetSettings;
+use crate::model::money::NanoUsd;
+use crate::run::settings::{Audit, CacheMode, Workspace};
+
+use super::address::Address;
+use super::environment::Environment;
+use super::ledger::Ledger;
+use super::origin::Origin;
+use super::units;
+use super::written::{Budget, Privacy, Written};
+use super::{Override, Overrides};
+
+/// What checking needs beside the file itself.
+pub(super) struct Context<'a> {
+    /// The audit file, absolute.
+    pub(super) file: &'a Path,
+    /// Its folder.
+    pub(super) folder: &'a Path,
+    /// The workspace.
+    pub(super) workspace: &'a Workspace,
+    /// Environment and `.env` files.
+    pub(super) environment: &'a Environment,
+    /// The command line.
+    pub(super) overrides: &'a Overrides,
+    /// The time that deadlines count from.
+    pub(super) now: UnixMs,
+}
+
+/// Checks a whole file.
+pub(super) fn audit(mut written: Written, ledger: &mut Ledger<'_>, context: &Context<'_>) -> Audit {
+    later::refuse(&written, ledger);
+    let stem = context.file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = ledger.or_default("name", written.name.take(), stem);
+    ledger.require("name", !name.trim().is_empty(), "must not be empty");
+    let seed = ledger.or_default("seed", written.seed, 0);
+    let level = ledger.or_default("level", written.level, 0.95);
+    ledger.require("level", level > 0.0 && level < 1.0, "must lie between 0 and 1, both excluded");
+    if let Some(date) = &context.overrides.date {
+        ledger.record("date", &date.value, date.origin.clone());
+        ledger.require("date", units::is_date(&date.value), "must be a day such as `2026-11-23`");
+    }
+    let corpus = corpus::check(written.corpus, ledger, context);
+    let behaviour = ledger.required("behaviour.name", written.behaviour.name, "name = \"metagaming\"");
+    if !behaviour.is_empty() {
+        ledger.require("behaviour.name", is_folder_name(&behaviour), "must be the name of a folder under `prompts`");
+    }
+    let definition = written.behaviour.definition;
+    ledger.record_written("behaviour.definition", definition.as_deref().unwrap_or(&behaviour));
+    let classes = sample::classes(written.prefilter.classes, ledger);
+    let sample = sample::check(&written.sample, classes.as_deref(), seed, ledger, context);
+    let assume = sample::assumptions(&written.assume, ledger);
+    let endpoints = endpoint::check_all(written.endpoint, ledger, context);
+    let (screen, confirm) = grader::check_all(written.grader, &endpoints, ledger);
+    let budget = budget(&written.budget, ledger, context);
+    let allowed_endpoints = privacy(written.privacy, ledger);
+    endpoint::check_allowed(&endpoints, &allowed_endpoints, ledger);
+    Audit {
+        name,
+        file: context.file.to_owned(),
+        workspace: context.workspace.clone(),
+        level,
+        corpus,
+        behaviour,
+        definition,
+        classes,
+        sample,
+        assume,
+        endpoints,
+        screen,
+        confirm,
+        budget,
+        cache: cache_mode(ledger, context),
+        allowed_endpoints,
+    }
+}
+
+fn budget(written: &Budget, ledger: &mut Ledger<'_>, context: &Context<'_>) -> BudgetSettings {
+    let flags = context.overrides;
+    let max_cost = ledger.flag_or("budget.max_cost", flags.max_cost.as_ref(), written.max_cost);
+    let max_cost = max_cost.map(|usd| {
+        let checked = NanoUsd::from_usd(usd).ok_or_else(|| "must lie between 0 and 1000000000 dollars".to_owned());
+        ledger.ok_or("budget.max_cost", checked, NanoUsd::ZERO)
+    });
+    let deadline = ledger.flag_or("budget.deadline", flags.deadline.as_ref(), written.deadline.clone());
+    let deadline = deadline.map(|text| {
+        let deadline = ledger.ok_or("budget.deadline", units::deadline(&text, context.now), context.now);
+        if deadline < context.now {
+            ledger.warnings.push(format!("the deadline `{text}` has passed: nothing will be sent"));
+        }
+        deadline
+    });
+    let max_ungraded = ledger.or_default("budget.max_ungraded", written.max_ungraded, 0.01);
+    require_share("budget.max_ungraded", max_ungraded, ledger);
+    BudgetSettings { max_cost, deadline, max_ungraded }
+}
+
+/// The base URLs of `[privacy] endpoints`, in the spelling of checked endpoints.
+fn privacy(written: Privacy, ledger: &mut Ledger<'_>) -> Vec<String> {
+    const PATH: &str = "privacy.endpoints";
+    let urls = ledger.or_default(PATH, written.endpoints, Vec::new());
+    let mut allowed = Vec::new();
+    for url in urls {
+        match Address::parse(&url) {
+            Ok(address) => allowed.push(address.base_url),
+            Err(message) => ledger.problem(PATH, format!("`{url}` {message}")),
+        }
+    }
+    allowed
+}
+
+fn cache_mode(ledger: &mut Ledger<'_>, context: &Context<'_>) -> CacheMode {
+    let (mode, origin) = match &context.overrides.cache {
+        Some(Override { value, origin }) => (*value, origin.clone()),
+        None => (CacheMode::default(), Origin::Default),
+    };
+    let name = match mode {
+        CacheMode::On => "on",
+        CacheMode::ReadOnly => "read-only",
+        CacheMode::Refresh => "refresh",
+    };
+    ledger.record("cache", name, origin);
+    mode
+}
+
+fn require_share(path: &str, share: f64, ledger: &mut Ledger<'_>) {
+    ledger.require(path, (0.0..=1.0).contains(&share), "must lie between 0 and 1");
+}
+
+/// Whether a behaviour's name stays inside `prompts`.
+fn is_folder_name(name: &str) -> bool {
+    !name.starts_with('.') && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+}
