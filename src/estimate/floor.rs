@@ -209,3 +209,7 @@ fn events<'a>(confirmed: impl Iterator<Item = &'a ConfirmedUnit>, unit: UnitKind
         UnitKind::Conversation => Events { k: in_conversations, clustered: shares_text },
     }
 }
+
+#[cfg(test)]
+#[path = "floor_tests.rs"]
+mod tests;

@@ -74,9 +74,8 @@ impl Definitions {
             outcome.finding().is_some_and(|finding| wanted.contains(&finding.verdict))
         };
         let upheld = Rule::new(move |outcome| Ok::<_, RuleError>(says(outcome, &[Judgement::Present])));
-        let flagged = move |outcome: &Outcome| {
-            Ok::<_, RuleError>(says(outcome, &[Judgement::Present, Judgement::Suspected]))
-        };
+        let flagged =
+            move |outcome: &Outcome| Ok::<_, RuleError>(says(outcome, &[Judgement::Present, Judgement::Suspected]));
         let any = Rule::new(|_| Ok::<_, RuleError>(true));
         Self { screen: Rule::new(flagged), confirm: has_confirmer.then_some(upheld), audited: any }
     }

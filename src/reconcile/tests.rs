@@ -273,4 +273,3 @@ proptest! {
         prop_assert_eq!(&told_twice, &tally);
     }
 }
-

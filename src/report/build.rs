@@ -219,7 +219,13 @@ fn warnings(tally: &Tally) -> Vec<String> {
         let (planned, stage) = grader;
         let served: Vec<_> = stage.served.iter().map(String::as_str).collect();
         let name = planned.stage.as_str();
-        warn(served.len() > 1, format!("several models served the {name} stage: {}; compare them before you pool their verdicts", served.join(", ")));
+        warn(
+            served.len() > 1,
+            format!(
+                "several models served the {name} stage: {}; compare them before you pool their verdicts",
+                served.join(", ")
+            ),
+        );
     }
     warn(
         tally.injection_suspected > 0,
@@ -232,9 +238,22 @@ fn warnings(tally: &Tally) -> Vec<String> {
         tally.requests.repeated > 0,
         format!("{} requests may have been paid for twice, after a crash", count(tally.requests.repeated)),
     );
-    warn(labels.malformed > 0, format!("{} label lines cannot be read: {}", labels.malformed, labels.examples.join("; ")));
-    warn(labels.unmatched > 0, format!("{} labels speak of {}s that this run did not admit", labels.unmatched, unit.as_str()));
-    warn(labels.ambiguous > 0, format!("{} labels fit {}s of several groups and were not used: add `group` to them", labels.ambiguous, unit.as_str()));
+    warn(
+        labels.malformed > 0,
+        format!("{} label lines cannot be read: {}", labels.malformed, labels.examples.join("; ")),
+    );
+    warn(
+        labels.unmatched > 0,
+        format!("{} labels speak of {}s that this run did not admit", labels.unmatched, unit.as_str()),
+    );
+    warn(
+        labels.ambiguous > 0,
+        format!(
+            "{} labels fit {}s of several groups and were not used: add `group` to them",
+            labels.ambiguous,
+            unit.as_str()
+        ),
+    );
     warnings.extend(tally.warnings.iter().cloned());
     warnings
 }

@@ -16,3 +16,6 @@ pub mod table;
 
 pub use escape::escape;
 pub use json::Report;
+
+#[cfg(test)]
+mod tests;

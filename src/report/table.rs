@@ -179,7 +179,8 @@ fn classes(page: &mut Page, report: &Report) {
         let rows: Vec<_> = report.strata.iter().filter(|row| row.class == *class).collect();
         let sum = |of: fn(&super::json::StratumRow) -> u64| count(rows.iter().map(|row| of(row)).sum());
         let name = escape(class);
-        let cells = [sum(|r| r.units), sum(|r| r.planned), sum(|r| r.admitted), sum(|r| r.flagged), sum(|r| r.confirmed)];
+        let cells =
+            [sum(|r| r.units), sum(|r| r.planned), sum(|r| r.admitted), sum(|r| r.flagged), sum(|r| r.confirmed)];
         let [units, planned, admitted, flagged, confirmed] = cells.each_ref().map(String::as_str);
         page.line(&columns([&name, units, planned, admitted, flagged, confirmed]));
     }
@@ -232,7 +233,8 @@ fn cost(page: &mut Page, report: &Report) {
 }
 
 fn money(spend: &SpendCount) -> String {
-    let usd = |amount: f64| if amount > 0.0 && amount < 0.01 { format!("${amount:.6}") } else { format!("${amount:.2}") };
+    let usd =
+        |amount: f64| if amount > 0.0 && amount < 0.01 { format!("${amount:.6}") } else { format!("${amount:.2}") };
     let cap = spend.cap_usd.map_or_else(|| ", no cap".to_owned(), |cap| format!(" of {}", usd(cap)));
     let presumed = if spend.presumed_usd > 0.0 {
         format!(", of which {} is presumed: nobody knows if it was billed", usd(spend.presumed_usd))
@@ -246,7 +248,9 @@ fn next_steps(report: &Report) -> Vec<String> {
     let mut steps = Vec::new();
     match &report.sessions.stop {
         Some(StopReason::Budget) => steps.push("raise the cap and run again: what is paid for is kept".to_owned()),
-        Some(StopReason::Unusable { .. }) => steps.push("`assize doctor` says what is wrong with the grader".to_owned()),
+        Some(StopReason::Unusable { .. }) => {
+            steps.push("`assize doctor` says what is wrong with the grader".to_owned())
+        }
         Some(StopReason::Deadline | StopReason::Interrupted) | None => {
             steps.push("run again: it resumes, and what is paid for is kept".to_owned());
         }

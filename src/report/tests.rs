@@ -1,0 +1,271 @@
+//! Whole reports of one synthetic night, and what must not move them.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::json::Report;
+use super::progress::Progress;
+use super::table::{Style, render};
+use crate::clock::UnixMs;
+use crate::model::event::{Ending, Event, Judged, Planned, PlantedTruth, StopReason};
+use crate::model::fixture::{
+    admitted, closed, graded, group, judged, label, opened, planned, replied, sent, settled, unit,
+};
+use crate::model::grading::Stage;
+use crate::model::label::{Decision, Label};
+use crate::model::money::NanoUsd;
+use crate::model::outcome::{FailureKind, Outcome};
+use crate::model::verdict::Judgement::{Absent, Present, Suspected};
+use crate::reconcile::{Definitions, Fold};
+
+fn night() -> Planned {
+    planned(&[
+        ("core", "rl-late", 40, 40),
+        ("core", "rl-early", 30, 30),
+        ("none", "rl-late", 120_000, 20),
+        ("none", "rl-early", 98_004, 0),
+    ])
+}
+
+/// One session: every fifth core unit is flagged, most of them upheld; one refusal, one dead confirmer.
+fn session() -> Vec<Event> {
+    let mut events = Vec::new();
+    for n in 0..90_u64 {
+        let (stratum, value) = if n < 40 {
+            (0, "rl-late")
+        } else if n < 70 {
+            (1, "rl-early")
+        } else {
+            (2, "rl-late")
+        };
+        let turn = 2 * u32::try_from(n % 3).unwrap() + 1;
+        events.push(admitted(n, stratum, unit(value, &format!("conv-{}", n / 3), turn)));
+        events.extend([sent(2 * n, n, Stage::Screen), replied(2 * n)]);
+        let outcome = match n {
+            7 => Outcome::Refused,
+            _ if n < 70 && n % 5 == 0 => graded(if n % 2 == 0 { Present } else { Suspected }),
+            _ => graded(Absent),
+        };
+        events.push(Event::Judged(Box::new(judged(n, Stage::Screen, outcome))));
+        if n < 70 && n % 5 == 0 {
+            events.extend([sent(2 * n + 1, n, Stage::Confirm), replied(2 * n + 1)]);
+            let outcome = match n {
+                25 => Outcome::Failed { failure: FailureKind::Timeout },
+                30 | 60 => graded(Absent),
+                _ => graded(Present),
+            };
+            events.push(Event::Judged(Box::new(judged(n, Stage::Confirm, outcome))));
+        }
+    }
+    events
+}
+
+fn run(plan: &Planned, events: &[Event], labels: &[Label]) -> Report {
+    let mut fold = Fold::new(Definitions::plain(true));
+    fold.event(&opened(1_795_455_612_000));
+    fold.event(&Event::Planned(Box::new(plan.clone())));
+    events.iter().for_each(|event| fold.event(event));
+    fold.event(&closed(StopReason::Finished, 1_795_459_212_000));
+    labels.iter().for_each(|label| fold.label(label));
+    Report::new(&fold.finish().unwrap())
+}
+
+fn simulated() -> Planned {
+    let mut plan = night();
+    plan.graders.iter_mut().for_each(|grader| grader.simulated = true);
+    let truth = |value, turns| PlantedTruth { group: group(value), turns, conversations: turns };
+    plan.planted = Some(vec![truth("rl-early", 9), truth("rl-late", 30)]);
+    plan
+}
+
+#[test]
+fn the_table_of_a_night() {
+    insta::assert_snapshot!(render(&run(&night(), &session(), &[]), Style::Plain));
+}
+
+#[test]
+fn the_table_of_a_rehearsal_with_people() {
+    let labels = [label("conv-0#1", "ana", Decision::Yes, 1), label("conv-1#5", "ana", Decision::No, 1)];
+    insta::assert_snapshot!(render(&run(&simulated(), &session(), &labels), Style::Plain));
+}
+
+#[test]
+fn the_json_of_a_night() {
+    insta::assert_snapshot!(run(&simulated(), &session(), &[]).to_json());
+}
+
+#[test]
+fn the_json_reads_back_and_keeps_its_digest() {
+    let report = run(&simulated(), &session(), &[]);
+    let read: Report = serde_json::from_str(&report.to_json()).unwrap();
+    assert_eq!(read, report);
+    assert_eq!(read.digest(), report.digest);
+}
+
+#[test]
+fn every_absent_figure_has_its_reason_beside_it() {
+    fn check(value: &Value, path: &str) {
+        /// Absent without a sentence: the audit has none, or another field of the same object says it.
+        const PLAIN: [&str; 3] = ["level", "method", "decided_by"];
+        if let Value::Object(fields) = value {
+            for (name, field) in fields {
+                let has_reason = ["reason".to_owned(), format!("{name}_reason")]
+                    .iter()
+                    .any(|r| fields.get(r).is_some_and(Value::is_string));
+                let is_count =
+                    fields.get("target") == Some(&Value::from("corpus")) && ["lower", "upper"].contains(&name.as_str());
+                let is_plain = PLAIN.contains(&name.as_str()) || name == "reason" || is_count;
+                assert!(!field.is_null() || has_reason || is_plain, "{path}.{name}");
+                check(field, &format!("{path}.{name}"));
+            }
+        }
+        if let Value::Array(values) = value {
+            values.iter().for_each(|value| check(value, path));
+        }
+    }
+    let report = run(&night(), &session(), &[]);
+    check(&serde_json::to_value(&report).unwrap(), "report");
+}
+
+#[test]
+fn the_digest_follows_the_figures_and_nothing_else() {
+    let report = run(&night(), &session(), &[]);
+    let mut other_way = Fold::new(Definitions::plain(true));
+    let mut half: Vec<_> = session();
+    half.truncate(100);
+    let plan = Event::Planned(Box::new(Planned { cap: None, ..night() }));
+    other_way.event(&opened(5));
+    other_way.event(&plan);
+    half.iter().for_each(|event| other_way.event(event));
+    // Killed and resumed: everything is told again, from the cache, and nothing is sent.
+    other_way.event(&opened(6));
+    other_way.event(&plan);
+    other_way.event(&Event::Warned { message: "the journal ended in a torn line".to_owned() });
+    for event in session() {
+        match event {
+            Event::Judged(judged) => other_way.event(&Event::Judged(Box::new(Judged { replayed: true, ..*judged }))),
+            Event::Sent(_) | Event::Settled(_) => {}
+            event => other_way.event(&event),
+        }
+    }
+    other_way.event(&closed(StopReason::Finished, 7));
+    let resumed = Report::new(&other_way.finish().unwrap());
+    assert_ne!(resumed.requests, report.requests);
+    assert_ne!(resumed.warnings, report.warnings);
+    assert_eq!(resumed.digest, report.digest);
+
+    let mut one_less = session();
+    let changed = Judged { outcome: graded(Absent), ..judged(0, Stage::Confirm, graded(Absent)) };
+    one_less.push(Event::Judged(Box::new(changed)));
+    assert_ne!(run(&night(), &one_less, &[]).digest, report.digest);
+}
+
+#[test]
+fn every_line_fits_and_colour_only_repeats() {
+    let report = run(&simulated(), &session(), &[label("conv-0#1", "ana", Decision::Yes, 1)]);
+    let plain = render(&report, Style::Plain);
+    assert!(plain.lines().all(|line| line.chars().count() <= 80), "{plain}");
+    assert!(plain.contains("SIMULATION") && plain.is_ascii() == !plain.contains('·'));
+    let mut coloured = render(&report, Style::Colour);
+    for code in ["\u{1b}[1m", "\u{1b}[1;33m", "\u{1b}[1;36m", "\u{1b}[0m"] {
+        coloured = coloured.replace(code, "");
+    }
+    assert_eq!(coloured, plain);
+}
+
+#[test]
+fn foreign_text_cannot_reach_the_terminal_raw() {
+    let mut plan = planned(&[("core\u{1b}[2J", "\u{202e}rl\u{7}", 90, 90)]);
+    plan.audit = "night\u{1b}]0;title\u{7}".to_owned();
+    plan.corpus.examples = vec!["a\u{9b}31m.jsonl:1: \u{2066}".to_owned()];
+    let mut served = judged(0, Stage::Screen, graded(Absent));
+    served.served = Some("evil\u{1b}[31m".to_owned());
+    let events = [
+        admitted(0, 0, unit("\u{202e}rl\u{7}", "c\u{1b}", 1)),
+        Event::Judged(Box::new(served)),
+        Event::Warned { message: "warned\r\u{1b}[0m".to_owned() },
+    ];
+    let shown = render(&run(&plan, &events, &[]), Style::Plain);
+    let harmful: BTreeSet<char> =
+        shown.chars().filter(|c| (c.is_control() && *c != '\n') || *c == '\u{202e}').collect();
+    assert!(harmful.is_empty(), "{harmful:?}");
+}
+
+proptest! {
+    #[test]
+    fn the_funnel_sums_at_every_step(choices in proptest::collection::vec(0..6_u8, 60)) {
+        let mut events = Vec::new();
+        for (n, choice) in (0..60_u64).zip(choices) {
+            let turn = u32::try_from(n).unwrap();
+            events.push(admitted(n, u32::from(n >= 40), unit(if n < 40 { "rl-late" } else { "rl-early" }, "c", turn)));
+            let outcome = match choice {
+                0 => continue,
+                1 => Outcome::Refused,
+                2 => graded(Absent),
+                _ => graded(Present),
+            };
+            events.push(Event::Judged(Box::new(judged(n, Stage::Screen, outcome))));
+            if choice > 3 {
+                let outcome = if choice == 4 { graded(Absent) } else { graded(Present) };
+                events.push(Event::Judged(Box::new(judged(n, Stage::Confirm, outcome))));
+            }
+        }
+        let report = run(&night(), &events, &[]);
+        let f = &report.funnel;
+        prop_assert_eq!(f.units, f.not_planned + f.planned);
+        prop_assert_eq!(f.units, f.by_class.values().sum::<u64>());
+        prop_assert_eq!(f.planned, f.not_admitted + f.admitted);
+        prop_assert_eq!(f.admitted, f.unfinished + f.ungraded + f.cleared + f.flagged);
+        prop_assert_eq!(f.admitted, f.unfinished + f.outcomes.values().sum::<u64>());
+        prop_assert_eq!(f.flagged, f.pending + f.disputed + f.rejected + f.confirmed);
+        prop_assert_eq!(f.rejected, f.rejected_codes.values().sum::<u64>());
+        prop_assert_eq!(f.confirmed, f.confirmed_by.values().sum::<u64>());
+        prop_assert_eq!(f.units, report.strata.iter().map(|row| row.units).sum::<u64>());
+    }
+}
+
+#[test]
+fn a_line_of_progress() {
+    let mut progress = Progress::new(Definitions::plain(true), UnixMs(0));
+    progress.event(&Event::Planned(Box::new(night())), UnixMs(0));
+    let mut now = 0;
+    for event in session() {
+        now += 100;
+        progress.event(&event, UnixMs(now));
+        if let Event::Judged(judged) = &event {
+            if judged.ordinal.0 == 44 {
+                break;
+            }
+        }
+    }
+    progress.event(&sent(900, 45, Stage::Screen), UnixMs(now));
+    progress.event(
+        &settled(900, Ending::Declined { status: 429, failure: FailureKind::RateLimited }, NanoUsd::ZERO),
+        UnixMs(now),
+    );
+    progress.event(&sent(901, 45, Stage::Screen), UnixMs(now));
+    let snapshot = progress.snapshot(UnixMs(now));
+    insta::assert_snapshot!(format!(
+        "{}\n{}\n{}",
+        snapshot.terminal_line(),
+        snapshot.plain_line(),
+        snapshot.json_line()
+    ));
+}
+
+#[test]
+fn progress_starts_anew_with_a_session_and_keeps_what_is_spent() {
+    let mut progress = Progress::new(Definitions::plain(true), UnixMs(0));
+    for event in session() {
+        progress.event(&event, UnixMs(1_000));
+    }
+    progress.event(&sent(900, 3, Stage::Screen), UnixMs(2_000));
+    let before = progress.snapshot(UnixMs(2_000));
+    assert_eq!((before.finished, before.in_flight), (90, 1));
+    progress.event(&opened(0), UnixMs(9_000));
+    let after = progress.snapshot(UnixMs(9_000));
+    assert_eq!((after.finished, after.in_flight, after.eta_s), (0, 0, None));
+    assert!((after.spent_usd - before.spent_usd - 0.005).abs() < 1e-9, "the open attempt counts at its bound");
+}
