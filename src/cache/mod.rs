@@ -1,1 +1,29 @@
-//! The reply cache: the log is the truth, sled is a rebuildable index.
+//! The reply cache: what was paid for once is never paid for again.
+//!
+//! The log (`log.rs`) is the truth: append-only segments, each reply durable before anybody is told of it. The index
+//! (`index.rs`, sled) is a shortcut past reading the log at the start; it can be deleted at any time, is rebuilt when it
+//! is damaged, and never decides what is in the cache. Lookups go through sorted tables in memory (`table.rs`), and every
+//! reply is checked against its checksum and its full key when it is read.
+//!
+//! The cache stores replies, never verdicts, and knows neither requests in flight nor budgets.
+
+mod error;
+mod index;
+mod key;
+mod log;
+mod open;
+mod repair;
+mod replies;
+mod settings;
+mod table;
+mod tables;
+mod warnings;
+
+pub use error::CacheError;
+pub use key::key_of;
+pub use repair::{CacheStats, DamagedLine, IndexState, RebuildReport, VerifyReport, rebuild, stats, verify};
+pub use replies::ReplyCache;
+pub use settings::{Access, CacheSettings};
+
+#[cfg(test)]
+mod tests;

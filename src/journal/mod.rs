@@ -26,3 +26,6 @@ pub use lock::{Holder, Lock, LockError};
 pub use private::{create_file, create_folder};
 pub use reader::{Line, Reader, read_at};
 pub use writer::{Place, Writer};
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use super::format::{Damage, FileKind, Header, MAX_LINE_BYTES, decode};
 use super::{JournalError, Place};
 
-const BUFFER_BYTES: usize = 256 << 10;
+const BUFFER_BYTES: usize = 64 << 10;
 
 /// One line of a file.
 #[derive(Clone)]
@@ -57,7 +57,7 @@ fn parse<T: DeserializeOwned>(json: &str) -> Result<T, Damage> {
 ///
 /// The file system's; `Ok(Err(...))` if what stands there is not one undamaged line.
 pub fn read_at(path: &Path, place: Place) -> Result<Result<String, Damage>, JournalError> {
-    let length = usize::try_from(place.length).expect("a u32 fits a usize on every supported machine");
+    let length = place.length as usize;
     if length > MAX_LINE_BYTES {
         return Ok(Err(Damage::TooLong));
     }
@@ -70,59 +70,44 @@ pub fn read_at(path: &Path, place: Place) -> Result<Result<String, Damage>, Jour
     }
 }
 
-/// The records of one file, in order, in constant memory. The header is checked and not among them, unless it is
-/// damaged: then its line is reported and the records behind it are read all the same.
-#[derive(Debug)]
+/// The records of one file, in order, in constant memory. The header is not among them, unless it is damaged: then its
+/// line is reported, and the records behind it are read all the same.
 pub struct Reader {
     path: Arc<Path>,
     file: BufReader<File>,
-    kind: FileKind,
     line: Vec<u8>,
     offset: u64,
     number: u64,
+    damaged_header: Option<Line>,
     failed: bool,
 }
 
 impl Reader {
-    /// Opens a file for reading from its beginning.
+    /// Opens a file and checks its header.
     ///
     /// # Errors
     ///
-    /// The file system's. A header of another kind or a newer format is reported by the first line.
+    /// The file system's, [`JournalError::NewerFormat`] and [`JournalError::WrongKind`].
     pub fn open(path: &Path, kind: FileKind) -> Result<Self, JournalError> {
         let file = File::open(path).map_err(|error| JournalError::io("open", path, error))?;
-        Ok(Self {
+        let mut reader = Self {
             path: path.into(),
             file: BufReader::with_capacity(BUFFER_BYTES, file),
-            kind,
             line: Vec::new(),
             offset: 0,
             number: 0,
+            damaged_header: None,
             failed: false,
-        })
+        };
+        match reader.next_line()? {
+            Some(header) if header.record.is_ok() => check_header(&header, kind)?,
+            damaged => reader.damaged_header = damaged,
+        }
+        Ok(reader)
     }
 
     fn next_line(&mut self) -> Result<Option<Line>, JournalError> {
-        let Some(line) = self.read_line().map_err(|error| JournalError::io("read", &self.path, error))? else {
-            return Ok(None);
-        };
-        if line.number > 1 || line.record.is_err() {
-            return Ok(Some(line));
-        }
-        self.check_header(&line)?;
-        self.next_line()
-    }
-
-    fn check_header(&self, line: &Line) -> Result<(), JournalError> {
-        let path = self.path.to_path_buf();
-        let FileKind { name, format } = self.kind;
-        match line.parse::<Header>() {
-            Ok(header) if header.kind == name && header.format > format => {
-                Err(JournalError::NewerFormat { path, kind: name, found: header.format, known: format })
-            }
-            Ok(header) if header.kind == name => Ok(()),
-            Ok(_) | Err(_) => Err(JournalError::WrongKind { path, expected: name }),
-        }
+        self.read_line().map_err(|error| JournalError::io("read", &self.path, error))
     }
 
     fn read_line(&mut self) -> io::Result<Option<Line>> {
@@ -148,16 +133,36 @@ impl Reader {
     }
 }
 
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reader({}, line {}, byte {})", self.path.display(), self.number, self.offset)
+    }
+}
+
 impl Iterator for Reader {
     type Item = Result<Line, JournalError>;
 
     /// The next line; after an error there is none.
     fn next(&mut self) -> Option<Self::Item> {
+        if let Some(header) = self.damaged_header.take() {
+            return Some(Ok(header));
+        }
         if self.failed {
             return None;
         }
         let next = self.next_line();
         self.failed = next.is_err();
         next.transpose()
+    }
+}
+
+fn check_header(line: &Line, FileKind { name, format }: FileKind) -> Result<(), JournalError> {
+    let path = line.file.to_path_buf();
+    match line.parse::<Header>() {
+        Ok(header) if header.kind == name && header.format > format => {
+            Err(JournalError::NewerFormat { path, kind: name, found: header.format, known: format })
+        }
+        Ok(header) if header.kind == name => Ok(()),
+        Ok(_) | Err(_) => Err(JournalError::WrongKind { path, expected: name }),
     }
 }

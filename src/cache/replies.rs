@@ -1,0 +1,259 @@
+//! The cache as its users see it: look up, store, close.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use super::index::Index;
+use super::log::{self, REPLIES, SEGMENT_BYTES, SegmentId};
+use super::open;
+use super::tables::Tables;
+use super::warnings::Warnings;
+use super::{Access, CacheError, CacheSettings};
+use crate::clock;
+use crate::journal::{Damage, JournalError, Place, Writer, read_at};
+use crate::model::grading::Reply;
+use crate::model::hash::Digest;
+
+/// A handle of the reply cache; clones share it.
+///
+/// A cache that is dropped without [`ReplyCache::close`] loses nothing: the next one reads the last segment again.
+#[derive(Debug, Clone)]
+pub struct ReplyCache {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    settings: CacheSettings,
+    tables: RwLock<Tables>,
+    appender: RwLock<Appender>,
+    /// Absent once it failed: then the next process reads the log instead.
+    index: Mutex<Option<Index>>,
+    warnings: Warnings,
+}
+
+/// Where replies go.
+#[derive(Debug)]
+enum Appender {
+    /// The next reply starts a segment; `started` of this process exist already.
+    Idle {
+        started: u32,
+    },
+    Open(Segment),
+    Closed,
+}
+
+#[derive(Debug, Clone)]
+struct Segment {
+    id: SegmentId,
+    /// How many segments this process has started, this one included.
+    started: u32,
+    writer: Writer,
+}
+
+impl ReplyCache {
+    /// Opens the cache; a missing one is empty. Blocks. Reads the parts of the log that the index does not cover, so with
+    /// an index in order it takes milliseconds, and with [`Access::ReadOnly`] it reads the whole log.
+    ///
+    /// The sentences tell the user about damage and what was done about it.
+    ///
+    /// # Errors
+    ///
+    /// [`CacheError::Log`] if the log cannot be read, or if a later version of assize wrote a part of it. The index is
+    /// never a reason to fail.
+    pub fn open(settings: &CacheSettings) -> Result<(Self, Vec<String>), CacheError> {
+        let warnings = Warnings::default();
+        let (tables, index) = open::open(settings, &warnings)?;
+        let sentences = warnings.take();
+        let inner = Inner {
+            settings: settings.clone(),
+            tables: RwLock::new(tables),
+            appender: RwLock::new(Appender::Idle { started: 0 }),
+            index: Mutex::new(index),
+            warnings,
+        };
+        Ok((Self { inner: Arc::new(inner) }, sentences))
+    }
+
+    /// The last reply to the request with this key. Blocks for one small read; takes microseconds.
+    ///
+    /// A damaged reply is a warning, and the one before it, or a miss.
+    ///
+    /// # Errors
+    ///
+    /// [`CacheError::Log`] if the log cannot be read any more.
+    pub fn get(&self, key: &Digest) -> Result<Option<Reply>, CacheError> {
+        let inner = &self.inner;
+        let find = |before| inner.tables().find(key.leading_u128(), before);
+        let mut found = find(None);
+        while let Some((segment, place)) = found {
+            match inner.read(segment, place, key)? {
+                Ok(reply) => return Ok(Some(reply)),
+                Err(damage) => inner.warnings.add(format!(
+                    "a reply in `{segment}` at byte {} is skipped: {damage}; `assize cache verify` lists all damage",
+                    place.offset
+                )),
+            }
+            found = find(Some(segment));
+        }
+        Ok(None)
+    }
+
+    /// Stores a reply. On return it is on the disk and [`ReplyCache::get`] finds it. If the returned future is dropped,
+    /// it may be stored all the same, and is then found by the next process.
+    ///
+    /// # Errors
+    ///
+    /// [`CacheError::Log`] if the log cannot be written (after a full disk, for the rest of this cache's life),
+    /// [`CacheError::ReadOnly`] and [`CacheError::Closed`].
+    pub async fn put(&self, reply: Reply) -> Result<(), CacheError> {
+        let mut segment = self.segment().await?;
+        let place = loop {
+            match segment.writer.append_durable(&reply).await {
+                Ok(place) => break place,
+                Err(closed @ JournalError::Closed { .. }) => {
+                    // Somebody closed the full segment between our look at it and our turn.
+                    let next = self.segment().await?;
+                    if next.id == segment.id {
+                        return Err(closed.into());
+                    }
+                    segment = next;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        };
+        self.inner.tables_mut().grow(segment.id, reply.key.leading_u128(), place);
+        if place.offset + u64::from(place.length) >= SEGMENT_BYTES && self.inner.set_idle(&segment) {
+            // The reply is stored, whatever becomes of the table: the next start reads the segment instead.
+            if let Err(error) = self.retire(segment).await {
+                self.inner.warnings.add(format!("a full segment of the reply log could not be indexed: {error}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Sentences for the user about damage that was met since the last call.
+    #[must_use]
+    pub fn take_warnings(&self) -> Vec<String> {
+        self.inner.warnings.take()
+    }
+
+    /// Ends the segment, completes the index and lets go of it, with time limits. Clones can still look up.
+    ///
+    /// # Errors
+    ///
+    /// [`CacheError::Log`] if the segment could not be written; a failing index is a warning only.
+    pub async fn close(self) -> Result<(), CacheError> {
+        let retired = match self.inner.set_closed() {
+            Some(segment) => self.retire(segment).await,
+            None => Ok(()),
+        };
+        let inner = self.inner;
+        blocking(move || inner.close_index()).await;
+        retired
+    }
+
+    /// The segment that takes the next reply.
+    async fn segment(&self) -> Result<Segment, CacheError> {
+        match self.inner.settings.access {
+            Access::ReadOnly => return Err(CacheError::ReadOnly),
+            Access::ReadWrite => {}
+        }
+        // While a segment is started, for milliseconds, waiting for the lock would block the executor.
+        if let Ok(appender) = self.inner.appender.try_read()
+            && let Appender::Open(segment) = &*appender
+        {
+            return Ok(segment.clone());
+        }
+        let inner = Arc::clone(&self.inner);
+        blocking(move || inner.open_segment()).await
+    }
+
+    /// Ends a segment that takes no more replies and brings its table into the index.
+    async fn retire(&self, segment: Segment) -> Result<(), CacheError> {
+        let id = segment.id;
+        segment.writer.close().await?;
+        let inner = Arc::clone(&self.inner);
+        blocking(move || inner.index_segment(id)).await
+    }
+}
+
+/// A panic while a lock was held leaves what it guards as it was: every change is one call.
+impl Inner {
+    fn tables(&self) -> RwLockReadGuard<'_, Tables> {
+        self.tables.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tables_mut(&self) -> RwLockWriteGuard<'_, Tables> {
+        self.tables.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn appender_mut(&self) -> RwLockWriteGuard<'_, Appender> {
+        self.appender.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn index_mut(&self) -> MutexGuard<'_, Option<Index>> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read(&self, segment: SegmentId, place: Place, key: &Digest) -> Result<Result<Reply, Damage>, JournalError> {
+        let json = read_at(&segment.path(&self.settings.replies), place)?;
+        let reply = json.and_then(|json| serde_json::from_str(&json).map_err(|_| Damage::Form));
+        Ok(reply.and_then(|reply: Reply| if reply.key == *key { Ok(reply) } else { Err(Damage::Form) }))
+    }
+
+    fn open_segment(&self) -> Result<Segment, CacheError> {
+        let mut appender = self.appender_mut();
+        let started = match &*appender {
+            Appender::Open(segment) => return Ok(segment.clone()),
+            Appender::Closed => return Err(CacheError::Closed),
+            Appender::Idle { started } => started + 1,
+        };
+        let id = SegmentId::after(self.tables().newest(), clock::now(), started);
+        let writer = Writer::create(&id.path(&self.settings.replies), REPLIES)?;
+        self.tables_mut().start(id);
+        let segment = Segment { id, started, writer };
+        *appender = Appender::Open(segment.clone());
+        Ok(segment)
+    }
+
+    /// Refuses further replies; the segment that was open, if there was one.
+    fn set_closed(&self) -> Option<Segment> {
+        match std::mem::replace(&mut *self.appender_mut(), Appender::Closed) {
+            Appender::Open(segment) => Some(segment),
+            Appender::Idle { .. } | Appender::Closed => None,
+        }
+    }
+
+    /// Whether the caller is the one who ended the use of this segment.
+    fn set_idle(&self, full: &Segment) -> bool {
+        let mut appender = self.appender_mut();
+        match &*appender {
+            Appender::Open(segment) if segment.id == full.id => {
+                *appender = Appender::Idle { started: full.started };
+                true
+            }
+            Appender::Open(_) | Appender::Idle { .. } | Appender::Closed => false,
+        }
+    }
+
+    /// Reads a segment that takes no more replies, so that its table holds what the log holds: also replies whose `put`
+    /// was dropped before it could tell.
+    fn index_segment(&self, segment: SegmentId) -> Result<(), CacheError> {
+        let replayed = log::replay(&segment.path(&self.settings.replies))?;
+        open::store(&mut self.index_mut(), segment, Some(&replayed.table), &self.warnings);
+        self.tables_mut().close(segment, replayed.table);
+        Ok(())
+    }
+
+    fn close_index(&self) {
+        let index = self.index_mut().take();
+        if let Some(Err(failure)) = index.map(Index::close) {
+            self.warnings.add(open::without_index(&failure));
+        }
+    }
+}
+
+/// Runs disk work on a thread that may block.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work).await.expect("disk work ends without a panic")
+}

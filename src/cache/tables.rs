@@ -1,0 +1,60 @@
+//! Where every reply stands: one table per segment, the newest first.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
+
+use super::log::SegmentId;
+use super::table::{Prefix, Table};
+use crate::journal::Place;
+
+#[derive(Debug, Default)]
+pub(super) struct Tables(BTreeMap<SegmentId, Places>);
+
+#[derive(Debug)]
+enum Places {
+    /// Of a segment that this process still appends to; bounded by the size of a segment.
+    Growing(HashMap<Prefix, Place>),
+    Closed(Table),
+}
+
+impl Places {
+    fn find(&self, prefix: Prefix) -> Option<Place> {
+        match self {
+            Self::Growing(places) => places.get(&prefix).copied(),
+            Self::Closed(table) => table.find(prefix),
+        }
+    }
+}
+
+impl Tables {
+    pub(super) fn newest(&self) -> Option<SegmentId> {
+        self.0.last_key_value().map(|(segment, _)| *segment)
+    }
+
+    /// Where the last reply with this prefix stands, among the segments older than `before` if there is one.
+    pub(super) fn find(&self, prefix: Prefix, before: Option<SegmentId>) -> Option<(SegmentId, Place)> {
+        let end = before.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut newest_first = self.0.range((Bound::Unbounded, end)).rev();
+        newest_first.find_map(|(segment, places)| Some((*segment, places.find(prefix)?)))
+    }
+
+    /// Adds a segment that this process is going to append to.
+    pub(super) fn start(&mut self, segment: SegmentId) {
+        self.0.insert(segment, Places::Growing(HashMap::new()));
+    }
+
+    /// Adds a reply to a growing segment. One that was closed in the meantime has it already.
+    pub(super) fn grow(&mut self, segment: SegmentId, prefix: Prefix, place: Place) {
+        if let Some(Places::Growing(places)) = self.0.get_mut(&segment) {
+            let last = places.entry(prefix).or_insert(place);
+            if last.offset < place.offset {
+                *last = place;
+            }
+        }
+    }
+
+    /// Puts the table of a whole segment in place.
+    pub(super) fn close(&mut self, segment: SegmentId, table: Table) {
+        self.0.insert(segment, Places::Closed(table));
+    }
+}
