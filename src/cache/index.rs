@@ -23,7 +23,7 @@ const FORMAT: u32 = 1;
 const FORMAT_KEY: &[u8] = b"format";
 
 /// Opening and closing take milliseconds on any working disk.
-const TIME_LIMIT: Duration = Duration::from_secs(20);
+const TIME_LIMIT: Duration = Duration::from_secs(if cfg!(test) { 5 } else { 20 });
 const FLUSH_EVERY_MS: u64 = 500;
 /// The tables are read once, at the start.
 const CACHE_BYTES: u64 = 16 << 20;

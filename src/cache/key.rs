@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn every_field_counts() {
-        let changes: [fn(&mut GradeRequest); 16] = [
+        let edits: [fn(&mut GradeRequest); 16] = [
             |request| request.api = ApiKind::Rehearsal,
             |request| request.model.push('x'),
             |request| request.messages.reverse(),
@@ -135,10 +135,10 @@ mod tests {
             |request| request.epoch.push('x'),
         ];
         let mut keys = vec![key_of(&request())];
-        for change in changes {
-            let mut changed = request();
-            change(&mut changed);
-            keys.push(key_of(&changed));
+        for edit in edits {
+            let mut edited = request();
+            edit(&mut edited);
+            keys.push(key_of(&edited));
         }
         let distinct: std::collections::BTreeSet<_> = keys.iter().collect();
         assert_eq!(distinct.len(), keys.len());

@@ -1,12 +1,15 @@
 //! The reply log: segments `<unix-ms>-<pid>-<n>.jsonl`, one line per reply, never changed once written.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::fs::{self, File};
 use std::io;
+use std::num::NonZero;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use serde::Deserialize;
 
@@ -161,4 +164,51 @@ pub(super) fn replay(path: &Path) -> Result<Replayed, JournalError> {
         }
     }
     Ok(Replayed { table: Table::new(extent, places), damaged, first_damaged })
+}
+
+/// Reads segments on all processors: whoever has no index waits for this.
+pub(super) fn replay_all(folder: &Path, segments: &[SegmentId]) -> Result<BTreeMap<SegmentId, Replayed>, JournalError> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut replayed = Vec::new();
+        while let Some(segment) = segments.get(next.fetch_add(1, Ordering::Relaxed)) {
+            replayed.push((*segment, replay(&segment.path(folder))?));
+        }
+        Ok(replayed)
+    };
+    let workers = thread::available_parallelism().map_or(1, NonZero::get).min(segments.len());
+    thread::scope(|scope| {
+        let spawned: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        let mut all = BTreeMap::new();
+        for worker in spawned {
+            all.extend(worker.join().expect("reading a segment does not panic")?);
+        }
+        Ok(all)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clock::UnixMs;
+
+    use super::*;
+
+    #[test]
+    fn names_are_strict_and_sort_in_the_order_of_writing() {
+        let names = ["999-7-1.jsonl", "1000-7-1.jsonl", "1000-7-2.jsonl", "1000-7-10.jsonl", "1000-12-1.jsonl"];
+        let segments: Vec<SegmentId> = names.iter().map(|name| name.parse().unwrap()).collect();
+        assert!(segments.is_sorted());
+        for wrong in ["", "1-2-3", "1-2.jsonl", "1-2-3-4.jsonl", "01-2-3.jsonl", "+1-2-3.jsonl", "a-2-3.jsonl"] {
+            assert!(wrong.parse::<SegmentId>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_new_segment_comes_last_even_if_the_clock_was_set_back() {
+        let newest: SegmentId = "5000-99999999-7.jsonl".parse().unwrap();
+        for now in [0, 5_000, 5_001, 9_000] {
+            assert!(SegmentId::after(Some(newest), UnixMs(now), 1) > newest, "{now}");
+        }
+        assert!(SegmentId::after(None, UnixMs(5), 2) > SegmentId::after(None, UnixMs(5), 1));
+    }
 }

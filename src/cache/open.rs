@@ -24,17 +24,20 @@ pub(super) fn open(settings: &CacheSettings, warnings: &Warnings) -> Result<(Tab
         Access::ReadOnly => (None, Stored::new()),
     };
     let mut tables = Tables::default();
+    let mut uncovered = Vec::new();
     for (segment, extent) in extents {
-        let table = match stored.remove(&segment) {
-            Some(table) if table.extent == extent => table,
+        match stored.remove(&segment) {
+            Some(table) if table.extent == extent => tables.close(segment, table),
             outdated => {
                 warn_if_changed(segment, outdated.as_ref(), extent, warnings);
-                let table = replay(&settings.replies, segment, warnings)?;
-                store(&mut index, segment, Some(&table), warnings);
-                table
+                uncovered.push(segment);
             }
-        };
-        tables.close(segment, table);
+        }
+    }
+    for (segment, replayed) in log::replay_all(&settings.replies, &uncovered)? {
+        warn_if_damaged(segment, &replayed, warnings);
+        store(&mut index, segment, Some(&replayed.table), warnings);
+        tables.close(segment, replayed.table);
     }
     for segment in stored.into_keys() {
         store(&mut index, segment, None, warnings);
@@ -75,15 +78,14 @@ pub(super) fn without_index(failure: &Failure) -> String {
     format!("the reply index is not used ({failure}): nothing is lost, but the next start reads the whole log")
 }
 
-fn replay(replies: &Path, segment: SegmentId, warnings: &Warnings) -> Result<Table, CacheError> {
-    let Replayed { table, damaged, first_damaged } = log::replay(&segment.path(replies))?;
-    if let Some((line, damage)) = first_damaged {
+fn warn_if_damaged(segment: SegmentId, replayed: &Replayed, warnings: &Warnings) {
+    if let Some((line, damage)) = replayed.first_damaged {
+        let damaged = replayed.damaged;
         warnings.add(format!(
             "{damaged} damaged line(s) in `{segment}` are skipped, the first is line {line}: {damage}; \
              `assize cache verify` lists them"
         ));
     }
-    Ok(table)
 }
 
 /// A segment that grew was still written to when it was indexed; any other difference deserves a sentence.

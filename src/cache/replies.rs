@@ -1,6 +1,6 @@
 //! The cache as its users see it: look up, store, close.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::index::Index;
 use super::log::{self, REPLIES, SEGMENT_BYTES, SegmentId};
@@ -83,8 +83,9 @@ impl ReplyCache {
     /// [`CacheError::Log`] if the log cannot be read any more.
     pub fn get(&self, key: &Digest) -> Result<Option<Reply>, CacheError> {
         let inner = &self.inner;
-        let places = inner.tables.read().unwrap_or_else(PoisonError::into_inner).find(key.leading_u128());
-        for (segment, place) in places {
+        let find = |before| inner.tables().find(key.leading_u128(), before);
+        let mut found = find(None);
+        while let Some((segment, place)) = found {
             match inner.read(segment, place, key)? {
                 Ok(reply) => return Ok(Some(reply)),
                 Err(damage) => inner.warnings.add(format!(
@@ -92,6 +93,7 @@ impl ReplyCache {
                     place.offset
                 )),
             }
+            found = find(Some(segment));
         }
         Ok(None)
     }
@@ -119,11 +121,12 @@ impl ReplyCache {
                 Err(error) => return Err(error.into()),
             }
         };
-        let mut tables = self.inner.tables.write().unwrap_or_else(PoisonError::into_inner);
-        tables.grow(segment.id, reply.key.leading_u128(), place);
-        drop(tables);
+        self.inner.tables_mut().grow(segment.id, reply.key.leading_u128(), place);
         if place.offset + u64::from(place.length) >= SEGMENT_BYTES && self.inner.set_idle(&segment) {
-            self.retire(segment).await?;
+            // The reply is stored, whatever becomes of the table: the next start reads the segment instead.
+            if let Err(error) = self.retire(segment).await {
+                self.inner.warnings.add(format!("a full segment of the reply log could not be indexed: {error}"));
+            }
         }
         Ok(())
     }
@@ -140,15 +143,13 @@ impl ReplyCache {
     ///
     /// [`CacheError::Log`] if the segment could not be written; a failing index is a warning only.
     pub async fn close(self) -> Result<(), CacheError> {
-        let mut appender = self.inner.appender.write().unwrap_or_else(PoisonError::into_inner);
-        let last = std::mem::replace(&mut *appender, Appender::Closed);
-        drop(appender);
-        if let Appender::Open(segment) = last {
-            self.retire(segment).await?;
-        }
+        let retired = match self.inner.set_closed() {
+            Some(segment) => self.retire(segment).await,
+            None => Ok(()),
+        };
         let inner = self.inner;
         blocking(move || inner.close_index()).await;
-        Ok(())
+        retired
     }
 
     /// The segment that takes the next reply.
@@ -176,7 +177,24 @@ impl ReplyCache {
     }
 }
 
+/// A panic while a lock was held leaves what it guards as it was: every change is one call.
 impl Inner {
+    fn tables(&self) -> RwLockReadGuard<'_, Tables> {
+        self.tables.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tables_mut(&self) -> RwLockWriteGuard<'_, Tables> {
+        self.tables.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn appender_mut(&self) -> RwLockWriteGuard<'_, Appender> {
+        self.appender.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn index_mut(&self) -> MutexGuard<'_, Option<Index>> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn read(&self, segment: SegmentId, place: Place, key: &Digest) -> Result<Result<Reply, Damage>, JournalError> {
         let json = read_at(&segment.path(&self.settings.replies), place)?;
         let reply = json.and_then(|json| serde_json::from_str(&json).map_err(|_| Damage::Form));
@@ -184,24 +202,31 @@ impl Inner {
     }
 
     fn open_segment(&self) -> Result<Segment, CacheError> {
-        let mut appender = self.appender.write().unwrap_or_else(PoisonError::into_inner);
+        let mut appender = self.appender_mut();
         let started = match &*appender {
             Appender::Open(segment) => return Ok(segment.clone()),
             Appender::Closed => return Err(CacheError::Closed),
             Appender::Idle { started } => started + 1,
         };
-        let newest = self.tables.read().unwrap_or_else(PoisonError::into_inner).newest();
-        let id = SegmentId::after(newest, clock::now(), started);
+        let id = SegmentId::after(self.tables().newest(), clock::now(), started);
         let writer = Writer::create(&id.path(&self.settings.replies), REPLIES)?;
-        self.tables.write().unwrap_or_else(PoisonError::into_inner).start(id);
+        self.tables_mut().start(id);
         let segment = Segment { id, started, writer };
         *appender = Appender::Open(segment.clone());
         Ok(segment)
     }
 
+    /// Refuses further replies; the segment that was open, if there was one.
+    fn set_closed(&self) -> Option<Segment> {
+        match std::mem::replace(&mut *self.appender_mut(), Appender::Closed) {
+            Appender::Open(segment) => Some(segment),
+            Appender::Idle { .. } | Appender::Closed => None,
+        }
+    }
+
     /// Whether the caller is the one who ended the use of this segment.
     fn set_idle(&self, full: &Segment) -> bool {
-        let mut appender = self.appender.write().unwrap_or_else(PoisonError::into_inner);
+        let mut appender = self.appender_mut();
         match &*appender {
             Appender::Open(segment) if segment.id == full.id => {
                 *appender = Appender::Idle { started: full.started };
@@ -215,15 +240,13 @@ impl Inner {
     /// was dropped before it could tell.
     fn index_segment(&self, segment: SegmentId) -> Result<(), CacheError> {
         let replayed = log::replay(&segment.path(&self.settings.replies))?;
-        let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
-        open::store(&mut index, segment, Some(&replayed.table), &self.warnings);
-        drop(index);
-        self.tables.write().unwrap_or_else(PoisonError::into_inner).close(segment, replayed.table);
+        open::store(&mut self.index_mut(), segment, Some(&replayed.table), &self.warnings);
+        self.tables_mut().close(segment, replayed.table);
         Ok(())
     }
 
     fn close_index(&self) {
-        let index = self.index.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let index = self.index_mut().take();
         if let Some(Err(failure)) = index.map(Index::close) {
             self.warnings.add(open::without_index(&failure));
         }

@@ -1,6 +1,7 @@
 //! Where every reply stands: one table per segment, the newest first.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 
 use super::log::SegmentId;
 use super::table::{Prefix, Table};
@@ -30,10 +31,11 @@ impl Tables {
         self.0.last_key_value().map(|(segment, _)| *segment)
     }
 
-    /// Where replies with this prefix stand, the last written first.
-    pub(super) fn find(&self, prefix: Prefix) -> Vec<(SegmentId, Place)> {
-        let newest_first = self.0.iter().rev();
-        newest_first.filter_map(|(segment, places)| Some((*segment, places.find(prefix)?))).collect()
+    /// Where the last reply with this prefix stands, among the segments older than `before` if there is one.
+    pub(super) fn find(&self, prefix: Prefix, before: Option<SegmentId>) -> Option<(SegmentId, Place)> {
+        let end = before.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut newest_first = self.0.range((Bound::Unbounded, end)).rev();
+        newest_first.find_map(|(segment, places)| Some((*segment, places.find(prefix)?)))
     }
 
     /// Adds a segment that this process is going to append to.

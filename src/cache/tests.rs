@@ -80,7 +80,9 @@ impl Place {
 /// Stores replies in order, some at a time.
 async fn put_all(cache: &ReplyCache, numbers: std::ops::Range<usize>) {
     let replies: Vec<_> = numbers.map(|number| reply(number, "x")).collect();
-    for group in replies.chunks(16) {
+    // The first one starts the segment; whoever else asked for that would overtake others.
+    let (first, rest) = replies.split_at(1);
+    for group in std::iter::once(first).chain(rest.chunks(16)) {
         join_all(group.iter().map(|reply| cache.put(reply.clone()))).await.into_iter().for_each(Result::unwrap);
     }
 }
@@ -214,6 +216,24 @@ async fn a_damaged_reply_is_a_miss_until_it_is_replaced() {
 }
 
 #[tokio::test]
+async fn behind_a_damaged_reply_is_an_older_one() {
+    let place = Place::new();
+    for body in ["older", "newer"] {
+        let cache = place.open_well();
+        // Between others, so that the damage is not where a changed segment is recognised.
+        put_all(&cache, 100..150).await;
+        cache.put(reply(1, body)).await.unwrap();
+        put_all(&cache, 150..200).await;
+        cache.close().await.unwrap();
+    }
+    let segment = place.segments().pop().unwrap();
+    damage(&segment, fs::read_to_string(&segment).unwrap().find("newer").unwrap(), 1);
+    let cache = place.open_well();
+    assert_eq!(cache.get(&key(1)).unwrap(), Some(reply(1, "older")));
+    assert_eq!(cache.take_warnings().len(), 1);
+}
+
+#[tokio::test]
 async fn a_deleted_index_is_made_again() {
     let place = Place::new();
     place.fill(0..100).await;
@@ -294,6 +314,57 @@ async fn without_any_index_the_cache_works_from_memory() {
     put_all(&cache, 100..150).await;
     assert_eq!(missing(&cache, 0..150), [0; 0]);
     cache.close().await.unwrap();
+}
+
+/// A reply whose `put` was abandoned is in the log all the same: no table may say that it is not.
+#[tokio::test]
+async fn an_abandoned_put_is_found_by_the_next_session() {
+    let place = Place::new();
+    let cache = place.open_well();
+    cache.put(reply(0, "x")).await.unwrap();
+    tokio::select! {
+        biased;
+        _ = cache.put(reply(1, "x")) => panic!("a reply is not durable at the first look"),
+        () = std::future::ready(()) => {}
+    }
+    cache.close().await.unwrap();
+    assert_eq!(missing(&place.open_well(), 0..2), [0; 0]);
+}
+
+#[test]
+fn an_index_on_a_full_disk_is_given_up() {
+    let mut place = Place::new();
+    let disk = tempfile::tempdir().unwrap();
+    let mut mount = std::process::Command::new("mount");
+    mount.args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"]).arg(disk.path());
+    if !mount.output().is_ok_and(|mount| mount.status.success()) {
+        eprintln!("skipped: a full disk needs a small file system, which only root can mount");
+        return;
+    }
+    place.settings.index = disk.path().join("index");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let (cache, warnings) = place.open();
+        put_all(&cache, 0..5_000).await;
+        assert_eq!(missing(&cache, 0..5_000), [0; 0]);
+        cache.clone().close().await.unwrap();
+        let said = [warnings, cache.take_warnings()].concat();
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].starts_with("the reply index is not used ("), "{said:?}");
+    });
+    drop(std::process::Command::new("umount").arg("--lazy").arg(disk.path()).status());
+}
+
+#[tokio::test]
+async fn handles_can_travel_between_threads() {
+    let place = Place::new();
+    let cache = place.open_well();
+    let other = cache.clone();
+    let put = async move { other.put(reply(1, "x")).await };
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(put);
+    tasks.join_next().await.unwrap().unwrap().unwrap();
+    assert_eq!(missing(&cache, 1..2), [0; 0]);
 }
 
 #[tokio::test]

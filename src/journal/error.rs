@@ -8,14 +8,18 @@ use std::sync::Arc;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum JournalError {
     /// Free space, then resume: what was acknowledged is safe.
-    #[error("write `{path}`: the disk is full")]
+    #[error("{action} `{path}`: the disk is full")]
     DiskFull {
+        /// What was attempted.
+        action: &'static str,
         /// The file.
         path: PathBuf,
     },
     /// The file or its folder may not be written or read by this user.
-    #[error("open `{path}`: permission denied or read-only file system")]
+    #[error("{action} `{path}`: permission denied or read-only file system")]
     NotPermitted {
+        /// What was attempted.
+        action: &'static str,
         /// The file.
         path: PathBuf,
     },
@@ -78,9 +82,9 @@ impl JournalError {
     pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         if is_disk_full(&source) {
-            Self::DiskFull { path }
+            Self::DiskFull { action, path }
         } else if is_not_permitted(&source) {
-            Self::NotPermitted { path }
+            Self::NotPermitted { action, path }
         } else {
             Self::Io { action, path, source: Arc::new(source) }
         }

@@ -1,7 +1,7 @@
 //! A folder of segments `journal-<n>.jsonl`, one per process that wrote, read as one stream.
 
 use std::fs;
-use std::iter;
+use std::mem;
 use std::path::{Path, PathBuf};
 
 use super::{FileKind, JournalError, Line, Reader, Writer};
@@ -27,14 +27,15 @@ pub fn read_all(folder: &Path, kind: FileKind) -> impl Iterator<Item = Result<Li
     };
     let lines = segments.into_iter().flat_map(move |(_, path)| lines_of(&path, kind));
     let mut ended = false;
-    failure.into_iter().chain(lines).take_while(move |line| !std::mem::replace(&mut ended, line.is_err()))
+    failure.into_iter().chain(lines).take_while(move |line| !mem::replace(&mut ended, line.is_err()))
 }
 
-fn lines_of(path: &Path, kind: FileKind) -> Box<dyn Iterator<Item = Result<Line, JournalError>>> {
-    match Reader::open(path, kind) {
-        Ok(reader) => Box::new(reader),
-        Err(error) => Box::new(iter::once(Err(error))),
-    }
+fn lines_of(path: &Path, kind: FileKind) -> impl Iterator<Item = Result<Line, JournalError>> + use<> {
+    let (reader, failure) = match Reader::open(path, kind) {
+        Ok(reader) => (Some(reader), None),
+        Err(error) => (None, Some(Err(error))),
+    };
+    failure.into_iter().chain(reader.into_iter().flatten())
 }
 
 /// The segments of a folder by number.

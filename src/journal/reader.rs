@@ -57,7 +57,7 @@ fn parse<T: DeserializeOwned>(json: &str) -> Result<T, Damage> {
 ///
 /// The file system's; `Ok(Err(...))` if what stands there is not one undamaged line.
 pub fn read_at(path: &Path, place: Place) -> Result<Result<String, Damage>, JournalError> {
-    let length = usize::try_from(place.length).expect("a u32 fits a usize on every supported machine");
+    let length = place.length as usize;
     if length > MAX_LINE_BYTES {
         return Ok(Err(Damage::TooLong));
     }
@@ -72,7 +72,6 @@ pub fn read_at(path: &Path, place: Place) -> Result<Result<String, Damage>, Jour
 
 /// The records of one file, in order, in constant memory. The header is not among them, unless it is damaged: then its
 /// line is reported, and the records behind it are read all the same.
-#[derive(Debug)]
 pub struct Reader {
     path: Arc<Path>,
     file: BufReader<File>,
@@ -131,6 +130,12 @@ impl Reader {
         let place = Place { offset: self.offset, length: u32::try_from(self.line.len()).unwrap_or(u32::MAX) };
         self.offset += length;
         Ok(Some(Line { file: Arc::clone(&self.path), number: self.number, place, record }))
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reader({}, line {}, byte {})", self.path.display(), self.number, self.offset)
     }
 }
 

@@ -51,7 +51,7 @@ enum Ack {
 
 type Answer<T> = oneshot::Sender<Result<T, JournalError>>;
 
-#[derive(Debug)]
+/// No `Debug`: a line may hold a conversation's text.
 enum Command {
     Append { line: Vec<u8>, ack: Ack, answer: Answer<Place> },
     Close { answer: Answer<()> },
@@ -66,7 +66,7 @@ impl Writer {
     pub fn create(path: &Path, kind: FileKind) -> Result<Self, JournalError> {
         super::create_folder(path.parent().unwrap_or(path))?;
         let mut file = create_file(path)?;
-        let header = encode(&Header::from(kind)).expect("a header has a JSON form");
+        let header = encode(&Header::from(kind)).ok_or_else(|| JournalError::NotJson { path: path.to_owned() })?;
         file.write_all(&header)
             .and_then(|()| file.sync_all())
             .map_err(|error| JournalError::io("write", path, error))?;
@@ -144,7 +144,6 @@ impl Writer {
 }
 
 /// The thread's side: the only one that touches the file.
-#[derive(Debug)]
 struct Owner {
     path: PathBuf,
     file: File,
@@ -182,15 +181,19 @@ impl Owner {
         }
         self.commit();
         let end = self.failure.map_or(Ok(()), Err);
-        closing.into_iter().for_each(|answer| tell(answer, end.clone()));
+        for answer in closing {
+            tell(answer, end.clone());
+        }
     }
 
     /// The next command, after the sync that falls due before it comes.
     async fn next(&mut self, commands: &mut mpsc::Receiver<Command>) -> Option<Command> {
-        if let Some(due) = self.due {
-            match timeout_at(due, commands.recv()).await {
-                Ok(command) => return command,
-                Err(_) => self.commit(),
+        // A queue that is never empty must not put the sync off: `timeout_at` alone would look at it first.
+        while let Some(due) = self.due {
+            if Instant::now() >= due {
+                self.commit();
+            } else if let Ok(command) = timeout_at(due, commands.recv()).await {
+                return command;
             }
         }
         commands.recv().await
