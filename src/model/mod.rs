@@ -11,7 +11,7 @@ pub mod label;
 pub mod money;
 pub mod outcome;
 pub mod rate;
-pub mod tally;
 pub mod shown;
+pub mod tally;
 pub mod unit;
 pub mod verdict;

@@ -1,50 +1,43 @@
 //! What the three definitions of a run say about an outcome.
 
-use std::error::Error;
-use std::fmt;
 use std::sync::Arc;
 
+use crate::model::behaviour::{Behaviour, DEFINITION_CONFIRM, DEFINITION_SCREEN};
 use crate::model::grading::Stage;
 use crate::model::outcome::Outcome;
+use crate::verdict::{Definition, DefinitionError};
 
-/// Why a definition could not be evaluated.
-pub type RuleError = Box<dyn Error + Send + Sync>;
-
-type Predicate = dyn Fn(&Outcome) -> Result<bool, RuleError> + Send + Sync;
-
-/// One compiled definition.
-#[derive(Clone)]
-pub struct Rule(Arc<Predicate>);
-
-impl Rule {
-    /// A rule that holds where `holds` says so.
-    pub fn new<E: Into<RuleError>>(holds: impl Fn(&Outcome) -> Result<bool, E> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(move |outcome| holds(outcome).map_err(Into::into)))
-    }
-
-    fn holds(&self, outcome: &Outcome) -> Result<bool, RuleError> {
-        (self.0)(outcome)
-    }
-}
-
-impl fmt::Debug for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Rule")
-    }
-}
-
-/// The definitions of a run.
+/// The definitions of a run. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Definitions {
     /// What the screen flags.
-    pub screen: Rule,
+    screen: Arc<Definition>,
     /// What the confirmer upholds; absent where the run has no confirmer.
-    pub confirm: Option<Rule>,
+    confirm: Option<Arc<Definition>>,
     /// What the audit counts.
-    pub audited: Rule,
+    audited: Arc<Definition>,
 }
 
 impl Definitions {
+    /// Compiles the definitions that a run uses; `audited` is the behaviour's own name unless the audit says otherwise.
+    ///
+    /// # Errors
+    /// A definition that the behaviour does not have, or that does not compile.
+    pub fn of(behaviour: &Behaviour, audited: Option<&str>, has_confirmer: bool) -> Result<Self, DefinitionError> {
+        let compile = |name| Definition::of(behaviour, name).map(Arc::new);
+        Ok(Self {
+            screen: compile(DEFINITION_SCREEN)?,
+            confirm: has_confirmer.then(|| compile(DEFINITION_CONFIRM)).transpose()?,
+            audited: compile(audited.unwrap_or(&behaviour.name))?,
+        })
+    }
+
+    /// Whether a second grader reads what the screen flags.
+    #[must_use]
+    pub const fn has_confirmer(&self) -> bool {
+        self.confirm.is_some()
+    }
+
     /// Whether an outcome takes its unit one step further: flagged by the screen, upheld by the confirmer. The
     /// audited definition must hold as well where the last grader speaks. An outcome without a usable verdict takes
     /// its unit nowhere, whatever a definition says: missing is neither yes nor no.
@@ -52,7 +45,7 @@ impl Definitions {
     /// # Errors
     ///
     /// A definition cannot be evaluated over this outcome.
-    pub fn hold(&self, stage: Stage, outcome: &Outcome) -> Result<bool, RuleError> {
+    pub fn hold(&self, stage: Stage, outcome: &Outcome) -> Result<bool, DefinitionError> {
         if !outcome.kind().is_usable() {
             return Ok(false);
         }
@@ -67,16 +60,24 @@ impl Definitions {
 
 #[cfg(test)]
 impl Definitions {
-    /// Present, suspected and unverified evidence are flagged; the confirmer upholds present.
+    /// Present and suspected are flagged; the confirmer upholds present; the audit counts whatever comes through.
     pub(crate) fn plain(has_confirmer: bool) -> Self {
-        use crate::model::verdict::Judgement;
-        let says = |outcome: &Outcome, wanted: &[Judgement]| {
-            outcome.finding().is_some_and(|finding| wanted.contains(&finding.verdict))
+        use crate::model::behaviour::DefinitionText;
+        let text = |expression: &str| DefinitionText { description: String::new(), expression: expression.to_owned() };
+        let definitions = [
+            (DEFINITION_SCREEN, text(r#"verdict in ["present", "suspected"]"#)),
+            (DEFINITION_CONFIRM, text(r#"verdict == "present""#)),
+            ("plain", text("score >= 0")),
+        ];
+        let behaviour = Behaviour {
+            name: "plain".to_owned(),
+            definition: String::new(),
+            threshold: 0,
+            labels: Vec::new(),
+            exclusions: Vec::new(),
+            fields: Vec::new(),
+            definitions: definitions.map(|(name, text)| (name.to_owned(), text)).into(),
         };
-        let upheld = Rule::new(move |outcome| Ok::<_, RuleError>(says(outcome, &[Judgement::Present])));
-        let flagged =
-            move |outcome: &Outcome| Ok::<_, RuleError>(says(outcome, &[Judgement::Present, Judgement::Suspected]));
-        let any = Rule::new(|_| Ok::<_, RuleError>(true));
-        Self { screen: Rule::new(flagged), confirm: has_confirmer.then_some(upheld), audited: any }
+        Self::of(&behaviour, None, has_confirmer).unwrap()
     }
 }

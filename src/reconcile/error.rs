@@ -1,9 +1,9 @@
 //! Why events do not add up to a tally.
 
-use super::definitions::RuleError;
 use crate::model::event::Ordinal;
 use crate::model::grading::Stage;
 use crate::model::hash::Digest;
+use crate::verdict::DefinitionError;
 
 /// Why events do not add up to a tally.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +62,6 @@ pub enum FoldError {
         /// The stage whose outcome it was.
         stage: Stage,
         /// Why.
-        source: RuleError,
+        source: DefinitionError,
     },
 }

@@ -128,7 +128,7 @@ impl Fold {
         let parser = self.parser()?;
         self.join_labels(&plan);
 
-        let mut counts = Counts::new(&plan, self.definitions.confirm.is_some());
+        let mut counts = Counts::new(&plan, self.definitions.has_confirmer());
         for (index, unit) in (0u64..).zip(std::mem::take(&mut self.units)) {
             self.count(&mut counts, Ordinal(index), &unit)?;
         }

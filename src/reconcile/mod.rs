@@ -13,7 +13,7 @@ mod fold;
 mod labels;
 mod unit;
 
-pub use definitions::{Definitions, Rule, RuleError};
+pub use definitions::Definitions;
 pub use error::FoldError;
 pub use fold::Fold;
 

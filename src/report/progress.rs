@@ -153,7 +153,7 @@ impl Progress {
         let is_last = match judged.stage {
             Stage::Screen => {
                 counts.flagged += u64::from(holds);
-                !holds || self.definitions.confirm.is_none()
+                !holds || !self.definitions.has_confirmer()
             }
             Stage::Confirm => {
                 counts.upheld += u64::from(holds);

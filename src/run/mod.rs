@@ -1,3 +1,15 @@
-//! The wiring of stages.
+//! The wiring of stages. `assemble` decides an audit, `session` runs it, `pipeline` is where the stages meet,
+//! `coordinator` owns the state, `conclude` turns a journal into a report. Formulas, prompts and formats live elsewhere.
 
+pub mod assemble;
+pub mod census;
+pub mod conclude;
+pub mod coordinator;
+pub mod folder;
+pub mod forecast;
+pub mod gates;
+pub mod pipeline;
+pub mod resume;
+pub mod session;
 pub mod settings;
+mod shutdown;

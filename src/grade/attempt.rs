@@ -1,0 +1,221 @@
+//! The retry loop around single attempts. An attempt crosses the gates once, in this order: budget, slot, pace,
+//! journal, wire. Retries pass every gate again, so no attempt is free and no slot sleeps.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::desk::{Desk, Go, Gone, Message, Sending};
+use super::http::{Answer, Endpoint, NoAnswer};
+use super::pace::{Paced, Pacer};
+use super::retry::{self, Billing, Decision, Delays};
+use super::slots::Slots;
+use crate::clock;
+use crate::model::event::{AttemptId, Ending, Settled, StopReason};
+use crate::model::grading::Reply;
+use crate::model::money::{NanoUsd, Price};
+use crate::model::outcome::{FailureKind, Outcome};
+use crate::verdict::Body;
+
+/// An endpoint with its gates.
+#[derive(Debug)]
+pub struct Line {
+    /// The wire.
+    pub endpoint: Endpoint,
+    /// Requests in flight at once.
+    pub slots: Slots,
+    /// Requests and tokens per minute.
+    pub pacer: Pacer,
+    /// How long all attempts for one candidate may take.
+    pub item_deadline: Duration,
+}
+
+/// One candidate's request, ready to be sent.
+#[derive(Debug)]
+pub struct Shot {
+    /// What goes on record.
+    pub sending: Sending,
+    /// The body.
+    pub body: Bytes,
+    /// The nonce in the body's fence.
+    pub nonce: String,
+    /// The model's price.
+    pub price: Price,
+    /// Completion tokens at most, for the pacer.
+    pub output_limit: u64,
+}
+
+/// How all attempts together ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// With a reply, which is not in the log yet, and its parsed body.
+    Replied(Box<Replied>),
+    /// Without one.
+    Without(Outcome),
+}
+
+/// A reply, fresh from the wire.
+#[derive(Debug)]
+pub struct Replied {
+    /// The reply, to be kept.
+    pub reply: Reply,
+    /// Its body, parsed.
+    pub body: Body,
+    /// The attempt that brought it, to be settled once the reply is kept.
+    pub attempt: AttemptId,
+}
+
+/// What one attempt leads to.
+enum Next {
+    End(Ended),
+    Again { failure: FailureKind, hint: Option<Duration> },
+}
+
+impl Line {
+    /// Sends until there is a reply, a permanent error, or the item deadline.
+    ///
+    /// # Errors
+    /// If the run has ended.
+    pub async fn shoot(&self, shot: &Shot, desk: &Desk) -> Result<Ended, Gone> {
+        if let Err(error) = self.endpoint.authorise().await {
+            desk.say(Message::Stop(StopReason::Unusable { message: error.to_string() })).await?;
+            return Ok(Ended::Without(Outcome::Failed { failure: FailureKind::Interrupted }));
+        }
+        let deadline = Instant::now() + self.item_deadline;
+        let mut delays = Delays::default();
+        loop {
+            let (failure, hint) = match self.attempt(shot, desk).await? {
+                Next::End(ended) => return Ok(ended),
+                Next::Again { failure, hint } => (failure, hint),
+            };
+            let wait = delays.next(hint);
+            if Instant::now() + wait >= deadline {
+                return Ok(Ended::Without(Outcome::Failed { failure }));
+            }
+            let mut desk = desk.clone();
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = desk.stopped() => {}
+            }
+        }
+    }
+
+    async fn attempt(&self, shot: &Shot, desk: &Desk) -> Result<Next, Gone> {
+        let bound = shot.sending.bound;
+        match desk.reserve(shot.sending.ordinal, bound).await? {
+            Go::Yes => {}
+            Go::NoMoney => return Ok(without(Outcome::OverBudget)),
+            Go::TooLate => return Ok(without(Outcome::PastDeadline)),
+            Go::Stopping => return Ok(without(Outcome::Failed { failure: FailureKind::Interrupted })),
+        }
+        let slot = self.slots.take().await;
+        let place = self.pacer.wait(shot.body.len() as u64, shot.output_limit).await;
+        if desk.is_stopping() {
+            desk.say(Message::Release { bound }).await?;
+            return Ok(without(Outcome::Failed { failure: FailureKind::Interrupted }));
+        }
+        let attempt = desk.sending(shot.sending.clone()).await?;
+        let sent = Instant::now();
+        let answer = self.endpoint.post(shot.body.clone(), &shot.sending.key).await;
+        drop(slot);
+        match answer {
+            Ok(answer) => self.answered(shot, Open { attempt, place }, answer, desk).await,
+            Err(missing) => {
+                let (failure, ending, cost) = unanswered(missing, bound);
+                let latency_ms = milliseconds(sent.elapsed());
+                desk.say(Message::Settled { settled: Settled { attempt, ending, cost, latency_ms }, bound }).await?;
+                Ok(Next::Again { failure, hint: None })
+            }
+        }
+    }
+
+    async fn answered(&self, shot: &Shot, open: Open, answer: Answer, desk: &Desk) -> Result<Next, Gone> {
+        let bound = shot.sending.bound;
+        let body = Body::parse(&answer.body).ok();
+        let decision = retry::decide(answer.status, answer.retry_after, body.as_ref());
+        if let (Decision::Keep, Some(body)) = (&decision, body) {
+            let reply = keep(shot, answer, &body);
+            if let Some(usage) = reply.usage {
+                self.pacer.settle(open.place, usage.prompt_tokens, usage.completion_tokens).await;
+            }
+            return Ok(Next::End(Ended::Replied(Box::new(Replied { reply, body, attempt: open.attempt }))));
+        }
+        let failure = match &decision {
+            Decision::Retry { failure, .. } | Decision::GiveUp { failure } => *failure,
+            Decision::StopRun { .. } | Decision::Keep => FailureKind::Rejected,
+        };
+        let maybe_billed = matches!(decision, Decision::Retry { billing: Billing::Unknown, .. });
+        let (ending, cost) = if maybe_billed {
+            (Ending::Unknown { failure }, bound)
+        } else {
+            (Ending::Declined { status: answer.status, failure }, NanoUsd::ZERO)
+        };
+        let latency_ms = milliseconds(answer.latency);
+        let settled = Settled { attempt: open.attempt, ending, cost, latency_ms };
+        desk.say(Message::Settled { settled, bound }).await?;
+        match decision {
+            Decision::Retry { failure, after, .. } => {
+                if let Some(hint) = after {
+                    self.pacer.pause(hint).await;
+                }
+                Ok(Next::Again { failure, hint: after })
+            }
+            Decision::StopRun { message } => {
+                desk.say(Message::Stop(StopReason::Unusable { message })).await?;
+                Ok(without(Outcome::Failed { failure }))
+            }
+            Decision::GiveUp { .. } | Decision::Keep => Ok(without(Outcome::Failed { failure })),
+        }
+    }
+}
+
+/// An attempt that is on record and not settled.
+struct Open {
+    attempt: AttemptId,
+    place: Paced,
+}
+
+const fn without(outcome: Outcome) -> Next {
+    Next::End(Ended::Without(outcome))
+}
+
+fn keep(shot: &Shot, answer: Answer, body: &Body) -> Reply {
+    let usage = body.usage();
+    // A refused request is not billed; a reply that names no usage may have cost all that was reserved.
+    let cost = match usage {
+        Some(usage) => shot.price.cost(&usage),
+        None if answer.status == 200 => shot.sending.bound,
+        None => NanoUsd::ZERO,
+    };
+    Reply {
+        key: shot.sending.key,
+        status: answer.status,
+        body: answer.body,
+        nonce: shot.nonce.clone(),
+        model: body.served_model().map(str::to_owned),
+        usage,
+        cost,
+        latency_ms: milliseconds(answer.latency),
+        received_ms: clock::now().0,
+        request_id: answer.request_id,
+    }
+}
+
+fn unanswered(missing: NoAnswer, bound: NanoUsd) -> (FailureKind, Ending, NanoUsd) {
+    match missing {
+        NoAnswer::NotConnected => (FailureKind::Connection, Ending::NotSent, NanoUsd::ZERO),
+        NoAnswer::Broken => {
+            let failure = FailureKind::Connection;
+            (failure, Ending::Unknown { failure }, bound)
+        }
+        NoAnswer::TimedOut => {
+            let failure = FailureKind::Timeout;
+            (failure, Ending::Unknown { failure }, bound)
+        }
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,215 @@
+//! Everything that a run is decided by, before anything is sent: behaviour, rules, census, prompts, identity.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::census::{self, Census, CensusError, CensusPlace};
+use super::settings::Audit;
+use crate::grade::price::{PriceTable, UnknownPrice};
+use crate::grade::settings::{EndpointSettings, GraderSettings};
+use crate::model::behaviour::Behaviour;
+use crate::model::event::{Planned, PlannedGrader};
+use crate::model::grading::{ApiKind, Stage};
+use crate::model::hash::{Digest, PartHasher};
+use crate::model::money::Price;
+use crate::model::unit::UnitKind;
+use crate::prefilter::{CuesError, Rules, Screener};
+use crate::prompt::library::LibraryError;
+use crate::prompt::render::RenderError;
+use crate::prompt::{BehaviourFiles, Library, Prompt, Questioner, QuestionerSettings, meaning_digest};
+use crate::reconcile::Definitions;
+use crate::verdict::DefinitionError;
+
+/// Why an audit cannot be run as it is written.
+#[derive(Debug, thiserror::Error)]
+pub enum AssembleError {
+    /// A behaviour, prompt or lock file.
+    #[error(transparent)]
+    Library(#[from] LibraryError),
+    /// `cues.toml` of the behaviour.
+    #[error("cues of behaviour `{behaviour}`: {source}")]
+    Cues {
+        /// The behaviour.
+        behaviour: String,
+        /// What is wrong.
+        source: CuesError,
+    },
+    /// A prompt cannot be rendered.
+    #[error("prompt `{label}`: {source}")]
+    Render {
+        /// The prompt.
+        label: String,
+        /// What is wrong.
+        source: RenderError,
+    },
+    /// A definition of the behaviour.
+    #[error(transparent)]
+    Definition(#[from] DefinitionError),
+    /// The corpus cannot be read.
+    #[error(transparent)]
+    Census(#[from] CensusError),
+    /// A cap needs a price.
+    #[error("{source}, so a cap could not hold")]
+    CapWithoutPrice {
+        /// Which model.
+        source: UnknownPrice,
+    },
+    /// A cap needs an output limit.
+    #[error("the {stage} grader has no output limit, so a cap could not hold", stage = stage.as_str())]
+    CapWithoutLimit {
+        /// Which stage.
+        stage: Stage,
+    },
+}
+
+/// One stage, decided.
+#[derive(Debug)]
+pub struct Stand {
+    /// Which stage.
+    pub stage: Stage,
+    /// What the audit says.
+    pub settings: GraderSettings,
+    /// Where it is asked.
+    pub endpoint: EndpointSettings,
+    /// The prompt version.
+    pub prompt: Prompt,
+    /// The prompt, prepared.
+    pub questioner: Questioner,
+    /// Sampling parameters: the prompt's, then the audit's.
+    pub params: BTreeMap<String, Value>,
+    /// The price; nothing is charged against a cap that does not exist.
+    pub price: Price,
+}
+
+/// A whole audit, decided.
+#[derive(Debug)]
+pub struct Assembly {
+    /// What the audit file says.
+    pub audit: Audit,
+    /// What is counted.
+    pub behaviour: Arc<Behaviour>,
+    /// What flags, confirms and counts.
+    pub definitions: Definitions,
+    /// The corpus and the selected units.
+    pub census: Census,
+    /// The screen and, if there is one, the confirmer.
+    pub stands: Vec<Stand>,
+    /// The first event of the run.
+    pub planned: Planned,
+}
+
+/// Decides an audit: reads the behaviour, takes the census, prepares the prompts. Sends nothing. Blocks for as long as
+/// a walk over the corpus takes, unless the census is cached.
+///
+/// # Errors
+/// Whatever makes the audit impossible to run as it is written.
+pub fn assemble(audit: Audit) -> Result<Assembly, AssembleError> {
+    let files = Library::open(&audit.workspace.prompts())?.behaviour(&audit.behaviour)?;
+    let definitions = Definitions::of(&files.behaviour, audit.definition.as_deref(), audit.confirm.is_some())?;
+    let stands = stands(&audit, &files)?;
+    let screener = screener(&audit, &files)?;
+    let census = census::take(&audit.corpus, &screener, &audit.sample, &CensusPlace::of(&audit.workspace))?;
+    let planned = planned(&audit, &files.behaviour, &screener.digest(), &census, &stands);
+    let behaviour = Arc::new(files.behaviour);
+    Ok(Assembly { audit, behaviour, definitions, census, stands, planned })
+}
+
+/// The prefilter of an audit.
+///
+/// # Errors
+/// If `cues.toml` is wrong or lacks a class that the audit names.
+pub fn screener(audit: &Audit, files: &BehaviourFiles) -> Result<Screener, AssembleError> {
+    let failed = |source| AssembleError::Cues { behaviour: files.behaviour.name.clone(), source };
+    let rules = Rules::parse(&files.cues_text).map_err(failed)?;
+    Screener::compile(&rules, audit.classes.as_deref(), &audit.corpus.channels).map_err(failed)
+}
+
+fn stands(audit: &Audit, files: &BehaviourFiles) -> Result<Vec<Stand>, AssembleError> {
+    let screen = (Stage::Screen, &audit.screen);
+    let confirm = audit.confirm.as_ref().map(|settings| (Stage::Confirm, settings));
+    let graders = std::iter::once(screen).chain(confirm);
+    graders.map(|(stage, settings)| stand(audit, files, stage, settings)).collect()
+}
+
+fn stand(
+    audit: &Audit,
+    files: &BehaviourFiles,
+    stage: Stage,
+    settings: &GraderSettings,
+) -> Result<Stand, AssembleError> {
+    let endpoint = audit.endpoints.get(&settings.endpoint).expect("the configuration names existing endpoints only");
+    let prompt = files.prompt(&settings.prompt)?;
+    let mut params = prompt.params.clone();
+    params.extend(settings.params.clone());
+    let price = match PriceTable::builtin().price(endpoint.price, &settings.model) {
+        Ok(price) => price,
+        Err(_) if audit.budget.max_cost.is_none() => Price::FREE,
+        Err(source) => return Err(AssembleError::CapWithoutPrice { source }),
+    };
+    let limited = ["max_completion_tokens", "max_tokens"].iter().any(|name| params.contains_key(*name));
+    if audit.budget.max_cost.is_some() && price != Price::FREE && !limited {
+        return Err(AssembleError::CapWithoutLimit { stage });
+    }
+    let mut asked = QuestionerSettings::new(prompt.clone(), files.behaviour.clone());
+    asked.structured = endpoint.structured;
+    asked.channels.clone_from(&audit.corpus.channels);
+    if let Some(window) = settings.window {
+        asked.window = window;
+    }
+    let failed = |source| AssembleError::Render { label: settings.prompt.to_string(), source };
+    let questioner = Questioner::new(asked).map_err(failed)?;
+    Ok(Stand { stage, settings: settings.clone(), endpoint: endpoint.clone(), prompt, questioner, params, price })
+}
+
+fn planned(audit: &Audit, behaviour: &Behaviour, cues_hash: &Digest, census: &Census, stands: &[Stand]) -> Planned {
+    let definition = audit.definition.clone().unwrap_or_else(|| behaviour.name.clone());
+    let grader = |stand: &Stand| PlannedGrader {
+        stage: stand.stage,
+        model: stand.settings.model.clone(),
+        endpoint: stand.settings.endpoint.clone(),
+        prompt: stand.prompt.label.clone(),
+        prompt_hash: stand.prompt.hash,
+        simulated: stand.endpoint.api == ApiKind::Rehearsal,
+    };
+    Planned {
+        audit: audit.name.clone(),
+        identity: identity(audit, behaviour, census, stands),
+        unit: UnitKind::Turn,
+        group_by: audit.corpus.group_by.clone(),
+        seed: audit.sample.seed,
+        draw: audit.sample.draw,
+        level: audit.level,
+        behaviour: behaviour.name.clone(),
+        definition,
+        behaviour_hash: meaning_digest(behaviour),
+        cues_hash: *cues_hash,
+        census: census.digest,
+        corpus: census.corpus.clone(),
+        strata: census.strata.clone(),
+        graders: stands.iter().map(grader).collect(),
+        cap: audit.budget.max_cost,
+        max_ungraded: audit.budget.max_ungraded,
+        planted: None,
+    }
+}
+
+/// Digest of everything that decides what is asked of whom. Not part of it: money, time, limits, concurrency, keys.
+fn identity(audit: &Audit, behaviour: &Behaviour, census: &Census, stands: &[Stand]) -> Digest {
+    let mut hasher = PartHasher::new("run-identity");
+    hasher.part(census.digest.as_bytes()).part(meaning_digest(behaviour).as_bytes());
+    hasher.part(audit.definition.as_deref().unwrap_or_default().as_bytes());
+    for stand in stands {
+        let GraderSettings { endpoint: _, model, revision, prompt, params: _, on_truncated, window } = &stand.settings;
+        hasher.part(stand.stage.as_str().as_bytes()).part(stand.endpoint.api.as_str().as_bytes());
+        hasher.part(stand.endpoint.structured.as_str().as_bytes());
+        hasher.part(model.as_bytes()).part(revision.as_bytes());
+        hasher.part(prompt.to_string().as_bytes()).part(stand.prompt.hash.as_bytes());
+        for (name, value) in stand.params.iter().chain(on_truncated) {
+            hasher.part(name.as_bytes()).part(value.to_string().as_bytes());
+        }
+        hasher.part(format!("{window:?}").as_bytes());
+    }
+    hasher.finish()
+}

@@ -1,0 +1,114 @@
+//! From a run's journal and people's labels to its report. The same path for a run that just ended, one that is still
+//! going, and one from last year.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::folder::{FolderError, RunFolder};
+use super::settings::Workspace;
+use crate::model::event::{Event, Planned};
+use crate::model::grading::Stage;
+use crate::model::tally::Tally;
+use crate::prompt::Library;
+use crate::prompt::library::LibraryError;
+use crate::reconcile::{Definitions, Fold, FoldError};
+use crate::report::Report;
+use crate::verdict::DefinitionError;
+
+/// Why a run has no report.
+#[derive(Debug, thiserror::Error)]
+pub enum ConcludeError {
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The behaviour cannot be read.
+    #[error(transparent)]
+    Library(#[from] LibraryError),
+    /// A definition does not compile.
+    #[error(transparent)]
+    Definition(#[from] DefinitionError),
+    /// The journal mixes what must not be mixed.
+    #[error(transparent)]
+    Fold(#[from] FoldError),
+    /// The run stopped before it had a plan.
+    #[error("run `{run}` ended before it had planned anything")]
+    NoPlan {
+        /// The run.
+        run: String,
+    },
+    /// Labels cannot be read, or the report cannot be written.
+    #[error("failed to use `{path}`: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Folds a run's journal and the workspace's labels.
+///
+/// # Errors
+/// If the journal or a label file cannot be read, or mixes what must not be mixed.
+pub fn tally(workspace: &Workspace, folder: &RunFolder) -> Result<Tally, ConcludeError> {
+    let planned = plan_of(folder)?;
+    let files = Library::open(&workspace.prompts())?.behaviour(&planned.behaviour)?;
+    let with_confirmer = planned.graders.iter().any(|grader| grader.stage == Stage::Confirm);
+    let mut fold = Fold::new(Definitions::of(&files.behaviour, Some(&planned.definition), with_confirmer)?);
+    for event in folder.events() {
+        fold.event(&event?);
+    }
+    for path in label_files(&workspace.labels())? {
+        let text = fs::read_to_string(&path).map_err(|source| ConcludeError::Io { path: path.clone(), source })?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+            fold.label_line(&format!("labels/{name}:{}", number + 1), line);
+        }
+    }
+    Ok(fold.finish()?)
+}
+
+fn plan_of(folder: &RunFolder) -> Result<Planned, ConcludeError> {
+    for event in folder.events() {
+        if let Event::Planned(planned) = event? {
+            return Ok(*planned);
+        }
+    }
+    Err(ConcludeError::NoPlan { run: folder.id.clone() })
+}
+
+/// `labels/*.jsonl`, sorted, so that the order of the folder does not matter.
+fn label_files(labels: &Path) -> Result<Vec<PathBuf>, ConcludeError> {
+    let failed = |source| ConcludeError::Io { path: labels.to_owned(), source };
+    let entries = match fs::read_dir(labels) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(failed)?,
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|extension| extension == "jsonl") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Writes `report.json` of a run: a temporary file, synced, then renamed.
+///
+/// # Errors
+/// The file system's.
+pub fn write(folder: &RunFolder, report: &Report) -> Result<(), ConcludeError> {
+    let path = folder.report();
+    let write = || -> io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(&folder.path)?;
+        serde_json::to_writer_pretty(&mut file, report)?;
+        file.write_all(b"\n")?;
+        file.as_file().sync_all()?;
+        file.persist(&path)?;
+        Ok(())
+    };
+    write().map_err(|source| ConcludeError::Io { path: path.clone(), source })
+}

@@ -1,0 +1,186 @@
+//! What a run would do, found out without sending anything: every planned unit is rendered and looked up.
+
+use std::num::NonZeroUsize;
+use std::thread;
+
+use super::assemble::{Assembly, Stand};
+use super::gates::{Gates, GatesError};
+use super::settings::Audit;
+use crate::cache::units::Snapshot;
+use crate::cache::{Access, CacheError, CacheSettings, ReplyCache};
+use crate::grade::stage::{Grader, StageError};
+use crate::model::event::{Ordinal, Planned};
+use crate::model::grading::Stage;
+use crate::plan::forecast::{Forecast, Limits, Load, StageLoad, forecast};
+use crate::prompt::WindowSettings;
+use crate::reconcile::Definitions;
+
+/// Why there is no forecast.
+#[derive(Debug, thiserror::Error)]
+pub enum ForecastError {
+    /// The reply cache cannot be read.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// The endpoints are not what the audit allows.
+    #[error(transparent)]
+    Gates(#[from] GatesError),
+    /// A unit cannot be prepared.
+    #[error(transparent)]
+    Stage(#[from] StageError),
+}
+
+/// A plan with its forecast.
+#[derive(Debug)]
+pub struct Outlook {
+    /// What would be done.
+    pub planned: Planned,
+    /// What is known about the units.
+    pub load: Load,
+    /// What it would cost, and how long it would take.
+    pub forecast: Forecast,
+}
+
+/// Counts of one stage over all planned units.
+#[derive(Debug, Clone, Copy, Default)]
+struct Survey {
+    units: u64,
+    cached: u64,
+    asked: u64,
+    bytes: u64,
+    most_bytes: u64,
+}
+
+impl Survey {
+    fn add(&mut self, other: Self) {
+        self.units += other.units;
+        self.cached += other.cached;
+        self.asked += other.asked;
+        self.bytes += other.bytes;
+        self.most_bytes = self.most_bytes.max(other.most_bytes);
+    }
+
+    fn unit(&mut self, bytes: Option<u64>, known: bool) {
+        self.units += 1;
+        self.cached += u64::from(known);
+        self.asked += u64::from(bytes.is_some());
+        self.bytes += bytes.unwrap_or_default();
+        self.most_bytes = self.most_bytes.max(bytes.unwrap_or_default());
+    }
+}
+
+/// Looks every planned unit up and forecasts the rest. Blocks: tens of microseconds per unit and core.
+///
+/// # Errors
+/// If the cache or the unit snapshot cannot be read.
+pub async fn outlook(assembly: Assembly) -> Result<Outlook, ForecastError> {
+    let Assembly { audit, behaviour, definitions, census, stands, mut planned } = assembly;
+    let access = Access::ReadOnly;
+    let settings = CacheSettings { replies: audit.workspace.replies(), index: audit.workspace.index(), access };
+    let (cache, _warnings) = ReplyCache::open(&settings)?;
+    let mut gates = Gates::open(&audit, &stands, true).await?;
+    planned.planted.clone_from(&gates.planted);
+    let terms: Vec<_> = stands.iter().map(|stand| Terms::new(&audit, stand)).collect();
+    let (screen, confirm) = gates.graders(stands, &behaviour, "", &cache);
+    let (screened, confirmed) = survey(&census.units, &screen, confirm.as_ref(), &definitions)?;
+    let mut loads = terms.iter().zip([screened, confirmed]).map(|(terms, survey)| terms.load(&survey));
+    let load = Load {
+        screen: loads.next().expect("every audit has a screen"),
+        confirm: loads.next(),
+        shared_limits: matches!(terms.as_slice(), [screen, confirm] if screen.line == confirm.line),
+        assume: audit.assume,
+    };
+    Ok(Outlook { planned, forecast: forecast(&load), load })
+}
+
+/// Surveys all units on all cores. The confirmer's counts are over units that cached replies flag.
+fn survey(
+    units: &Snapshot,
+    screen: &Grader,
+    confirm: Option<&Grader>,
+    definitions: &Definitions,
+) -> Result<(Survey, Survey), StageError> {
+    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get) as u64;
+    let share = |first: u64| -> Result<(Survey, Survey), StageError> {
+        let (mut screened, mut confirmed) = (Survey::default(), Survey::default());
+        let mut next = first;
+        while next < units.len() {
+            let unit = units.get(Ordinal(next))?;
+            let question = screen.prepare(&unit)?;
+            let known = screen.known(&unit, &question);
+            screened.unit(screen.request_bytes(&question), known.is_some());
+            let flagged = match &known {
+                Some(outcome) => definitions.hold(Stage::Screen, outcome)?,
+                None => false,
+            };
+            if let (true, Some(grader)) = (flagged, confirm) {
+                let question = grader.prepare(&unit)?;
+                confirmed.unit(grader.request_bytes(&question), grader.known(&unit, &question).is_some());
+            }
+            next += threads;
+        }
+        Ok((screened, confirmed))
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|first| scope.spawn(move || share(first))).collect();
+        let (mut screened, mut confirmed) = (Survey::default(), Survey::default());
+        for worker in workers {
+            let (screen, confirm) = worker.join().map_err(|_| StageError::Thread)??;
+            screened.add(screen);
+            confirmed.add(confirm);
+        }
+        Ok((screened, confirmed))
+    })
+}
+
+/// What a stage's requests cost and how fast they may go.
+#[derive(Debug)]
+struct Terms {
+    /// Endpoint and model: what shares limits.
+    line: (String, String),
+    overhead_bytes: u64,
+    window: WindowSettings,
+    price: crate::model::money::Price,
+    most_output_tokens: u64,
+    most_output_tokens_after_truncation: Option<u64>,
+    limits: Limits,
+}
+
+impl Terms {
+    fn new(audit: &Audit, stand: &Stand) -> Self {
+        let limit = |params: &std::collections::BTreeMap<String, serde_json::Value>| {
+            ["max_completion_tokens", "max_tokens"].iter().find_map(|name| params.get(*name)?.as_u64())
+        };
+        let most_output_tokens = limit(&stand.params).unwrap_or(audit.assume.output_tokens);
+        Self {
+            line: (stand.endpoint.name.clone(), stand.settings.model.clone()),
+            overhead_bytes: stand.questioner.overhead_bytes() as u64,
+            window: stand.settings.window.or(stand.prompt.context).unwrap_or_default(),
+            price: stand.price,
+            most_output_tokens,
+            most_output_tokens_after_truncation: limit(&stand.settings.on_truncated),
+            limits: Limits {
+                requests_per_minute: stand.endpoint.max_requests_per_minute,
+                tokens_per_minute: stand.endpoint.max_tokens_per_minute,
+                concurrency: stand.endpoint.max_concurrency,
+                seconds_per_request: None,
+            },
+        }
+    }
+
+    fn load(&self, survey: &Survey) -> StageLoad {
+        // Where nothing was rendered yet (a confirmer before any flag), a window of average length is assumed.
+        let assumed = self.overhead_bytes + u64::from(self.window.max_chars) / 4;
+        let mean = survey.bytes.checked_div(survey.asked).unwrap_or(assumed);
+        let most = self.overhead_bytes + 4 * u64::from(self.window.max_chars);
+        StageLoad {
+            units: survey.units,
+            cached: survey.cached,
+            mean_request_bytes: mean,
+            most_request_bytes: survey.most_bytes.max(if survey.asked == 0 { most } else { 0 }),
+            most_output_tokens: self.most_output_tokens,
+            most_output_tokens_after_truncation: self.most_output_tokens_after_truncation,
+            price: self.price,
+            limits: self.limits,
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! The gates of a session: endpoints with their slots and pacers, and simulated graders where the audit names one.
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use super::assemble::Stand;
+use super::pipeline::WINDOW_PER_SLOT;
+use super::settings::Audit;
+use crate::cache::ReplyCache;
+use crate::grade::attempt::Line;
+use crate::grade::http::{Endpoint, EndpointError};
+use crate::grade::pace::Pacer;
+use crate::grade::settings::EndpointSettings;
+use crate::grade::slots::Slots;
+use crate::grade::stage::{Grader, GraderParts};
+use crate::model::behaviour::Behaviour;
+use crate::model::event::PlantedTruth;
+use crate::model::grading::ApiKind;
+use crate::rehearse::{self, RehearsalSettings, RehearseError, Server, SettingsError, Truth, TruthError};
+
+/// Why the gates cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum GatesError {
+    /// An endpoint cannot be set up.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// The audit allows certain endpoints only.
+    #[error("endpoint `{name}` at `{url}` is not among `privacy.endpoints`")]
+    NotAllowed {
+        /// The endpoint.
+        name: String,
+        /// Its address.
+        url: String,
+    },
+    /// The simulated grader cannot be started.
+    #[error(transparent)]
+    Rehearse(#[from] RehearseError),
+    /// The profile of the simulated grader is wrong.
+    #[error(transparent)]
+    Profile(#[from] SettingsError),
+    /// The planted truth cannot be read.
+    #[error(transparent)]
+    Truth(#[from] TruthError),
+    /// The workspace's secret cannot be used.
+    #[error("failed to use `{path}`: {source}")]
+    Secret {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Everything that a session keeps open beside its cache and journal.
+#[derive(Debug)]
+pub struct Gates {
+    /// Units that may be followed at once.
+    pub window: usize,
+    /// What is planted in the corpus, where the grader is simulated and knows.
+    pub planted: Option<Vec<PlantedTruth>>,
+    secret: [u8; 32],
+    /// By stage position; empty where nothing may be sent.
+    lines: Vec<Arc<Line>>,
+    servers: BTreeMap<String, Server>,
+    tasks: JoinSet<()>,
+}
+
+impl Gates {
+    /// Opens one line per stage. Stages on one endpoint share its slots; stages on one endpoint and model share its
+    /// pacer as well. With `replay_only` nothing is opened at all.
+    ///
+    /// # Errors
+    /// See [`GatesError`].
+    pub async fn open(audit: &Audit, stands: &[Stand], replay_only: bool) -> Result<Self, GatesError> {
+        let slots = stands.iter().map(|stand| stand.endpoint.max_concurrency as usize).max().unwrap_or(1);
+        let mut gates = Self {
+            window: slots * WINDOW_PER_SLOT,
+            planted: planted(audit, stands)?,
+            secret: secret(&audit.workspace.root.join("cache/secret"), !replay_only)?,
+            lines: Vec::new(),
+            servers: BTreeMap::new(),
+            tasks: JoinSet::new(),
+        };
+        if replay_only {
+            return Ok(gates);
+        }
+        let mut shared: BTreeMap<(String, String), Arc<Line>> = BTreeMap::new();
+        let mut slots: BTreeMap<String, Slots> = BTreeMap::new();
+        for stand in stands {
+            let endpoint = gates.located(&stand.endpoint).await?;
+            allow(audit, &endpoint)?;
+            let slots = slots.entry(endpoint.name.clone()).or_insert_with(|| Slots::new(endpoint.max_concurrency));
+            let key = (endpoint.name.clone(), stand.settings.model.clone());
+            let line = match shared.get(&key) {
+                Some(line) => Arc::clone(line),
+                None => {
+                    let limits = (endpoint.max_requests_per_minute, endpoint.max_tokens_per_minute);
+                    let (pacer, task) = Pacer::new(limits.0, limits.1);
+                    gates.tasks.spawn(task);
+                    let item_deadline = endpoint.item_deadline;
+                    let endpoint = Endpoint::new(&endpoint)?;
+                    Arc::new(Line { endpoint, slots: slots.clone(), pacer, item_deadline })
+                }
+            };
+            shared.insert(key, Arc::clone(&line));
+            gates.lines.push(line);
+        }
+        Ok(gates)
+    }
+
+    /// The endpoint with its address; a simulated grader is started for it first.
+    async fn located(&mut self, endpoint: &EndpointSettings) -> Result<EndpointSettings, GatesError> {
+        let mut located = endpoint.clone();
+        if endpoint.api == ApiKind::Rehearsal {
+            if !self.servers.contains_key(&endpoint.name) {
+                let (profile, truth) = profile(endpoint)?;
+                let truth = truth.map_or_else(|| Ok(Truth::default()), |path| Truth::open(&path))?;
+                let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+                let server = rehearse::start(&profile, truth, loopback).await?;
+                self.servers.insert(endpoint.name.clone(), server);
+            }
+            located.base_url = self.servers.get(&endpoint.name).map(Server::base_url).unwrap_or_default();
+        }
+        Ok(located)
+    }
+
+    /// The graders of all stages: the screen and, if there is one, the confirmer.
+    #[must_use]
+    pub fn graders(
+        &mut self,
+        stands: Vec<Stand>,
+        behaviour: &Arc<Behaviour>,
+        epoch: &str,
+        cache: &ReplyCache,
+    ) -> (Grader, Option<Grader>) {
+        let mut lines = std::mem::take(&mut self.lines).into_iter();
+        let mut graders = stands.into_iter().map(|stand| {
+            let parts = GraderParts {
+                stage: stand.stage,
+                behaviour: Arc::clone(behaviour),
+                questioner: stand.questioner,
+                api: stand.endpoint.api,
+                model: stand.settings.model,
+                revision: stand.settings.revision,
+                epoch: epoch.to_owned(),
+                structured: stand.endpoint.structured,
+                params: stand.params,
+                on_truncated: stand.settings.on_truncated,
+                price: stand.price,
+                secret: self.secret,
+            };
+            Grader::new(parts, lines.next(), cache.clone())
+        });
+        let screen = graders.next().expect("every audit has a screen");
+        (screen, graders.next())
+    }
+
+    /// Ends simulated graders and pacers.
+    pub async fn close(mut self) {
+        for (_, server) in std::mem::take(&mut self.servers) {
+            server.stop().await;
+        }
+        self.tasks.shutdown().await;
+    }
+}
+
+fn allow(audit: &Audit, endpoint: &EndpointSettings) -> Result<(), GatesError> {
+    let allowed = &audit.allowed_endpoints;
+    let is_ours = endpoint.api == ApiKind::Rehearsal;
+    if allowed.is_empty() || is_ours || allowed.contains(&endpoint.base_url) {
+        return Ok(());
+    }
+    Err(GatesError::NotAllowed { name: endpoint.name.clone(), url: endpoint.base_url.clone() })
+}
+
+/// The profile of a simulated grader, with the path of its truth.
+fn profile(endpoint: &EndpointSettings) -> Result<(RehearsalSettings, Option<PathBuf>), GatesError> {
+    let profile = endpoint.rehearsal.as_deref().map(RehearsalSettings::open).transpose()?.unwrap_or_default();
+    let truth = profile.truth.clone();
+    Ok((profile, truth))
+}
+
+fn planted(audit: &Audit, stands: &[Stand]) -> Result<Option<Vec<PlantedTruth>>, GatesError> {
+    let Some(stand) = stands.first().filter(|stand| stand.endpoint.api == ApiKind::Rehearsal) else { return Ok(None) };
+    let (_, truth) = profile(&stand.endpoint)?;
+    Ok(truth.map(|path| rehearse::planted_by_group(&path, &audit.corpus.group_by)).transpose()?)
+}
+
+/// The workspace's secret, made at the first run. Without permission to write, a missing secret is all zeros: nothing
+/// is sent then, so no fence depends on it.
+fn secret(path: &Path, may_write: bool) -> Result<[u8; 32], GatesError> {
+    let failed = |source| GatesError::Secret { path: path.to_owned(), source };
+    let mut secret = [0; 32];
+    match std::fs::File::open(path) {
+        Ok(mut file) => file.read_exact(&mut secret).map_err(failed)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && may_write => {
+            let mut random = std::fs::File::open("/dev/urandom").map_err(failed)?;
+            random.read_exact(&mut secret).map_err(failed)?;
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+            file.write_all(&secret).and_then(|()| file.sync_all()).map_err(failed)?;
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(failed(error)),
+    }
+    Ok(secret)
+}

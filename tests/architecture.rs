@@ -1,0 +1,152 @@
+//! Imports point one way. The layers are those of the crate documentation:
+//!
+//! ```text
+//! cli > config > run > grade > { source, cache > journal, review, report, rehearse }
+//!                            > { prefilter, prompt, plan > estimate, reconcile > verdict } > { model, clock }
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What each module may import. Everything that stands to its right, and inside braces only what is named.
+fn allowed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
+    let nouns = ["model", "clock"];
+    let judgement = ["prefilter", "prompt", "plan", "estimate", "reconcile", "verdict"];
+    let services = ["source", "cache", "journal", "report", "rehearse"];
+    let set = |groups: &[&[&'static str]]| groups.concat().into_iter().collect();
+    BTreeMap::from([
+        ("model", BTreeSet::new()),
+        ("clock", BTreeSet::new()),
+        ("verdict", set(&[&nouns])),
+        ("estimate", set(&[&nouns])),
+        ("prefilter", set(&[&nouns])),
+        ("prompt", set(&[&nouns])),
+        ("plan", set(&[&nouns, &["estimate"]])),
+        ("reconcile", set(&[&nouns, &["verdict"]])),
+        ("journal", set(&[&nouns, &judgement])),
+        ("source", set(&[&nouns, &judgement])),
+        ("report", set(&[&nouns, &judgement])),
+        ("rehearse", set(&[&nouns, &judgement])),
+        ("cache", set(&[&nouns, &judgement, &["journal"]])),
+        ("grade", set(&[&nouns, &judgement, &services])),
+        ("run", set(&[&nouns, &judgement, &services, &["grade"]])),
+        ("config", set(&[&nouns, &judgement, &services, &["grade", "run"]])),
+        ("cli", set(&[&nouns, &judgement, &services, &["grade", "run", "config"]])),
+    ])
+}
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).expect("the source folder is readable") {
+        let path = entry.expect("the source folder is readable").path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+/// The top-level module that a file belongs to.
+fn module_of(file: &Path) -> Option<String> {
+    let inside = file.strip_prefix(source()).expect("the file lies under src");
+    let first = inside.components().next()?.as_os_str().to_str()?;
+    let name = first.strip_suffix(".rs").unwrap_or(first);
+    (name != "lib" && name != "main").then(|| name.to_owned())
+}
+
+/// Top-level modules named after `crate::`, in `use` lines and in paths, groups such as `crate::{a, b}` included.
+/// Comments do not count.
+fn imports(text: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for line in text.lines().map(|line| line.split("//").next().unwrap_or_default()) {
+        for after in line.split("crate::").skip(1) {
+            let group = after.strip_prefix('{').map_or(after, |rest| rest.split('}').next().unwrap_or_default());
+            let names = if after.starts_with('{') { group.split(',').collect() } else { vec![group] };
+            for name in names {
+                let name: String = name.trim().chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
+                found.insert(name);
+            }
+        }
+    }
+    found.remove("");
+    found
+}
+
+#[test]
+fn imports_point_one_way() {
+    let allowed = allowed();
+    let mut wrong = Vec::new();
+    for file in rust_files(&source()) {
+        let Some(module) = module_of(&file) else { continue };
+        let may = allowed.get(module.as_str()).unwrap_or_else(|| panic!("module `{module}` has a place in the layers"));
+        let text = fs::read_to_string(&file).expect("source files are UTF-8");
+        for import in imports(&text) {
+            let known = allowed.contains_key(import.as_str());
+            if known && import != module && !may.contains(import.as_str()) {
+                wrong.push(format!("{} imports {import}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "imports against the layers:\n{}", wrong.join("\n"));
+}
+
+/// Each faulty or replaceable dependency is seen by exactly one file or folder.
+#[test]
+fn dependencies_have_one_owner() {
+    let owners = [
+        ("sled::", "cache/index"),
+        ("async_openai::", "grade/openai.rs"),
+        ("reqwest::", "grade/http.rs"),
+        ("governor::", "grade/pace.rs"),
+        ("backoff::", "grade/retry.rs"),
+        ("axum::", "rehearse/"),
+        ("aho_corasick::", "prefilter/"),
+        ("indicatif::", "cli/progress.rs"),
+        ("anyhow::", "cli/"),
+    ];
+    for file in rust_files(&source()) {
+        let inside = file.strip_prefix(source()).expect("the file lies under src").display().to_string();
+        let text = fs::read_to_string(&file).expect("source files are UTF-8");
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for (dependency, owner) in owners {
+            let uses = code.lines().any(|line| line.split("//").next().unwrap_or_default().contains(dependency));
+            assert!(!uses || inside.starts_with(owner), "{inside} uses {dependency}, which belongs to {owner}");
+        }
+    }
+}
+
+/// The judgement reads no clock, no environment and no network, and writes no log; only `prompt/library.rs` opens
+/// files. (`governor` and friends have owners of their own, above.)
+#[test]
+fn the_judgement_is_pure() {
+    let banned = ["std::fs", "std::env", "std::net", "std::io", "tokio::", "tracing::", "SystemTime", "Instant::now"];
+    for file in rust_files(&source()) {
+        let Some(module) = module_of(&file) else { continue };
+        let pure = ["prefilter", "prompt", "plan", "estimate", "reconcile", "verdict", "model"];
+        if !pure.contains(&module.as_str()) || file.ends_with("prompt/library.rs") {
+            continue;
+        }
+        let text = fs::read_to_string(&file).expect("source files are UTF-8");
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for (number, line) in code.lines().enumerate() {
+            let line = line.split("//").next().unwrap_or_default();
+            for name in banned {
+                assert!(!line.contains(name), "{}:{} uses {name}", file.display(), number + 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_import_reader_reads() {
+    let found = imports("use crate::{model::x, grade};\nlet y = crate::plan::z(); // crate::cli\npub(crate) fn a() {}");
+    assert_eq!(found, BTreeSet::from(["model", "grade", "plan"].map(str::to_owned)));
+}
