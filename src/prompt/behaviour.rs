@@ -173,7 +173,7 @@ description = "It says that it hurries."
     #[test]
     fn mistakes_are_named() {
         let message = |text: &str| parse_behaviour(text).unwrap_err().to_string();
-        let insta = [
+        let messages = [
             message(&SMALL.replace("threshold", "treshold")),
             message(&SMALL.replace("50", "\"50\"")),
             message(&SMALL.replace("50", "101")),
@@ -182,7 +182,7 @@ description = "It says that it hurries."
             message(&format!("{SMALL}\n[[fields]]\nid = \"voice\"\ndescription = \"\"\nvalues = []\n")),
             message("name = \"x\"\ndefinition = \"x\"\nthreshold = 1\nlabels = []\n"),
         ];
-        insta::assert_snapshot!(insta.join("\n"));
+        insta::assert_snapshot!(messages.join("\n"));
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::render::{Questioner, QuestionerSettings, RenderError};
+use super::question::{Questioner, QuestionerSettings};
+use super::render::RenderError;
 use super::version::Prompt;
 use crate::model::behaviour::Behaviour;
 

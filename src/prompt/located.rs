@@ -21,7 +21,7 @@ pub struct TomlProblem {
 impl fmt::Display for TomlProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}, column {}: {}", self.line, self.column, self.message)?;
-        self.nearest.as_ref().map_or(Ok(()), |name| write!(f, "; did you mean `{name}`?"))
+        f.write_str(&did_you_mean(self.nearest.as_deref()))
     }
 }
 
@@ -50,11 +50,17 @@ fn nearest_of_message(message: &str) -> Option<String> {
     nearest(unknown, names).map(str::to_owned)
 }
 
+/// The end of a message about an unknown name.
+pub(super) fn did_you_mean(nearest: Option<&str>) -> String {
+    nearest.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
+}
+
 /// The candidate that `name` was probably meant to be, if one is near enough.
 pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let scored = candidates.into_iter().map(|candidate| (strsim::jaro_winkler(name, candidate), candidate));
+    let scored =
+        candidates.into_iter().map(|candidate| (strsim::normalized_damerau_levenshtein(name, candidate), candidate));
     let best = scored.max_by(|(left, _), (right, _)| left.total_cmp(right))?;
-    (best.0 >= 0.75).then_some(best.1)
+    (best.0 >= 0.7).then_some(best.1)
 }
 
 #[cfg(test)]

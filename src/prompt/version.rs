@@ -21,7 +21,7 @@ use serde_json::Value;
 
 use super::WindowSettings;
 use super::behaviour::asked_digest;
-use super::located::{TomlProblem, nearest, parse_toml};
+use super::located::{TomlProblem, did_you_mean, nearest, parse_toml};
 use crate::model::behaviour::Behaviour;
 use crate::model::grading::PromptLabel;
 use crate::model::hash::{Digest, PartHasher};
@@ -58,8 +58,10 @@ impl fmt::Debug for Prompt {
 }
 
 /// The text under one heading.
-#[derive(Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Section {
+    /// The heading, without `# `.
+    pub(super) heading: &'static str,
     /// Line of the heading, from 1.
     pub(super) line: usize,
     /// Line at which the text begins.
@@ -102,7 +104,7 @@ pub enum PromptError {
         line: usize,
         /// The heading.
         heading: String,
-        /// The section that was probably meant.
+        /// The heading that was probably meant.
         nearest: Option<String>,
     },
     /// A section that has to be there.
@@ -114,7 +116,7 @@ pub enum PromptError {
         /// Line, from 1.
         line: usize,
         /// The heading.
-        heading: String,
+        heading: &'static str,
     },
     /// A question without answer, or the reverse.
     #[error("line {line}: each `# Example question` is followed by one `# Example answer`")]
@@ -134,10 +136,6 @@ pub enum PromptError {
         /// Line, from 1.
         line: usize,
     },
-}
-
-fn did_you_mean(name: Option<&str>) -> String {
-    name.map(|name| format!("; did you mean `# {name}`?")).unwrap_or_default()
 }
 
 #[derive(Deserialize)]
@@ -213,57 +211,52 @@ fn window(context: Context) -> Result<WindowSettings, PromptError> {
     })
 }
 
-/// Sections in file order, with their headings. Headings inside a code block belong to the text.
-fn split_sections(body: &str, lines_above: usize) -> Result<Vec<(String, Section)>, PromptError> {
-    let mut sections: Vec<(String, Section)> = Vec::new();
+/// Sections in file order. Headings inside a code block belong to the text.
+fn split_sections(body: &str, lines_above: usize) -> Result<Vec<Section>, PromptError> {
+    let mut sections: Vec<Section> = Vec::new();
     let mut in_code = false;
     for (line, text) in (lines_above + 1..).zip(body.lines()) {
         in_code ^= text.trim_start().starts_with("```");
-        if let Some(heading) = text.strip_prefix("# ").filter(|_| !in_code) {
-            if !SECTIONS.contains(&heading) {
-                let nearest = nearest(heading, SECTIONS).map(str::to_owned);
-                return Err(PromptError::UnknownSection { line, heading: heading.to_owned(), nearest });
-            }
-            sections.push((heading.to_owned(), Section { line, text_line: line + 1, text: String::new() }));
-        } else if let Some((_, section)) = sections.last_mut() {
+        if let Some(written) = text.strip_prefix("# ").filter(|_| !in_code) {
+            let Some(heading) = SECTIONS.into_iter().find(|heading| *heading == written) else {
+                let nearest = nearest(written, SECTIONS).map(|name| format!("# {name}"));
+                return Err(PromptError::UnknownSection { line, heading: written.to_owned(), nearest });
+            };
+            sections.push(Section { heading, line, text_line: line + 1, text: String::new() });
+        } else if let Some(section) = sections.last_mut() {
             section.text.push_str(text);
             section.text.push('\n');
         } else if !text.trim().is_empty() {
             return Err(PromptError::StrayText { line });
         }
     }
-    for (_, section) in &mut sections {
+    for section in &mut sections {
         section.text_line += section.text.lines().take_while(|line| line.trim().is_empty()).count();
         section.text = section.text.trim().to_owned();
     }
     Ok(sections)
 }
 
-fn arrange(sections: Vec<(String, Section)>) -> Result<(Section, Vec<Example>, Section), PromptError> {
+fn arrange(sections: Vec<Section>) -> Result<(Section, Vec<Example>, Section), PromptError> {
     let (mut system, mut user) = (None, None);
     let mut examples = Vec::new();
-    let mut open_question: Option<Section> = None;
-    for (heading, section) in sections {
-        let line = section.line;
-        if heading == EXAMPLE_ANSWER {
-            let question = open_question.take().ok_or(PromptError::UnpairedExample { line })?;
-            examples.push(Example { question, answer: section });
-            continue;
-        }
-        if let Some(question) = &open_question {
-            return Err(PromptError::UnpairedExample { line: question.line });
-        }
-        let earlier = match heading.as_str() {
-            EXAMPLE_QUESTION => open_question.replace(section),
+    let mut sections = sections.into_iter().peekable();
+    while let Some(section) = sections.next() {
+        let Section { heading, line, .. } = section;
+        let earlier = match heading {
+            EXAMPLE_QUESTION => {
+                let answer = sections.next_if(|next| next.heading == EXAMPLE_ANSWER);
+                let answer = answer.ok_or(PromptError::UnpairedExample { line })?;
+                examples.push(Example { question: section, answer });
+                continue;
+            }
+            EXAMPLE_ANSWER => return Err(PromptError::UnpairedExample { line }),
             SYSTEM => system.replace(section),
             _ => user.replace(section),
         };
         if earlier.is_some() {
             return Err(PromptError::SectionTwice { line, heading });
         }
-    }
-    if let Some(question) = open_question {
-        return Err(PromptError::UnpairedExample { line: question.line });
     }
     let filled = |section: Option<Section>, name| {
         section.filter(|section| !section.text.is_empty()).ok_or(PromptError::MissingSection(name))
@@ -368,6 +361,7 @@ Judge {{ target }}.
             message(&PROMPT.replace("# Example answer", "")),
             message(&PROMPT.replace("# Example question", "# User")),
             message(&PROMPT.replace("# User\n", "")),
+            message(&PROMPT.replace("# User\n", "# User\n# User\n")),
             message(&PROMPT.replace("# System\n", "hello\n# System\n")),
             message(&PROMPT.replace("rush", "ru\0sh")),
         ];

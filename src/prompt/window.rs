@@ -270,8 +270,6 @@ pub(super) mod tests {
         let chat = chat(&lengths);
         let window = window(&chat, 6, &settings(2, 900), &all());
         // Unit, system and task take 400 and the neighbour after the unit 100; the long tool output gets the rest.
-        let tool_output = (5, Extent::Dropped);
-        assert!(!extents(&window).contains(&tool_output));
         assert_eq!(
             extents(&window)[3..],
             [(4, Extent::Dropped), (5, Extent::Part(500)), (6, Extent::Whole), (7, Extent::Dropped)]

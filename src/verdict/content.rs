@@ -5,14 +5,16 @@
 //! aside, has to satisfy the schema: with two different ones nobody knows which is meant, and nothing is guessed.
 //!
 //! What is tolerated: further keys; `score` as a string or a float without fraction; `message` as `"M5"` or `"5"`;
-//! upper case and white space around `verdict` and `channel`. What is not: a missing key, an undeclared id or value, a
+//! upper case and white space around `verdict` and `channel`. What is not: a missing or repeated key, an undeclared id or value, a
 //! score outside 0 to 100. A float of at most 1 other than 0 is refused too: it may be a score on a scale of 0 to 1.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use crate::model::behaviour::{Behaviour, Term};
+use crate::model::behaviour::{Behaviour, Field, Term};
 use crate::model::conversation::Channel;
 use crate::model::verdict::{Finding, Judgement};
 
@@ -35,12 +37,31 @@ pub(super) struct Citation {
     pub(super) quote: String,
 }
 
+/// A reply as written; serde refuses missing and repeated keys.
+#[derive(Deserialize)]
+struct Written {
+    evidence: Vec<WrittenCitation>,
+    innocent_reading: String,
+    labels: BTreeSet<String>,
+    exclusions: BTreeSet<String>,
+    fields: BTreeMap<String, Value>,
+    score: Value,
+    verdict: String,
+}
+
+#[derive(Deserialize)]
+struct WrittenCitation {
+    message: Value,
+    channel: String,
+    quote: String,
+}
+
 /// The one verdict that the content states; `None` if there is none, or more than one.
 pub(super) fn claim(content: &str, behaviour: &Behaviour) -> Option<Claim> {
-    if let Ok(whole) = serde_json::from_str(content) {
-        return satisfying(&whole, behaviour);
+    if serde_json::from_str::<IgnoredAny>(content).is_ok() {
+        return satisfying(content, behaviour);
     }
-    let mut claims = objects(after_thinking(content)).filter_map(|object| satisfying(&object, behaviour));
+    let mut claims = objects(after_thinking(content)).filter_map(|object| satisfying(object, behaviour));
     let first = claims.next()?;
     claims.all(|other| other == first).then_some(first)
 }
@@ -52,40 +73,40 @@ fn after_thinking(content: &str) -> &str {
 }
 
 /// All JSON objects that stand in a text and in no other object, in order.
-fn objects(text: &str) -> impl Iterator<Item = Value> {
+fn objects(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
         loop {
             let (_, from_brace) = rest.split_at_checked(rest.find('{')?)?;
-            let mut values = serde_json::Deserializer::from_str(from_brace).into_iter::<Value>();
-            let value = values.next();
-            let parsed_bytes = if matches!(value, Some(Ok(_))) { values.byte_offset() } else { 1 };
-            rest = from_brace.split_at_checked(parsed_bytes)?.1;
-            if let Some(Ok(object)) = value {
+            let mut values = serde_json::Deserializer::from_str(from_brace).into_iter::<IgnoredAny>();
+            let is_object = matches!(values.next(), Some(Ok(_)));
+            let (object, after) = from_brace.split_at_checked(if is_object { values.byte_offset() } else { 1 })?;
+            rest = after;
+            if is_object {
                 return Some(object);
             }
         }
     })
 }
 
-fn satisfying(object: &Value, behaviour: &Behaviour) -> Option<Claim> {
-    let evidence = object.get("evidence")?.as_array()?.iter().map(citation).collect::<Option<_>>()?;
-    let innocent_reading = object.get("innocent_reading")?.as_str()?.to_owned();
+fn satisfying(json: &str, behaviour: &Behaviour) -> Option<Claim> {
+    let written: Written = serde_json::from_str(json).ok()?;
     let finding = Finding {
-        verdict: named(object.get("verdict")?, Judgement::ALL, Judgement::as_str)?,
-        score: score(object.get("score")?)?,
-        labels: ids(object.get("labels")?, &behaviour.labels)?,
-        exclusions: ids(object.get("exclusions")?, &behaviour.exclusions)?,
-        fields: fields(object.get("fields")?, behaviour)?,
+        verdict: named(&written.verdict, Judgement::ALL, Judgement::as_str)?,
+        score: score(&written.score)?,
+        labels: declared(written.labels, &behaviour.labels)?,
+        exclusions: declared(written.exclusions, &behaviour.exclusions)?,
+        fields: fields(&written.fields, &behaviour.fields)?,
     };
-    Some(Claim { finding, evidence, innocent_reading })
+    let evidence = written.evidence.into_iter().map(citation).collect::<Option<_>>()?;
+    Some(Claim { finding, evidence, innocent_reading: written.innocent_reading })
 }
 
-fn citation(item: &Value) -> Option<Citation> {
+fn citation(written: WrittenCitation) -> Option<Citation> {
     Some(Citation {
-        message: message_id(item.get("message")?)?,
-        channel: named(item.get("channel")?, Channel::ALL, Channel::as_str)?,
-        quote: item.get("quote")?.as_str()?.to_owned(),
+        message: message_id(&written.message)?,
+        channel: named(&written.channel, Channel::ALL, Channel::as_str)?,
+        quote: written.quote,
     })
 }
 
@@ -97,9 +118,8 @@ fn message_id(value: &Value) -> Option<u32> {
     value.as_u64().and_then(|id| u32::try_from(id).ok())
 }
 
-fn named<T: Copy, const N: usize>(value: &Value, all: [T; N], name: fn(T) -> &'static str) -> Option<T> {
-    let text = value.as_str()?.trim();
-    all.into_iter().find(|candidate| name(*candidate).eq_ignore_ascii_case(text))
+fn named<T: Copy, const N: usize>(text: &str, all: [T; N], name: fn(T) -> &'static str) -> Option<T> {
+    all.into_iter().find(|candidate| name(*candidate).eq_ignore_ascii_case(text.trim()))
 }
 
 fn score(value: &Value) -> Option<u8> {
@@ -116,21 +136,17 @@ fn score(value: &Value) -> Option<u8> {
     u8::try_from(number).ok().filter(|score| *score <= 100)
 }
 
-fn ids(value: &Value, declared: &[Term]) -> Option<BTreeSet<String>> {
-    let id = |value: &Value| {
-        let id = value.as_str()?;
-        declared.iter().any(|term| term.id == id).then(|| id.to_owned())
-    };
-    value.as_array()?.iter().map(id).collect()
+fn declared(ids: BTreeSet<String>, terms: &[Term]) -> Option<BTreeSet<String>> {
+    ids.iter().all(|id| terms.iter().any(|term| term.id == *id)).then_some(ids)
 }
 
-fn fields(value: &Value, behaviour: &Behaviour) -> Option<BTreeMap<String, String>> {
-    let answers = value.as_object()?;
-    let answer = |field: &crate::model::behaviour::Field| {
-        let answer = answers.get(&field.id)?.as_str()?;
+/// The answer to every declared field; answers to other fields are further keys.
+fn fields(written: &BTreeMap<String, Value>, declared: &[Field]) -> Option<BTreeMap<String, String>> {
+    let answer = |field: &Field| {
+        let answer = written.get(&field.id)?.as_str()?;
         field.values.iter().any(|value| value == answer).then(|| (field.id.clone(), answer.to_owned()))
     };
-    behaviour.fields.iter().map(answer).collect()
+    declared.iter().map(answer).collect()
 }
 
 #[cfg(test)]
@@ -152,7 +168,7 @@ mod tests {
     #[test]
     fn objects_are_found_between_other_text() {
         let found: Vec<_> = objects(r#"a {b} {"c": {"d": "}"}} ```json {"e": 1}``` {"f": "#).collect();
-        assert_eq!(found, [serde_json::json!({"c": {"d": "}"}}), serde_json::json!({"e": 1})]);
+        assert_eq!(found, [r#"{"c": {"d": "}"}}"#, r#"{"e": 1}"#]);
         assert_eq!(objects(&"{".repeat(100_000)).count(), 0);
     }
 

@@ -332,6 +332,19 @@ mod tests {
     }
 
     #[test]
+    fn shipped_definitions_compile() {
+        for text in [
+            include_str!("../../prompts/metagaming/behaviour.toml"),
+            include_str!("../../prompts/refusal/behaviour.toml"),
+        ] {
+            let behaviour: Behaviour = toml::from_str(text).unwrap();
+            for (name, text) in &behaviour.definitions {
+                Definition::compile(name, text, &behaviour).unwrap();
+            }
+        }
+    }
+
+    #[test]
     fn definitions_are_shared_between_threads() {
         fn shared<T: Send + Sync>() {}
         shared::<Definition>();

@@ -96,9 +96,8 @@ fn outcome_without_verdict(body: &Body, status: u16) -> Option<Outcome> {
 }
 
 fn answered(body: &Body, context: &Context<'_>) -> (Outcome, Option<Verdict>) {
-    let content = body.answer().map(|answer| answer.content.as_str()).unwrap_or_default();
-    let Some(claim) = claim(content, context.behaviour) else { return (Outcome::Unparsable, None) };
-    let Claim { finding, evidence, innocent_reading } = claim;
+    let claim = body.answer().and_then(|answer| claim(&answer.content, context.behaviour));
+    let Some(Claim { finding, evidence, innocent_reading }) = claim else { return (Outcome::Unparsable, None) };
     let evidence: Vec<_> = evidence.into_iter().map(|citation| verified(citation, context)).collect();
     let is_verified = evidence.iter().any(|evidence| evidence.check.is_verified());
     let outcome = match finding.verdict {
@@ -177,9 +176,10 @@ mod tests {
             let checks: Vec<_> = verdict.evidence.iter().map(|evidence| evidence.check).collect();
             format!(" {} {score} {labels:?} {exclusions:?} {fields:?} {checks:?}", judgement.as_str())
         });
-        let failure = match &reading.outcome {
-            Outcome::Failed { failure } => format!(" ({})", failure.as_str()),
-            other => format!("{}", other.finding().is_some()).replace("true", "").replace("false", ""),
+        let failure = if let Outcome::Failed { failure } = reading.outcome {
+            format!(" ({})", failure.as_str())
+        } else {
+            String::new()
         };
         let served = reading.served.as_ref().map(|served| format!(" by {served}"));
         let kind = reading.outcome.kind();

@@ -99,12 +99,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_stretch_of_the_text_verifies(text in "[a-zé⟦⟧<| \n“—]{10,60}", from in 0usize..8, length in 3usize..20) {
+        fn every_stretch_of_what_is_shown_verifies(
+            text in "[a-zé⟦⟧<| \n“—]{10,60}", from in 0usize..8, length in 3usize..20,
+        ) {
             let message = Message::text(Role::Assistant, &text);
-            let quote: String = text.chars().skip(from).take(length).collect();
+            let quote: String = neutralise(&text).chars().skip(from).take(length).collect();
             let is_long = normalised(&quote).chars().count() >= SHORTEST_QUOTE_CHARS;
-            prop_assume!(is_long && !quote.starts_with('|') && !quote.ends_with('<'));
-            prop_assert!(check_quote(&message, Channel::Final, &quote).is_verified(), "{quote:?}");
+            let expected = if is_long { QuoteCheck::Exact } else { QuoteCheck::NotFound };
+            prop_assert_eq!(check_quote(&message, Channel::Final, &quote), expected);
         }
     }
 }
