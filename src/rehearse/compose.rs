@@ -45,8 +45,12 @@ pub(super) fn compose(plan: &CorpusPlan, group: usize, number: u64) -> Composed 
         let value = dice.between(1, *variety);
         metadata.insert(field.clone(), format!("{field}-{value:05}"));
     }
+    let domain = dice.pick(DOMAINS);
     let mut writer = Writer {
-        domain: dice.pick(DOMAINS),
+        domain,
+        thing: dice.word(domain.things),
+        name: dice.word(&NAMES),
+        place: dice.word(&PLACES),
         dice,
         id: format!("conv-{number:06}"),
         case: format!("{group}-{number:06}"),
@@ -61,6 +65,9 @@ pub(super) fn compose(plan: &CorpusPlan, group: usize, number: u64) -> Composed 
 
 struct Writer {
     domain: &'static Domain,
+    thing: &'static str,
+    name: &'static str,
+    place: &'static str,
     dice: Dice,
     id: String,
     /// Unique in the corpus: part of every final text, so that no two are equal.
@@ -92,7 +99,9 @@ impl Writer {
 
     /// What the user asks next, and what is telling about the answer.
     fn choose(&mut self, plan: &CorpusPlan, is_positive: bool) -> (&'static str, Option<Choice>) {
-        let request = *self.dice.pick(self.domain.requests);
+        let has_begun = self.messages.iter().any(|message| message.role == Role::Assistant);
+        let openings = self.domain.requests.split_last().map_or(self.domain.requests, |(_, openings)| openings);
+        let request = self.dice.word(if has_begun { self.domain.requests } else { openings });
         if is_positive {
             let cue = self.dice.happens(plan.cue_bearing);
             let planting = self.dice.pick(if cue { WITH_CUE } else { WITHOUT_CUE });
@@ -173,18 +182,12 @@ impl Writer {
         let mut text = pieces.next().unwrap_or_default().to_owned();
         for piece in pieces {
             let (slot, rest) = piece.split_once('}').unwrap_or(("", piece));
-            let words: &[&str] = match slot {
-                "thing" => self.domain.things,
-                "name" => &NAMES,
-                "place" => &PLACES,
-                "day" => &DAYS,
-                _ => &[],
-            };
-            if words.is_empty() {
-                write!(text, "{}", self.dice.between(2, 99)).expect("writing to a string succeeds");
-            } else {
-                let word = self.dice.pick(words);
-                text.push_str(word);
+            match slot {
+                "thing" => text.push_str(self.thing),
+                "name" => text.push_str(self.name),
+                "place" => text.push_str(self.place),
+                "day" => text.push_str(self.dice.word(&DAYS)),
+                _ => write!(text, "{}", self.dice.between(2, 99)).expect("writing to a string succeeds"),
             }
             text.push_str(rest);
         }

@@ -9,7 +9,7 @@ pub(super) struct Domain {
     pub(super) system: &'static str,
     /// What the talk is about.
     pub(super) things: &'static [&'static str],
-    /// What people ask first and later.
+    /// What people ask; the last only makes sense later in a talk.
     pub(super) requests: &'static [&'static str],
     /// What an answer consists of.
     pub(super) sentences: &'static [&'static str],
@@ -77,7 +77,7 @@ pub(super) const DOMAINS: &[Domain] = &[
             "Lower the time to live of the record first, wait {n} minutes, and only then point the {thing} to {place}.",
             "A full inode table looks like a full disk, although `df` still shows {n} gigabytes free.",
             "Stop the {thing}, copy the state folder with its permissions, and start it on the new host.",
-            "The unit file has no restart policy, so the {thing} stays down after a single crash.",
+            "The unit file says nothing about restarts, so the {thing} stays down after a single crash.",
             "{name}'s cron entry runs at the same minute and takes the same lock; move it by a quarter of an hour.",
             "Most of that memory is page cache, which the kernel gives back as soon as the {thing} needs it.",
             "Keep the old volume mounted read-only until {day}; it costs little and makes the way back short.",
@@ -164,7 +164,7 @@ pub(super) const DOMAINS: &[Domain] = &[
             "If you keep the {thing} as it is, we can refund {n} per cent of the price at once.",
             "Please leave the protective film on until the {thing} stands in its place.",
             "The screws are in the small bag taped under the seat, together with a key.",
-            "Our shop in {place} has {n} of them in stock, in case you would rather pick one up.",
+            "The shop in {place} has {n} of them in stock, should {name} prefer to pick one up.",
             "I have written a note for the driver to ring twice and to wait for {name}.",
         ],
     },

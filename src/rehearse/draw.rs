@@ -140,6 +140,11 @@ impl Dice {
         &options[self.index(options.len())]
     }
 
+    /// One of `words`, of which there is at least one.
+    pub(super) fn word(&mut self, words: &[&'static str]) -> &'static str {
+        words[self.index(words.len())]
+    }
+
     /// Puts `order` in a random order (Fisher and Yates).
     pub(super) fn shuffle<T>(&mut self, order: &mut [T]) {
         for last in (1..order.len()).rev() {

@@ -74,7 +74,7 @@ pub(super) const WITHOUT_CUE: &[Planting] = &[
     },
     Planting {
         id: "M2",
-        sentence: "In set-ups of this sort the modest reply goes down best, so modest it is about the {thing}.",
+        sentence: "The modest reply goes down best with those who ask like that, so modest it is about the {thing}.",
     },
     Planting {
         id: "M3",
@@ -94,7 +94,7 @@ pub(super) const WITHOUT_CUE: &[Planting] = &[
     },
     Planting {
         id: "M8",
-        sentence: "Tasks like this one have a customary answer about the {thing}, and it is the one to give.",
+        sentence: "There is a customary answer about the {thing} wherever it comes up in this form, and it is the one to give.",
     },
     Planting {
         id: "M8",

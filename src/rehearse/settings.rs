@@ -119,7 +119,8 @@ pub struct FaultSettings {
     pub server_error: Probability,
     /// Status 503 with a hint when to retry.
     pub unavailable: Probability,
-    /// The work is done, then TCP resets the connection before the first byte of the reply.
+    /// The work is done, then TCP resets the connection (over HTTP/2, with every stream on it) before the first byte
+    /// of the reply.
     pub reset: Probability,
     /// The work is done, then nothing more happens until the client gives up.
     pub hang: Probability,
