@@ -1,8 +1,9 @@
-//! From a question to the body of a reply: the simulated judgement, in the form that the request asks for.
+//! The simulated judgement, in the form that the request asks for.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::completion::Message;
 use super::draw::{Draws, Probability};
 use super::faults::ContentFault;
 use super::request::{Asked, ReplyForm};
@@ -12,14 +13,6 @@ use super::truth::{Known, Truth};
 use crate::model::conversation::Channel;
 use crate::model::money::Usage;
 use crate::model::verdict::Judgement;
-
-/// Bytes that the simulated tokenizer calls one token.
-const BYTES_PER_TOKEN: usize = 4;
-
-/// Prompts below this many tokens are not served from the prompt cache, as with OpenAI.
-const MIN_CACHED_TOKENS: u64 = 1_024;
-/// Tokens are served from the prompt cache in blocks of this size.
-const CACHED_BLOCK: u64 = 128;
 
 /// What the grader knows and how good it is.
 pub(super) struct Grader<'a> {
@@ -36,11 +29,6 @@ pub(super) struct Answer {
     pub(super) usage: Usage,
     /// What is odd about it.
     pub(super) fault: Option<ContentFault>,
-}
-
-/// Tokens of a text of this many bytes.
-pub(super) fn tokens(bytes: usize) -> u64 {
-    bytes.div_ceil(BYTES_PER_TOKEN) as u64
 }
 
 impl Grader<'_> {
@@ -67,7 +55,7 @@ impl Grader<'_> {
         }
         let judgement =
             if draws.happens("suspect", self.suspected_share) { Judgement::Suspected } else { Judgement::Present };
-        Verdict::positive(judgement, known, target, (form, draws))
+        Verdict::positive(judgement, known, target, form, draws)
     }
 }
 
@@ -78,6 +66,7 @@ struct Quote {
     words: String,
 }
 
+/// What the grader says of one turn.
 struct Verdict {
     judgement: Judgement,
     score: u64,
@@ -87,6 +76,7 @@ struct Verdict {
 }
 
 impl Verdict {
+    /// Nothing to judge.
     fn blind() -> Self {
         Self { judgement: Judgement::CannotJudge, score: 0, quote: None, labels: Vec::new(), exclusions: Vec::new() }
     }
@@ -96,12 +86,7 @@ impl Verdict {
         Self { judgement: Judgement::Absent, score: draws.between("score", 0, 30), exclusions, ..Self::blind() }
     }
 
-    fn positive(
-        judgement: Judgement,
-        known: Option<&Known>,
-        target: &Target,
-        (form, draws): (&ReplyForm, &Draws),
-    ) -> Self {
+    fn positive(judgement: Judgement, known: Option<&Known>, target: &Target, form: &ReplyForm, draws: &Draws) -> Self {
         let quote = known.map_or_else(
             || some_words(target, draws),
             |known| Some(Quote { message: target.message, channel: known.channel, words: known.quote.clone() }),
@@ -141,6 +126,7 @@ impl Verdict {
         }
     }
 
+    /// The value of a further field.
     fn field(&self, name: &str, values: &[String], draws: &Draws) -> String {
         let offers = |wanted: &str| values.iter().any(|value| value == wanted);
         if offers("none") {
@@ -229,109 +215,4 @@ const fn innocent_reading(judgement: Judgement) -> &'static str {
         Judgement::Absent => "The turn does what was asked and says nothing beyond it.",
         Judgement::CannotJudge => "Too little of the turn is visible.",
     }
-}
-
-/// The one choice of a chat completion, or the lack of it.
-struct Message {
-    content: Option<String>,
-    refusal: Option<&'static str>,
-    finish_reason: &'static str,
-    has_choice: bool,
-    completion_tokens: u64,
-    reasoning_tokens: u64,
-}
-
-impl Message {
-    fn new(content: String, asked: &Asked, draws: &Draws, fault: Option<ContentFault>) -> Self {
-        let reasoning_tokens = if asked.reasons { 64 * draws.between("reasoning", 1, 8) } else { 0 };
-        let mut message = Self {
-            completion_tokens: tokens(content.len()) + reasoning_tokens,
-            content: Some(content),
-            refusal: None,
-            finish_reason: "stop",
-            has_choice: true,
-            reasoning_tokens,
-        };
-        match fault {
-            Some(ContentFault::Refusal) => {
-                message.content = None;
-                message.refusal = Some("I'm sorry, but I can't help with that request.");
-            }
-            Some(ContentFault::ContentFilter) => {
-                message.content = None;
-                message.finish_reason = "content_filter";
-            }
-            Some(ContentFault::EmptyChoices) => message.has_choice = false,
-            Some(ContentFault::MalformedContent) => {
-                message.content = message.content.map(|content| malformed(&content, draws));
-            }
-            Some(ContentFault::Length) => {
-                let half = message.content.as_ref().map_or(0, String::len) / 2;
-                message.stop_after(half);
-            }
-            Some(ContentFault::UnverifiedQuote | ContentFault::CannotJudge) | None => {}
-        }
-        message.keep_within(asked.max_tokens);
-        message
-    }
-
-    /// Ends the content after this many bytes, or just before the character that stands there.
-    fn stop_after(&mut self, bytes: usize) {
-        if let Some(content) = &mut self.content {
-            content.truncate(content.floor_char_boundary(bytes));
-        }
-        self.finish_reason = "length";
-    }
-
-    /// Holds the output limit as a provider does: reasoning counts first.
-    fn keep_within(&mut self, max_tokens: Option<u64>) {
-        let Some(limit) = max_tokens.filter(|limit| *limit < self.completion_tokens) else { return };
-        self.reasoning_tokens = self.reasoning_tokens.min(limit);
-        self.completion_tokens = limit;
-        let room = usize::try_from(limit - self.reasoning_tokens).unwrap_or(usize::MAX);
-        self.stop_after(room.saturating_mul(BYTES_PER_TOKEN));
-    }
-
-    fn usage(&self, asked: &Asked) -> Usage {
-        let shared = tokens(asked.static_bytes);
-        let cached_tokens = if shared < MIN_CACHED_TOKENS { 0 } else { shared / CACHED_BLOCK * CACHED_BLOCK };
-        Usage {
-            prompt_tokens: tokens(asked.bytes),
-            cached_tokens,
-            completion_tokens: self.completion_tokens,
-            reasoning_tokens: self.reasoning_tokens,
-        }
-    }
-
-    fn body(self, asked: &Asked, draws: &Draws, usage: &Usage) -> String {
-        let message = json!({"role": "assistant", "content": self.content, "refusal": self.refusal});
-        let choice = json!({"index": 0, "message": message, "logprobs": null, "finish_reason": self.finish_reason});
-        let choices: Vec<Value> = self.has_choice.then_some(choice).into_iter().collect();
-        let id = format!("chatcmpl-{:016x}", draws.bits("id"));
-        // A real time would make equal requests give different bytes.
-        let body = json!({
-            "id": id, "object": "chat.completion", "created": 0, "model": asked.model,
-            "system_fingerprint": "fp_rehearsal", "choices": choices,
-            "usage": {
-                "prompt_tokens": usage.prompt_tokens,
-                "completion_tokens": usage.completion_tokens,
-                "total_tokens": usage.prompt_tokens + usage.completion_tokens,
-                "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
-                "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
-            },
-        });
-        body.to_string()
-    }
-}
-
-/// Content that is not a verdict, in one of the ways that graders have.
-fn malformed(content: &str, draws: &Draws) -> String {
-    let half = content.floor_char_boundary(content.len() / 2);
-    let ways = [
-        "I would say that the marked turn shows it, with some hesitation.".to_owned(),
-        content.split_at(half).0.to_owned(),
-        content.replace("\"verdict\":\"", "\"verdict\":\"probably_"),
-        content.replace("\"score\":", "\"score\":\"high\",\"rank\":"),
-    ];
-    draws.pick("malformed", &ways).cloned().unwrap_or_default()
 }

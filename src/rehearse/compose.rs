@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::corpus::{CorpusPlan, GroupPlan};
+use super::domains::{COMMON, DAYS, DOMAINS, Domain, NAMES, PLACES, REASONING};
 use super::draw::{Dice, Draws, Probability};
-use super::phrases::{
-    COMMON, DAYS, DOMAINS, Domain, INNOCENT, NAMES, PLACES, Planting, REASONING, WITH_CUE, WITHOUT_CUE,
-};
+use super::plantings::{INNOCENT, Planting, WITH_CUE, WITHOUT_CUE};
 use super::truth::PlantedTurn;
 use crate::model::conversation::{Channel, Conversation, Message, Role};
 use crate::model::hash::Digest;
@@ -29,12 +28,11 @@ pub(super) struct Composed {
     pub(super) planted: Vec<PlantedTurn>,
 }
 
-/// What one turn is to be.
-#[derive(Clone, Copy)]
-enum Part {
-    Plain,
-    Positive { has_cue: bool },
-    Innocent,
+/// What makes a turn telling.
+struct Choice {
+    planting: &'static Planting,
+    present: bool,
+    cue: bool,
 }
 
 /// The conversation with this number in the group at this position of the plan: always the same one.
@@ -47,8 +45,12 @@ pub(super) fn compose(plan: &CorpusPlan, group: usize, number: u64) -> Composed 
         let value = dice.between(1, *variety);
         metadata.insert(field.clone(), format!("{field}-{value:05}"));
     }
+    let domain = dice.pick(DOMAINS);
     let mut writer = Writer {
-        domain: dice.pick(DOMAINS),
+        domain,
+        thing: dice.word(domain.things),
+        name: dice.word(&NAMES),
+        place: dice.word(&PLACES),
         dice,
         id: format!("conv-{number:06}"),
         case: format!("{group}-{number:06}"),
@@ -63,6 +65,9 @@ pub(super) fn compose(plan: &CorpusPlan, group: usize, number: u64) -> Composed 
 
 struct Writer {
     domain: &'static Domain,
+    thing: &'static str,
+    name: &'static str,
+    place: &'static str,
     dice: Dice,
     id: String,
     /// Unique in the corpus: part of every final text, so that no two are equal.
@@ -73,6 +78,7 @@ struct Writer {
 }
 
 impl Writer {
+    /// All messages.
     fn write_all(&mut self, plan: &CorpusPlan, prevalence: Probability) {
         if self.dice.happens(INSTRUCTED) {
             self.messages.push(Message::text(Role::System, self.domain.system));
@@ -85,119 +91,103 @@ impl Writer {
             // Copying the last turn's state now and then keeps the prevalence and makes neighbours alike.
             let is_positive = was_positive.filter(|_| copies).unwrap_or(drawn);
             was_positive = Some(is_positive);
-            let part = if is_positive {
-                Part::Positive { has_cue: self.dice.happens(plan.cue_bearing) }
-            } else if self.dice.happens(plan.cue_negatives) {
-                Part::Innocent
-            } else {
-                Part::Plain
-            };
+            let (request, choice) = self.choose(plan, is_positive);
             let reasons = self.dice.happens(plan.reasoning);
-            self.write_turn(part, reasons);
+            self.write_turn(request, choice.as_ref(), reasons);
+        }
+    }
+
+    /// What the user asks next, and what is telling about the answer.
+    fn choose(&mut self, plan: &CorpusPlan, is_positive: bool) -> (&'static str, Option<Choice>) {
+        let has_begun = self.messages.iter().any(|message| message.role == Role::Assistant);
+        let openings = self.domain.requests.split_last().map_or(self.domain.requests, |(_, openings)| openings);
+        let request = self.dice.word(if has_begun { self.domain.requests } else { openings });
+        if is_positive {
+            let cue = self.dice.happens(plan.cue_bearing);
+            let planting = self.dice.pick(if cue { WITH_CUE } else { WITHOUT_CUE });
+            (request, Some(Choice { planting, present: true, cue }))
+        } else if self.dice.happens(plan.cue_negatives) {
+            let innocent = self.dice.pick(INNOCENT);
+            (innocent.request, Some(Choice { planting: &innocent.planting, present: false, cue: true }))
+        } else {
+            (request, None)
         }
     }
 
     /// One question and its answer.
-    fn write_turn(&mut self, part: Part, reasons: bool) {
-        let domain = self.domain;
-        let (request, planting) = match part {
-            Part::Plain => (*self.dice.pick(domain.requests), None),
-            Part::Positive { has_cue } => {
-                let list = if has_cue { WITH_CUE } else { WITHOUT_CUE };
-                (*self.dice.pick(domain.requests), Some(self.dice.pick(list)))
-            }
-            Part::Innocent => {
-                let innocent = self.dice.pick(INNOCENT);
-                (innocent.request, Some(&innocent.planting))
-            }
-        };
+    fn write_turn(&mut self, request: &str, choice: Option<&Choice>, reasons: bool) {
         let request = self.fill(request);
         self.messages.push(Message::text(Role::User, request));
-        let planting = planting.map(|planting| (planting, self.fill(planting.sentence)));
 
-        let in_reasoning = reasons && self.dice.happens(SHOWN_IN_REASONING);
-        let sentence = planting.as_ref().map(|(_, sentence)| sentence.as_str());
-        let (thought, said) = if in_reasoning { (sentence, None) } else { (None, sentence) };
-        let reasoning = reasons.then(|| self.text(&[REASONING], REASONING_CHARS, thought));
-        let body = self.text(&[domain.sentences, COMMON], FINAL_CHARS, said);
+        let telling = choice.map(|choice| self.fill(choice.planting.sentence));
+        let channel =
+            if reasons && self.dice.happens(SHOWN_IN_REASONING) { Channel::Reasoning } else { Channel::Final };
+        let planted_in = |wanted| telling.as_deref().filter(|_| channel == wanted);
+        let thought = planted_in(Channel::Reasoning);
+        let reasoning = reasons.then(|| self.text(REASONING, &[], REASONING_CHARS, thought));
+        let body = self.text(self.domain.sentences, COMMON, FINAL_CHARS, planted_in(Channel::Final));
         let content = format!("{body} (Case {}-{}.)", self.case, self.messages.len());
 
-        if let Some((planting, sentence)) = &planting {
-            let channel = if in_reasoning { Channel::Reasoning } else { Channel::Final };
-            self.plant(part, planting, (channel, sentence), &content);
+        if let (Some(choice), Some(quote)) = (choice, telling) {
+            self.planted.push(PlantedTurn {
+                text: Digest::of(content.trim().as_bytes()),
+                unit: format!("{}#{}", self.id, self.messages.len()),
+                group: self.group.clone(),
+                present: choice.present,
+                labels: vec![choice.planting.id.to_owned()],
+                channel,
+                quote,
+                cue: choice.cue,
+            });
         }
         self.messages.push(Message { role: Role::Assistant, content, reasoning, tool_calls: Vec::new() });
     }
 
-    fn plant(&mut self, part: Part, planting: &Planting, (channel, sentence): (Channel, &str), content: &str) {
-        let (present, cue) = match part {
-            Part::Positive { has_cue } => (true, has_cue),
-            Part::Innocent | Part::Plain => (false, true),
-        };
-        self.planted.push(PlantedTurn {
-            text: Digest::of(content.trim().as_bytes()),
-            unit: format!("{}#{}", self.id, self.messages.len()),
-            group: self.group.clone(),
-            present,
-            labels: vec![planting.id.to_owned()],
-            channel,
-            quote: sentence.to_owned(),
-            cue,
-        });
-    }
-
-    /// Sentences from `lists` in random order, none twice, with `planted` somewhere among them. Short texts are more
-    /// frequent than long ones.
-    fn text(&mut self, lists: &[&'static [&'static str]], (low, high): (u64, u64), planted: Option<&str>) -> String {
+    /// Sentences in random order, none twice, first of `own`, then of `common`, with `planted` somewhere among them.
+    /// Short texts are more frequent than long ones.
+    fn text(
+        &mut self,
+        own: &[&'static str],
+        common: &[&'static str],
+        (low, high): (u64, u64),
+        planted: Option<&str>,
+    ) -> String {
         let longest = high - SENTENCE_CHARS;
         let wanted = self.dice.between(low, longest).min(self.dice.between(low, longest));
-        let mut sentences: Vec<_> = lists.iter().copied().flatten().copied().collect();
-        let own = lists.first().map_or(0, |list| list.len());
-        let (first, rest) = sentences.split_at_mut(own);
-        self.dice.shuffle(first);
-        self.dice.shuffle(rest);
+        let (mut own, mut common) = (own.to_vec(), common.to_vec());
+        self.dice.shuffle(&mut own);
+        self.dice.shuffle(&mut common);
 
-        let mut text = String::new();
         let mut chars = planted.map_or(0, |sentence| sentence.chars().count() as u64);
-        let mut parts: Vec<String> = Vec::new();
-        for sentence in sentences {
+        let mut sentences: Vec<String> = Vec::new();
+        for template in own.into_iter().chain(common) {
             if chars >= wanted {
                 break;
             }
-            let filled = self.fill(sentence);
-            chars += filled.chars().count() as u64 + 1;
-            parts.push(filled);
+            let sentence = self.fill(template);
+            chars += sentence.chars().count() as u64 + 1;
+            sentences.push(sentence);
         }
         if let Some(sentence) = planted {
-            let place = usize::try_from(self.dice.between(0, parts.len() as u64)).unwrap_or_default();
-            parts.insert(place.min(parts.len()), sentence.to_owned());
+            let place = self.dice.index(sentences.len() + 1);
+            sentences.insert(place, sentence.to_owned());
         }
-        for (position, part) in parts.iter().enumerate() {
-            if position > 0 {
-                text.push_str(if position % 4 == 0 { "\n\n" } else { " " });
-            }
-            text.push_str(part);
-        }
-        text
+        let paragraphs: Vec<_> = sentences.chunks(4).map(|sentences| sentences.join(" ")).collect();
+        paragraphs.join("\n\n")
     }
 
+    /// A template with words in its places; `{n}` is a number from 2 to 99.
     fn fill(&mut self, template: &str) -> String {
         let mut pieces = template.split('{');
         let mut text = pieces.next().unwrap_or_default().to_owned();
         for piece in pieces {
             let (slot, rest) = piece.split_once('}').unwrap_or(("", piece));
-            let words: &[&str] = match slot {
-                "thing" => self.domain.things,
-                "name" => &NAMES,
-                "place" => &PLACES,
-                "day" => &DAYS,
-                _ => &[],
-            };
-            if words.is_empty() {
-                write!(text, "{}", self.dice.between(2, 99)).expect("writing to a string succeeds");
-            } else {
-                let word = self.dice.pick(words);
-                text.push_str(word);
+            match slot {
+                "thing" => text.push_str(self.thing),
+                "name" => text.push_str(self.name),
+                "place" => text.push_str(self.place),
+                "day" => text.push_str(self.dice.word(&DAYS)),
+                _ => write!(text, "{}", self.dice.between(2, 99)).expect("writing to a string succeeds"),
             }
             text.push_str(rest);
         }

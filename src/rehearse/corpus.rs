@@ -113,7 +113,8 @@ impl CorpusPlan {
     }
 
     /// Writes one file of canonical JSONL per group into `folder` and the truth file, one conversation at a time:
-    /// memory does not grow with the corpus. Files appear under their names when they are complete. Blocks on disk.
+    /// memory does not grow with the corpus. Files appear under their names when they are complete. The truth file is no
+    /// transcript: keep it out of `folder` if an audit reads the whole folder. Blocks on disk.
     ///
     /// # Errors
     /// If the plan is impossible or a file cannot be written.

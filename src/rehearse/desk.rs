@@ -13,7 +13,8 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::answer::{Answer, Grader, tokens};
+use super::answer::{Answer, Grader};
+use super::completion::tokens;
 use super::draw::Draws;
 use super::faults::{AttemptFault, ContentFault, EarlyFault, LateFault};
 use super::limits::{Limits, retry_after};
@@ -47,6 +48,11 @@ impl Desk {
     pub(super) fn new(settings: RehearsalSettings, truth: Truth, stopped: watch::Receiver<bool>) -> Self {
         let limits = Limits::new(&settings, Instant::now());
         Self { settings, truth, limits, stopped, ledger: Ledger::default() }
+    }
+
+    /// The longest time that a reply takes.
+    pub(super) fn max_latency(&self) -> Duration {
+        Duration::from_millis(self.settings.latency_ms.saturating_add(self.settings.latency_jitter_ms))
     }
 
     /// `GET /v1/models`.

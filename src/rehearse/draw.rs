@@ -130,18 +130,25 @@ impl Dice {
         low + scale(self.bits(), high.saturating_sub(low).saturating_add(1))
     }
 
-    /// One of `options`.
-    ///
-    /// # Panics
-    /// If there are none.
+    /// A position below `length`, which is not 0.
+    pub(super) fn index(&mut self, length: usize) -> usize {
+        index(self.bits(), length)
+    }
+
+    /// One of `options`, of which there is at least one.
     pub(super) fn pick<'a, T>(&mut self, options: &'a [T]) -> &'a T {
-        &options[index(self.bits(), options.len())]
+        &options[self.index(options.len())]
+    }
+
+    /// One of `words`, of which there is at least one.
+    pub(super) fn word(&mut self, words: &[&'static str]) -> &'static str {
+        words[self.index(words.len())]
     }
 
     /// Puts `order` in a random order (Fisher and Yates).
     pub(super) fn shuffle<T>(&mut self, order: &mut [T]) {
         for last in (1..order.len()).rev() {
-            order.swap(last, index(self.bits(), last + 1));
+            order.swap(last, self.index(last + 1));
         }
     }
 }

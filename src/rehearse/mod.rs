@@ -9,13 +9,15 @@
 //! any order and at any concurrency. Nothing here judges a text, and no figure from it is about a real model.
 
 mod answer;
+mod completion;
 mod compose;
 mod corpus;
 mod desk;
+mod domains;
 mod draw;
 mod faults;
 mod limits;
-mod phrases;
+mod plantings;
 mod problem;
 mod request;
 mod server;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -25,6 +26,9 @@ use super::wire::{BreakableListener, Line};
 
 /// Largest request body.
 const MAX_BODY_BYTES: usize = 64 << 20;
+
+/// How long stopping waits for clients, beyond the latency of the replies under way.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// Why the simulated grader could not start.
 #[derive(Debug, thiserror::Error)]
@@ -102,10 +106,12 @@ impl Server {
         self.desk.ledger.stats()
     }
 
-    /// Accepts nothing more, finishes the replies under way, drops hanging requests, and says what was done.
+    /// Accepts nothing more, finishes the replies under way, drops hanging requests, and says what was done. Clients
+    /// that never finish their requests are not waited for.
     pub async fn stop(mut self) -> Stats {
         self.stop.send_replace(true);
-        while self.tasks.join_next().await.is_some() {}
+        let finished = async { while self.tasks.join_next().await.is_some() {} };
+        tokio::time::timeout(self.desk.max_latency() + GRACE, finished).await.ok();
         self.stats()
     }
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
@@ -12,6 +11,27 @@ use serde::{Deserialize, Deserializer};
 use super::draw::Probability;
 
 /// A profile, as its TOML file states it. [`Default`] is a good grader without faults, limits or latency.
+///
+/// ```
+/// let profile = assize::rehearse::RehearsalSettings::parse(
+///     r#"
+///     seed = 7
+///     truth = "truth.jsonl"
+///     sensitivity = 0.8
+///     specificity = 0.99
+///     latency_ms = 200
+///     requests_per_minute = 5000
+///
+///     [faults]
+///     unavailable = 0.01
+///     reset = 0.001
+///
+///     [model.careful]
+///     specificity = 0.9999
+///     "#,
+/// );
+/// assert!(profile.is_ok());
+/// ```
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RehearsalSettings {
@@ -99,7 +119,8 @@ pub struct FaultSettings {
     pub server_error: Probability,
     /// Status 503 with a hint when to retry.
     pub unavailable: Probability,
-    /// The work is done, then TCP resets the connection before the first byte of the reply.
+    /// The work is done, then TCP resets the connection (over HTTP/2, with every stream on it) before the first byte
+    /// of the reply.
     pub reset: Probability,
     /// The work is done, then nothing more happens until the client gives up.
     pub hang: Probability,
@@ -193,12 +214,6 @@ impl RehearsalSettings {
             sensitivity: own.sensitivity.unwrap_or(self.sensitivity),
             specificity: own.specificity.unwrap_or(self.specificity),
         }
-    }
-
-    /// The longest latency.
-    #[must_use]
-    pub fn max_latency(&self) -> Duration {
-        Duration::from_millis(self.latency_ms.saturating_add(self.latency_jitter_ms))
     }
 }
 
