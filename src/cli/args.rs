@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -45,22 +46,22 @@ pub struct GlobalArgs {
 /// Form of what is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum OutputFormat {
-    /// For people.
+    /// For people
     #[default]
     Text,
-    /// For programs: stable.
+    /// For programs: stable
     Json,
 }
 
 /// When messages are coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum ColorChoice {
-    /// On a terminal.
+    /// On a terminal
     #[default]
     Auto,
-    /// Always.
+    /// Always
     Always,
-    /// Never.
+    /// Never
     Never,
 }
 
@@ -169,7 +170,7 @@ pub struct OverrideArgs {
     #[arg(long, value_name = "N", env = "ASSIZE_LIMIT")]
     pub limit: Option<u64>,
     /// Stop at the first unreadable record
-    #[arg(long, env = "ASSIZE_STRICT")]
+    #[arg(long, env = "ASSIZE_STRICT", value_parser = FalseyValueParser::new())]
     pub strict: bool,
 }
 

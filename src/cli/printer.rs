@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::config::Environment;
 
 use super::args::{ColorChoice, GlobalArgs, OutputFormat};
-use super::exit::{Exit, Failure};
+use super::exit::Failure;
 
 /// Writes results and messages as the global flags ask.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +29,7 @@ impl Printer {
     }
 
     /// Whether messages are coloured.
-    pub(super) fn is_colored(&self) -> bool {
+    pub(super) fn is_colored(self) -> bool {
         self.color
     }
 
@@ -37,7 +37,7 @@ impl Printer {
     ///
     /// # Errors
     /// If standard output cannot be written; a closed pipe is [`Failure::ClosedPipe`].
-    pub(super) fn result(&self, value: &impl Serialize, text: impl FnOnce() -> String) -> Result<(), Failure> {
+    pub(super) fn result(self, value: &impl Serialize, text: impl FnOnce() -> String) -> Result<(), Failure> {
         match self.format {
             OutputFormat::Text => self.text(&text()),
             OutputFormat::Json => {
@@ -52,24 +52,26 @@ impl Printer {
     /// # Errors
     /// As [`Printer::result`].
     #[expect(clippy::unused_self, reason = "output goes through the one printer")]
-    pub(super) fn text(&self, text: &str) -> Result<(), Failure> {
+    pub(super) fn text(self, text: &str) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
         let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
-        out.write_all(text.as_bytes()).and_then(|()| out.write_all(end.as_bytes())).and_then(|()| out.flush()).map_err(
-            |error| match error.kind() {
-                io::ErrorKind::BrokenPipe => Failure::ClosedPipe,
-                _ => Failure::new(Exit::Usage, anyhow::Error::from(error).context("cannot write to standard output")),
-            },
-        )
+        let written =
+            out.write_all(text.as_bytes()).and_then(|()| out.write_all(end.as_bytes())).and_then(|()| out.flush());
+        written.map_err(|error| {
+            if error.kind() == io::ErrorKind::BrokenPipe {
+                return Failure::ClosedPipe;
+            }
+            anyhow::Error::from(error).context("cannot write to standard output").into()
+        })
     }
 
     /// Something odd that does not stop the command.
-    pub(super) fn warning(&self, message: &str) {
+    pub(super) fn warning(self, message: &str) {
         self.message("warning", "\u{1b}[1;33m", message);
     }
 
     /// What stopped the command, one line per problem, and what to do about it.
-    pub(super) fn failure(&self, error: &anyhow::Error, hint: Option<&str>) {
+    pub(super) fn failure(self, error: &anyhow::Error, hint: Option<&str>) {
         self.message("error", "\u{1b}[1;31m", &format!("{error:#}"));
         if let Some(hint) = hint {
             self.message("hint", "\u{1b}[1;36m", hint);

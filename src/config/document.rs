@@ -126,7 +126,8 @@ fn mismatch(message: &str) -> Option<(String, &str)> {
         other => other.to_owned(),
     };
     let expected = match expected {
-        "u32" | "u64" | "usize" => "a whole number from 0",
+        "u32" => "a whole number from 0 to 4294967295",
+        "u64" => "a whole number from 0",
         "f64" => "a number",
         "a boolean" | "bool" => "true or false",
         "a sequence" => "a list of strings",

@@ -1,7 +1,7 @@
 //! File, environment and flags merged into checked settings.
 //!
-//! Two steps: what was written ([`Audit`]'s file as it stands, every key known, nothing checked), then what it means,
-//! fully checked. Code sees only the second. Flags win over the environment, the environment over the file, the file
+//! Two steps: what was written (every key known, nothing checked), then what it means ([`Audit`], fully checked). Code
+//! sees only the second. Flags win over the environment, the environment over the file, the file
 //! over defaults; every value remembers which of them it came from.
 //!
 //! This module reads the environment, the audit file, `.env` files and the user's list of trusted files. It opens no

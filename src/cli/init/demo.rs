@@ -12,17 +12,17 @@ use super::scaffold::Scaffold;
 const SEED: u64 = 1;
 const CONVERSATIONS_PER_GROUP: u64 = 500;
 const CORPUS: &str = "corpus";
-const TRUTH: &str = "truth.jsonl";
-const TRUTH_LINE: &str = "truth = \"truth.jsonl\"         # the planted turns";
+/// The file of planted turns.
+pub(super) const TRUTH: &str = "truth.jsonl";
 /// Checkpoint, source, and the share of turns that truly show the behaviour: rare, and rarer before.
 const GROUPS: [(&str, &str, f64); 4] =
     [("rl-early", "chat", 0.004), ("rl-early", "code", 0.008), ("rl-late", "chat", 0.015), ("rl-late", "code", 0.03)];
 
-/// Generates the corpus, unless there is one, and returns what the rehearsal profile says about its truth.
-pub(super) fn write(scaffold: &mut Scaffold) -> anyhow::Result<&'static str> {
+/// Generates the corpus, unless there is one.
+pub(super) fn write(scaffold: &mut Scaffold) -> anyhow::Result<()> {
     if scaffold.has(Path::new(CORPUS)) || scaffold.has(Path::new(TRUTH)) {
         scaffold.keep(CORPUS);
-        return Ok(TRUTH_LINE);
+        return Ok(());
     }
     let plan = CorpusPlan::new(SEED, groups()?);
     let planted = plan.write(&scaffold.path(CORPUS), &scaffold.path(TRUTH)).context("cannot generate the corpus")?;
@@ -30,7 +30,7 @@ pub(super) fn write(scaffold: &mut Scaffold) -> anyhow::Result<&'static str> {
         scaffold.wrote(&group.file);
     }
     scaffold.wrote(&scaffold.path(TRUTH));
-    Ok(TRUTH_LINE)
+    Ok(())
 }
 
 fn groups() -> anyhow::Result<Vec<GroupPlan>> {

@@ -47,14 +47,18 @@ pub(super) fn run(args: &InitArgs, printer: Printer) -> Result<Exit, Failure> {
         "kept": scaffold.kept(),
         "guess": guess.as_ref().map(Guess::to_json),
     });
-    printer.result(&value, || told(&args.folder, &scaffold, guess.as_ref()))?;
+    printer.result(&value, || told(args, &scaffold, guess.as_ref()))?;
     Ok(Exit::Complete)
 }
 
 fn write_workspace(args: &InitArgs, guess: Option<&Guess>, scaffold: &mut Scaffold) -> anyhow::Result<()> {
-    let truth = match guess {
-        Some(_) => "# truth = \"truth.jsonl\"       # no turn is planted: whatever it calls present is an error of its",
-        None => demo::write(scaffold)?,
+    if guess.is_none() {
+        demo::write(scaffold)?;
+    }
+    let truth = if scaffold.has(Path::new(demo::TRUTH)) {
+        "truth = \"truth.jsonl\"         # the planted turns"
+    } else {
+        "# truth = \"truth.jsonl\"       # no turn is planted: whatever it calls present, it calls so wrongly"
     };
     scaffold.file(WORKSPACE_MARKER, FORMAT_OF_MARKER)?;
     scaffold.file(AUDIT_FILE, &audit_file(args, guess, &scaffold.name()))?;
@@ -107,12 +111,17 @@ fn write_behaviour(name: &str, scaffold: &mut Scaffold) -> Result<(), Failure> {
     Ok(())
 }
 
-fn told(folder: &Path, scaffold: &Scaffold, guess: Option<&Guess>) -> String {
+fn told(args: &InitArgs, scaffold: &Scaffold, guess: Option<&Guess>) -> String {
+    let InitArgs { folder, behaviour, .. } = args;
     let mut lines: Vec<String> = scaffold.written().iter().map(|file| format!("wrote {}", file.display())).collect();
     lines.extend(scaffold.kept().iter().map(|file| format!("kept  {} (it exists)", file.display())));
     lines.extend(guess.map(Guess::to_string));
-    let next = if folder == Path::new(".") { String::new() } else { format!("cd {} && ", folder.display()) };
-    lines.push(format!("next: {next}assize run"));
+    let enter = if folder == Path::new(".") { String::new() } else { format!("cd {} && ", folder.display()) };
+    let next = match behaviour {
+        Some(name) => format!("edit prompts/{name}, then assize prompts lint {name}"),
+        None => "assize run".to_owned(),
+    };
+    lines.push(format!("next: {enter}{next}"));
     lines.join("\n")
 }
 

@@ -33,6 +33,10 @@ fn a_new_workspace_loads_without_a_warning() {
     assert_eq!(loaded.warnings, [""; 0]);
     assert_eq!(loaded.audit.workspace.root, folder.path());
     assert_eq!(loaded.audit.behaviour, "metagaming");
+    let profile = crate::rehearse::RehearsalSettings::open(&folder.path().join("rehearsal.toml")).unwrap();
+    assert!(!crate::rehearse::Truth::open(&profile.truth.unwrap()).unwrap().is_empty());
+    let files = crate::source::files(&loaded.audit.corpus).unwrap();
+    assert_eq!(files.len(), 4);
     for file in [".assize", ".gitignore", "rehearsal.toml", "cache/README.md", "labels/README.md"] {
         assert!(folder.path().join(file).is_file(), "{file}");
     }
@@ -66,17 +70,20 @@ fn a_corpus_is_looked_into() {
     let traffic = top.path().join("traffic");
     fs::create_dir(&traffic).unwrap();
     for checkpoint in ["early", "late"] {
-        let lines: String = (0..40)
-            .map(|number| {
-                let messages = r#"[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]"#;
-                let metadata = format!(
-                    r#"{{"checkpoint":"{checkpoint}","user":"u{number}","task":"t{}","day":"one"}}"#,
-                    number % 3
-                );
-                format!("{{\"id\":\"{checkpoint}-{number}\",\"messages\":{messages},\"metadata\":{metadata}}}\n")
+        let record = |number: u32| {
+            serde_json::json!({
+                "id": format!("{checkpoint}-{number}"),
+                "messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}],
+                "metadata": {
+                    "checkpoint": checkpoint,
+                    "user": format!("u{number}"),
+                    "task": format!("t{}", number % 3),
+                    "day": "one",
+                },
             })
-            .collect();
-        fs::write(traffic.join(format!("{checkpoint}.jsonl")), lines).unwrap();
+        };
+        let lines: Vec<String> = (0..40).map(|number| record(number).to_string()).collect();
+        fs::write(traffic.join(format!("{checkpoint}.jsonl")), lines.join("\n")).unwrap();
     }
     let folder = top.path().join("audit");
     init(&folder, &["--corpus", traffic.join("*.jsonl").to_str().unwrap()]).unwrap();

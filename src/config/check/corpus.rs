@@ -114,7 +114,8 @@ fn max_line_bytes(written: Option<Loose>, ledger: &mut Ledger<'_>) -> u64 {
         None => MAX_LINE_BYTES.to_owned(),
         Some(Loose::Text(text)) => text,
         Some(Loose::Whole(bytes)) => bytes.to_string(),
-        Some(Loose::Real(_) | Loose::Texts(_) | Loose::Numbers(_)) => String::new(),
+        Some(Loose::Real(number)) => number.to_string(),
+        Some(Loose::Texts(_) | Loose::Numbers(_)) => "a list or a table".to_owned(),
     };
     ledger.record_written(PATH, &text);
     ledger.ok_or(PATH, units::size(&text), 1)

@@ -5,19 +5,17 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::grade::settings::{EndpointSettings, KeySetting, PriceSetting};
+use crate::grade::settings::{EndpointSettings, KeySetting};
 use crate::model::grading::{ApiKind, Structured};
-use crate::model::money::Price;
 
 use super::super::address::{Address, AddressKind, OPENAI};
 use super::super::environment::is_name;
 use super::super::ledger::Ledger;
 use super::super::loose::Loose;
-use super::super::nearest;
 use super::super::origin::{Origin, Override};
 use super::super::units;
 use super::super::written::Endpoint;
-use super::Context;
+use super::{Context, price};
 
 const API_KEY: &str = "OPENAI_API_KEY";
 const BASE_URL: &str = "OPENAI_BASE_URL";
@@ -72,7 +70,7 @@ fn check(name: String, mut written: Endpoint, ledger: &mut Ledger<'_>, context: 
     };
     ledger.record_written(&at("structured"), written.structured.as_deref().unwrap_or("json_schema"));
     let structured = ledger.choice(&at("structured"), written.structured.as_deref(), &STRUCTURED, &[]);
-    let price = price(&at("price"), written.price.as_ref(), ledger);
+    let price = price::check(&at("price"), written.price.as_ref(), ledger);
     let rehearsal = written.rehearsal.map(|file| context.folder.join(file));
     ledger.record_written(&at("rehearsal"), &rehearsal);
     let limits = context.overrides;
@@ -222,57 +220,6 @@ fn headers(
     headers
 }
 
-fn price(path: &str, written: Option<&Loose>, ledger: &mut Ledger<'_>) -> PriceSetting {
-    match written {
-        None => ledger.record_written(path, "table"),
-        Some(Loose::Text(text)) => {
-            ledger.record_written(path, text);
-            let choices = [("table", PriceSetting::Table), ("free", PriceSetting::Free)];
-            return ledger.choice(path, Some(text), &choices, &[]).unwrap_or(PriceSetting::Table);
-        }
-        Some(Loose::Numbers(numbers)) => {
-            ledger.record_written(path, numbers);
-            return fixed_price(path, numbers, ledger);
-        }
-        Some(Loose::Whole(_) | Loose::Real(_) | Loose::Texts(_)) => {
-            ledger.problem(
-                path,
-                "`price` expects `\"table\"`, `\"free\"` or `{ input = 0.25, cached = 0.025, output = 2.0 }`",
-            );
-        }
-    }
-    PriceSetting::Table
-}
-
-fn fixed_price(path: &str, numbers: &BTreeMap<String, f64>, ledger: &mut Ledger<'_>) -> PriceSetting {
-    const KEYS: [&str; 3] = ["input", "cached", "output"];
-    for key in numbers.keys().filter(|key| !KEYS.contains(&key.as_str())) {
-        let advice = nearest::suggestion(key, KEYS);
-        ledger.problem(&format!("{path}.{key}"), format!("unknown key `{key}` in [{path}]; {advice}"));
-    }
-    let mut amount = |key: &str| {
-        let checked = numbers.get(key).map(|dollars| nano_usd_per_token(*dollars));
-        checked.map(|checked| ledger.ok_or(&format!("{path}.{key}"), checked, 0))
-    };
-    let (input, cached, output) = (amount("input"), amount("cached"), amount("output"));
-    let (Some(input), Some(output)) = (input, output) else {
-        ledger.problem(path, "`price` needs `input` and `output`, in dollars per million tokens");
-        return PriceSetting::Table;
-    };
-    // Without its own price a cached token costs what any other does: a bound, never less.
-    PriceSetting::Fixed(Price { input, cached: cached.unwrap_or(input), output })
-}
-
-/// Dollars per million tokens as nano-dollars per token, rounded up, so that a cap holds.
-fn nano_usd_per_token(dollars: f64) -> Result<u64, String> {
-    if !(0.0..=1e6).contains(&dollars) {
-        return Err("must lie between 0 and 1000000 dollars per million tokens".to_owned());
-    }
-    // 0.07 * 1000 is 70.00000000000001: what is only the error of the product is not rounded up.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range was checked")]
-    Ok((dollars * 1e3 - 1e-6).ceil().max(0.0) as u64)
-}
-
 fn per_minute(path: &str, flag: Option<&Override<u32>>, written: Option<u32>, ledger: &mut Ledger<'_>) -> Option<u32> {
     let limit = ledger.flag_or(path, flag, written);
     ledger.require(path, limit != Some(0), "must be at least 1; leave it out for no limit");
@@ -294,20 +241,4 @@ fn concurrency(path: &str, written: Option<&Loose>, ledger: &mut Ledger<'_>, con
     };
     ledger.record_written(path, concurrency);
     ledger.ok_or(path, concurrency.ok_or_else(|| "expects a whole number from 1".to_owned()), DEFAULT_CONCURRENCY)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn prices_round_up_and_only_where_there_is_something_to_round() {
-        let nano = |dollars| nano_usd_per_token(dollars).unwrap();
-        assert_eq!([nano(0.25), nano(0.025), nano(2.0), nano(0.07), nano(0.0)], [250, 25, 2_000, 70, 0]);
-        assert_eq!(nano(0.0375), 38);
-        assert_eq!(nano(0.0001), 1);
-        for wrong in [-0.1, f64::NAN, f64::INFINITY, 1e7] {
-            assert!(nano_usd_per_token(wrong).is_err(), "{wrong}");
-        }
-    }
 }

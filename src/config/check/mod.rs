@@ -5,6 +5,7 @@ mod corpus;
 mod endpoint;
 mod grader;
 mod later;
+mod price;
 mod sample;
 
 use std::path::Path;
@@ -111,10 +112,10 @@ fn privacy(written: Privacy, ledger: &mut Ledger<'_>) -> Vec<String> {
     const PATH: &str = "privacy.endpoints";
     let urls = ledger.or_default(PATH, written.endpoints, Vec::new());
     let mut allowed = Vec::new();
-    for url in urls {
-        match Address::parse(&url) {
+    for (index, url) in urls.iter().enumerate() {
+        match Address::parse(url) {
             Ok(address) => allowed.push(address.base_url),
-            Err(message) => ledger.problem(PATH, format!("`{url}` {message}")),
+            Err(message) => ledger.problem(PATH, format!("entry {} of `endpoints` {message}", index + 1)),
         }
     }
     allowed
