@@ -1,3 +1,5 @@
 //! The wiring of stages.
 
 pub mod settings;
+
+pub mod census;
