@@ -105,9 +105,6 @@ pub enum CensusError {
     /// Groups that nobody could compare.
     #[error("`group_by` gives more than {MAX_GROUPS} groups")]
     TooManyGroups,
-    /// More files than can be numbered.
-    #[error("the corpus has more than four billion files")]
-    TooManyFiles,
     /// A file was written to while it was read.
     #[error("`{file}` changed during the census")]
     Changed {

@@ -41,7 +41,7 @@ impl SourceFile {
             let mut pairs = extensions.iter().filter_map(|extension| strip_extension(name, extension));
             pairs.next().unwrap_or(name)
         };
-        if self.is_stdin() { "stdin" } else { strip(strip(&self.name, &COMPRESSED), &EXTENSIONS) }
+        if self.name == STDIN { "stdin" } else { strip(strip(&self.name, &COMPRESSED), &EXTENSIONS) }
     }
 }
 

@@ -53,8 +53,9 @@ impl Duplicates {
     }
 
     /// The duplicates of one file.
-    pub(super) fn of(&self, file: usize) -> Marks<'_> {
-        Marks { places: self.places.as_ref(), left: self.by_file.get(file).cloned().unwrap_or_default(), next: None }
+    pub(super) fn of(&self, file: u32) -> Marks<'_> {
+        let left = self.by_file.get(file as usize).cloned().unwrap_or_default();
+        Marks { places: self.places.as_ref(), left, next: None }
     }
 }
 

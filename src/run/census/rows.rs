@@ -29,7 +29,7 @@ pub(super) struct Candidate {
 
 /// A unit to copy into the snapshot, in the order of the corpus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Copy {
+pub(super) struct Pick {
     pub(super) place: Place,
     pub(super) ordinal: u64,
     pub(super) stratum: u32,
@@ -82,7 +82,7 @@ impl Candidate {
     }
 }
 
-impl Copy {
+impl Pick {
     pub(super) const BYTES: usize = 44;
 
     pub(super) fn encode(self) -> [u8; Self::BYTES] {
@@ -119,8 +119,8 @@ mod tests {
         assert_eq!(Identity::decode(identity.encode()), identity);
         let candidate = Candidate { stratum: 1, u: 2, key: 3, place, turn: 4 };
         assert_eq!(Candidate::decode(candidate.encode()), candidate);
-        let copy = Copy { place, ordinal: 1, stratum: 2, turn: 3, key: 4 };
-        assert_eq!(Copy::decode(copy.encode()), copy);
+        let pick = Pick { place, ordinal: 1, stratum: 2, turn: 3, key: 4 };
+        assert_eq!(Pick::decode(pick.encode()), pick);
         assert_eq!(Place::decode(place.encode()), place);
         assert!(candidate.encode() < Candidate { u: 256, key: 0, ..candidate }.encode());
     }

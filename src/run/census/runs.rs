@@ -12,18 +12,18 @@ const BUFFER_BYTES: usize = 16 << 20;
 /// Runs merged at once: each holds a file open and a buffer.
 const FAN_IN: usize = 64;
 
-/// Collects rows in any order. Its files have no names: they vanish with the process.
+/// Collects rows in any order. Full buffers are sorted into files without names, which vanish with the process.
 pub(super) struct Runs<const N: usize> {
     folder: PathBuf,
     room: usize,
     buffer: Vec<[u8; N]>,
-    runs: Vec<File>,
+    files: Vec<File>,
 }
 
 impl<const N: usize> Runs<N> {
     /// An empty collection that spills into `folder`.
     pub(super) fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), room: BUFFER_BYTES / N, buffer: Vec::new(), runs: Vec::new() }
+        Self { folder: folder.to_owned(), room: BUFFER_BYTES / N, buffer: Vec::new(), files: Vec::new() }
     }
 
     /// Adds a row.
@@ -37,7 +37,7 @@ impl<const N: usize> Runs<N> {
         for row in std::mem::take(&mut other.buffer) {
             self.push(row)?;
         }
-        for run in other.runs {
+        for run in other.files {
             self.adopt(run)?;
         }
         Ok(())
@@ -46,7 +46,7 @@ impl<const N: usize> Runs<N> {
     /// All rows in ascending order.
     pub(super) fn sorted(mut self) -> io::Result<Sorted<N>> {
         self.spill()?;
-        Sorted::merge(self.runs)
+        Sorted::merge(self.files)
     }
 
     fn spill(&mut self) -> io::Result<()> {
@@ -57,10 +57,10 @@ impl<const N: usize> Runs<N> {
     }
 
     fn adopt(&mut self, run: File) -> io::Result<()> {
-        self.runs.push(run);
-        if self.runs.len() == FAN_IN {
-            let merged = Sorted::<N>::merge(std::mem::take(&mut self.runs))?;
-            self.runs.push(write(&self.folder, merged)?);
+        self.files.push(run);
+        if self.files.len() == FAN_IN {
+            let merged = Sorted::<N>::merge(std::mem::take(&mut self.files))?;
+            self.files.push(write(&self.folder, merged)?);
         }
         Ok(())
     }
@@ -133,7 +133,7 @@ mod tests {
                 part.iter().try_for_each(|row| runs.push(row.to_be_bytes())).unwrap();
                 all.append(runs).unwrap();
             }
-            prop_assert!(all.runs.len() < FAN_IN);
+            prop_assert!(all.files.len() < FAN_IN);
             let sorted: Vec<_> = all.sorted().unwrap().map(|row| u16::from_be_bytes(row.unwrap())).collect();
             let mut expected = parts.concat();
             expected.sort_unstable();

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use super::rows::{Candidate, Copy, Place};
+use super::rows::{Candidate, Pick, Place};
 use super::runs::{Runs, Sorted, write};
 use super::tally::tag;
 use super::{CensusError, Task};
@@ -23,26 +23,26 @@ pub(super) fn admit(
     task: &Task<'_>,
     strata: &mut [PlannedStratum],
     candidates: Runs<{ Candidate::BYTES }>,
-) -> Result<Sorted<{ Copy::BYTES }>, CensusError> {
+) -> Result<Sorted<{ Pick::BYTES }>, CensusError> {
     let (samples, starts) = by_stratum(task, strata, candidates)?;
     let planned: Vec<u64> = strata.iter().map(|stratum| stratum.planned).collect();
     let limit = task.sample.limit.unwrap_or(u64::MAX);
     for stratum in &mut *strata {
         stratum.planned = 0;
     }
-    let mut copies = Runs::new(&task.place.census);
+    let mut picks = Runs::new(&task.place.census);
     for (ordinal, (index, rank)) in (0..limit).zip(admission_order(&planned)) {
         let mut row = [0; Candidate::BYTES];
         let start = starts.get(index).copied().unwrap_or_default();
         samples.read_exact_at(&mut row, (start + rank) * Candidate::BYTES as u64)?;
         let Candidate { place, turn, key, .. } = Candidate::decode(row);
         let stratum = u32::try_from(index).expect("classes times groups are far fewer than four billion");
-        copies.push(Copy { place, ordinal, stratum, turn, key }.encode())?;
+        picks.push(Pick { place, ordinal, stratum, turn, key }.encode())?;
         if let Some(stratum) = strata.get_mut(index) {
             stratum.planned += 1;
         }
     }
-    Ok(copies.sorted()?)
+    Ok(picks.sorted()?)
 }
 
 /// All samples in one file, each in order of u, and where each stratum's begins.
@@ -75,20 +75,20 @@ pub(super) fn copy(
     files: &[SourceFile],
     digest: &Digest,
     strata: &[PlannedStratum],
-    copies: Sorted<{ Copy::BYTES }>,
+    picks: Sorted<{ Pick::BYTES }>,
 ) -> Result<Snapshot, CensusError> {
     let filter = Filter::new(&task.corpus.filter)?;
     let names: Vec<Stratum> = strata.iter().map(|stratum| stratum.stratum.clone()).collect();
     let units = strata.iter().map(|stratum| stratum.planned).sum();
     let mut writer = SnapshotWriter::create(&task.place.units, digest, &names, units)?;
-    let mut copies = copies.map(|row| row.map(Copy::decode)).peekable();
+    let mut picks = picks.map(|row| row.map(Pick::decode)).peekable();
     let mut open: Option<Open<'_>> = None;
-    while let Some(first) = copies.next().transpose()? {
+    while let Some(first) = picks.next().transpose()? {
         let mut selected = vec![first];
-        while let Some(next) = copies.next_if(|next| next.as_ref().is_ok_and(|next| next.place == first.place)) {
+        while let Some(next) = picks.next_if(|next| next.as_ref().is_ok_and(|next| next.place == first.place)) {
             selected.push(next?);
         }
-        let file = files.get(first.place.file as usize).ok_or(CensusError::TooManyFiles)?;
+        let file = files.get(first.place.file as usize).expect("a place names a file of the corpus");
         if open.as_ref().is_none_or(|open| open.index != first.place.file) {
             let parser = Parser::new(file, task.corpus, &filter);
             open = Some(Open { index: first.place.file, records: RawRecords::open(file, task.corpus)?, parser });
@@ -99,13 +99,13 @@ pub(super) fn copy(
         if !is_what_was_counted(task, &conversation, &selected) {
             return Err(changed());
         }
-        let turns: Vec<_> = selected.iter().map(|copy| copy.turn()).collect();
+        let turns: Vec<_> = selected.iter().map(Pick::turn).collect();
         writer.add(&conversation, &turns)?;
     }
     Ok(writer.finish()?)
 }
 
-impl Copy {
+impl Pick {
     fn turn(&self) -> SelectedTurn {
         SelectedTurn { ordinal: Ordinal(self.ordinal), stratum: self.stratum, turn: self.turn }
     }
@@ -134,11 +134,11 @@ impl Open<'_> {
     }
 }
 
-fn is_what_was_counted(task: &Task<'_>, conversation: &Conversation, selected: &[Copy]) -> bool {
+fn is_what_was_counted(task: &Task<'_>, conversation: &Conversation, selected: &[Pick]) -> bool {
     let group = group_of(conversation, &task.corpus.group_by);
     let mut id = UnitId { group, conversation: conversation.id.clone(), turn: None };
-    selected.iter().all(|copy| {
-        id.turn = Some(copy.turn);
-        id.key().leading_u128() == copy.key
+    selected.iter().all(|pick| {
+        id.turn = Some(pick.turn);
+        id.key().leading_u128() == pick.key
     })
 }

@@ -92,8 +92,8 @@ pub(super) fn question(task: &Task<'_>, files: &[SourceFile]) -> Digest {
     add_corpus(&mut hasher, task);
     hasher.part(task.screener.digest().as_bytes());
     let sample = task.sample;
-    hasher.number(sample.seed).number(u64::from(sample.draw)).number(sample.limit.map_or(u64::MAX, |limit| limit));
-    hasher.number(u64::from(sample.limit.is_some())).number(sample.sizes.len() as u64);
+    hasher.number(sample.seed).number(u64::from(sample.draw)).number(sample.limit.unwrap_or(u64::MAX));
+    hasher.number(sample.sizes.len() as u64);
     for (class, size) in &sample.sizes {
         hasher.part(class.as_bytes());
         match size {

@@ -9,7 +9,7 @@ use super::rows::{Candidate, Identity, Place};
 use super::runs::Runs;
 use crate::model::conversation::Conversation;
 use crate::model::event::{CorpusCount, PlannedStratum};
-use crate::model::hash::{Digest, PartHasher};
+use crate::model::hash::PartHasher;
 use crate::model::unit::{Group, Stratum, UnitId};
 use crate::plan::sample::{Drawn, Keeper, draw_number, wants};
 use crate::plan::settings::{SampleSettings, SampleSize};
@@ -26,7 +26,7 @@ pub(super) struct Tally<'a> {
     classes: &'a [String],
     sample: &'a SampleSettings,
     pub(super) corpus: CorpusCount,
-    examples: BTreeMap<(usize, u64), String>,
+    examples: BTreeMap<(u32, u64), String>,
     groups: HashMap<Group, GroupTally>,
     identities: Runs<{ Identity::BYTES }>,
     candidates: Runs<{ Candidate::BYTES }>,
@@ -110,7 +110,7 @@ impl<'a> Tally<'a> {
     }
 
     /// Names an unreadable or duplicate record, if it is among the first.
-    pub(super) fn example(&mut self, file: usize, line: u64, text: impl FnOnce() -> String) {
+    pub(super) fn example(&mut self, file: u32, line: u64, text: impl FnOnce() -> String) {
         let is_early = self.examples.last_key_value().is_none_or(|(last, _)| (file, line) < *last);
         if is_early || self.examples.len() < MAX_EXAMPLES {
             self.examples.insert((file, line), text());
@@ -254,5 +254,5 @@ pub(super) fn tag(stratum: &Stratum) -> u128 {
     for value in &stratum.group.0 {
         hasher.part(value.as_bytes());
     }
-    Digest::leading_u128(&hasher.finish())
+    hasher.finish().leading_u128()
 }

@@ -1,9 +1,9 @@
 //! One walk over the corpus on all cores: some threads read files and cut them into records, the others parse and
 //! screen. A single large file keeps them all busy.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{ScopedJoinHandle, scope};
 
 use super::duplicates::Duplicates;
@@ -24,7 +24,7 @@ const DUPLICATE: &str = "duplicate id in its group";
 
 /// Records of one file, each with whether it is a duplicate.
 struct Batch {
-    file: usize,
+    file: u32,
     records: Vec<(RawRecord, bool)>,
 }
 
@@ -35,10 +35,10 @@ pub(super) fn walk<'a>(
     duplicates: &Duplicates,
 ) -> Result<(Tally<'a>, Vec<Fingerprint>), CensusError> {
     let filter = Filter::new(&task.corpus.filter)?;
-    let walk = Walk { task, files, duplicates, filter, next: AtomicUsize::new(0), stop: AtomicBool::new(false) };
+    let walk = Walk { task, files, duplicates, filter, next: AtomicU32::new(0), stop: AtomicBool::new(false) };
     let threads = task.place.threads.get();
     let (sender, receiver) = sync_channel(threads * QUEUE_PER_THREAD);
-    let queue = Mutex::new(receiver);
+    let queue = Arc::new(Mutex::new(receiver));
     let (read, tallies) = scope(|scope| {
         let walk = &walk;
         let readers: Vec<_> = (0..threads.min(files.len()))
@@ -48,7 +48,14 @@ pub(super) fn walk<'a>(
             })
             .collect();
         drop(sender);
-        let parsers: Vec<_> = (0..threads).map(|_| scope.spawn(|| walk.stopping(|| walk.screen(&queue)))).collect();
+        let parsers: Vec<_> = (0..threads)
+            .map(|_| {
+                let queue = Arc::clone(&queue);
+                scope.spawn(move || walk.stopping(|| walk.screen(&queue)))
+            })
+            .collect();
+        // The last parser to leave closes the queue, so that no reader waits on it for ever.
+        drop(queue);
         (join(readers), join(parsers))
     });
     // A parser's error comes first: it is why readers stopped.
@@ -77,7 +84,7 @@ struct Walk<'w, 'a> {
     duplicates: &'w Duplicates,
     filter: Filter,
     /// The next file to read.
-    next: AtomicUsize,
+    next: AtomicU32,
     /// Nothing more is read; what was read is still counted.
     stop: AtomicBool,
 }
@@ -88,33 +95,36 @@ impl<'a> Walk<'_, 'a> {
     }
 
     /// Reads files until there is none left.
-    fn read(&self, queue: &SyncSender<Batch>) -> Result<Vec<(usize, Fingerprint)>, CensusError> {
+    fn read(&self, queue: &SyncSender<Batch>) -> Result<Vec<(u32, Fingerprint)>, CensusError> {
         let mut done = Vec::new();
         loop {
             let index = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(file) = self.files.get(index) else { return Ok(done) };
+            let Some(file) = self.files.get(index as usize) else { return Ok(done) };
             let mut raw = RawRecords::open(file, self.task.corpus)?;
             let mut marks = self.duplicates.of(index);
-            let mut batch = Batch { file: index, records: Vec::new() };
-            let mut bytes = 0;
+            let (mut records, mut bytes) = (Vec::new(), 0);
             for record in &mut raw {
                 let record = record?;
                 let is_duplicate = marks.contains(record.number)?;
                 bytes += record.body.as_ref().map_or(0, Vec::len) + size_of::<RawRecord>();
-                batch.records.push((record, is_duplicate));
+                records.push((record, is_duplicate));
                 if bytes >= BATCH_BYTES {
                     bytes = 0;
-                    let full = std::mem::replace(&mut batch, Batch { file: index, records: Vec::new() });
-                    if queue.send(full).is_err() || self.stop.load(Ordering::Relaxed) {
+                    if !self.hand_over(Batch { file: index, records: std::mem::take(&mut records) }, queue) {
                         return Ok(done);
                     }
                 }
             }
-            if queue.send(batch).is_err() {
+            if !self.hand_over(Batch { file: index, records }, queue) {
                 return Ok(done);
             }
             done.push((index, raw.finish()?));
         }
+    }
+
+    /// Whether more is wanted. If not, an error or a defect under `strict` ends the walk, and the counts with it.
+    fn hand_over(&self, batch: Batch, queue: &SyncSender<Batch>) -> bool {
+        queue.send(batch).is_ok() && !self.stop.load(Ordering::Relaxed)
     }
 
     /// Parses and screens batches until there is none left.
@@ -124,45 +134,37 @@ impl<'a> Walk<'_, 'a> {
         loop {
             // One thread waits for the queue, the others for the lock: either way for the next batch.
             let received = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            let Ok(Batch { file, records }) = received else { return Ok(tally) };
-            let Some(source) = self.files.get(file) else { continue };
-            let parser = Parser::new(source, self.task.corpus, &self.filter);
-            for (raw, is_duplicate) in records {
-                tally.corpus.records += 1;
-                let place =
-                    Place { file: u32::try_from(file).map_err(|_| CensusError::TooManyFiles)?, record: raw.number };
-                if is_duplicate {
-                    tally.corpus.duplicates += 1;
-                    tally.example(file, raw.line, || format!("{}:{}: {DUPLICATE}", source.name, raw.line));
-                } else {
-                    self.count(&mut tally, &mut scratch, place, parser.parse(raw)?)?;
-                }
-            }
+            let Ok(batch) = received else { return Ok(tally) };
+            self.screen_batch(batch, &mut tally, &mut scratch)?;
             if self.task.corpus.strict && tally.first_example().is_some() {
                 self.stop.store(true, Ordering::Relaxed);
             }
         }
     }
 
-    fn count(
-        &self,
-        tally: &mut Tally<'a>,
-        scratch: &mut Scratch,
-        place: Place,
-        record: Record,
-    ) -> Result<(), CensusError> {
-        match record {
-            Record::Conversation { conversation, line: _ } => {
-                let turns = classes(self.task.screener, &conversation, scratch);
-                let group = group_of(&conversation, &self.task.corpus.group_by);
-                tally.conversation(place, group, &conversation, &turns)?;
+    fn screen_batch(&self, batch: Batch, tally: &mut Tally<'a>, scratch: &mut Scratch) -> Result<(), CensusError> {
+        let file = self.files.get(batch.file as usize).expect("a batch comes from a file of the corpus");
+        let parser = Parser::new(file, self.task.corpus, &self.filter);
+        for (raw, is_duplicate) in batch.records {
+            let place = Place { file: batch.file, record: raw.number };
+            tally.corpus.records += 1;
+            if is_duplicate {
+                tally.corpus.duplicates += 1;
+                tally.example(batch.file, raw.line, || format!("{}:{}: {DUPLICATE}", file.name, raw.line));
+                continue;
             }
-            Record::FilteredOut => tally.corpus.filtered_out += 1,
-            Record::Unreadable { line, reason, detail } => {
-                *tally.corpus.unreadable.entry(reason.as_str().to_owned()).or_default() += 1;
-                let file = place.file as usize;
-                let name = || self.files.get(file).map_or("", |file| file.name.as_str());
-                tally.example(file, line, || format!("{}:{line}: {} ({detail})", name(), reason.as_str()));
+            match parser.parse(raw)? {
+                Record::Conversation { conversation, line: _ } => {
+                    let turns = classes(self.task.screener, &conversation, scratch);
+                    let group = group_of(&conversation, &self.task.corpus.group_by);
+                    tally.conversation(place, group, &conversation, &turns)?;
+                }
+                Record::FilteredOut => tally.corpus.filtered_out += 1,
+                Record::Unreadable { line, reason, detail } => {
+                    let reason = reason.as_str();
+                    *tally.corpus.unreadable.entry(reason.to_owned()).or_default() += 1;
+                    tally.example(batch.file, line, || format!("{}:{line}: {reason} ({detail})", file.name));
+                }
             }
         }
         Ok(())
