@@ -1,5 +1,5 @@
 //! Parses, calls the library, returns an exit code.
 
 fn main() -> std::process::ExitCode {
-    assize::cli::run(std::env::args_os())
+    assize::cli::main(std::env::args_os())
 }

@@ -1,12 +1,20 @@
 //! Commands: each one a file of glue, the work in the library. Here alone is decided how a command ends.
 
 pub mod args;
+mod cache;
 mod completions;
 mod config;
 pub mod exit;
 mod init;
 mod invocation;
+mod plan;
 mod printer;
+mod progress;
+mod prompts;
+mod rehearse;
+mod report;
+mod run;
+mod show;
 mod trust;
 
 use std::ffi::OsString;
@@ -22,7 +30,7 @@ use invocation::Invocation;
 use printer::Printer;
 
 /// Runs the command that these arguments name; the first is the program's own name.
-pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let (invocation, command) = match Invocation::parse(args, Environment::of_process()) {
         Ok(parsed) => parsed,
         Err(error) => return usage(&error).into(),
@@ -46,14 +54,14 @@ fn dispatch(invocation: &Invocation, command: Command, printer: Printer) -> Resu
         Command::Trust(args) => trust::run(invocation, &args, printer),
         Command::Completions { shell } => completions::shell(shell, printer),
         Command::Man => completions::manual(printer),
-        Command::Plan(_)
-        | Command::Run(_)
-        | Command::Report(_)
-        | Command::Status(_)
-        | Command::Show(_)
-        | Command::Prompts(_)
-        | Command::Cache(_)
-        | Command::Rehearse(_) => Err(Failure::new(Exit::Usage, anyhow::anyhow!("this command is not wired up"))),
+        Command::Plan(args) => plan::run(invocation, &args, printer),
+        Command::Run(args) => run::run(invocation, &args, printer),
+        Command::Report(args) => report::report(invocation, &args, printer),
+        Command::Status(args) => report::status(invocation, &args, printer),
+        Command::Show(args) => show::run(invocation, &args, printer),
+        Command::Prompts(command) => prompts::run(invocation, &command, printer),
+        Command::Cache(command) => cache::run(invocation, &command, printer),
+        Command::Rehearse(args) => rehearse::run(&args, printer),
     }
 }
 

@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use serde::Serialize;
 
 use crate::config::Environment;
+use crate::report::table::Style;
 
 use super::args::{ColorChoice, GlobalArgs, OutputFormat};
 use super::exit::Failure;
@@ -26,6 +27,18 @@ impl Printer {
             ColorChoice::Auto => io::stderr().is_terminal() && environment.real("NO_COLOR").is_none(),
         };
         Self { format: args.format, color }
+    }
+
+    /// How result pages are coloured: as messages are, and never where standard output is not a terminal.
+    #[must_use]
+    pub fn style(&self) -> Style {
+        if self.color && io::stdout().is_terminal() { Style::Colour } else { Style::Plain }
+    }
+
+    /// One line on standard error, without a word before it: progress.
+    pub fn line(&self, line: &str) {
+        // Nobody is left to tell that standard error is closed.
+        drop(io::stderr().lock().write_all(format!("{}\n", plain(line)).as_bytes()));
     }
 
     /// Whether messages are coloured.

@@ -10,6 +10,7 @@ mod floor_table;
 mod funnel;
 pub mod json;
 mod layout;
+pub mod plan;
 pub mod progress;
 pub mod rate;
 pub mod table;

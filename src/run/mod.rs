@@ -13,3 +13,12 @@ pub mod resume;
 pub mod session;
 pub mod settings;
 mod shutdown;
+
+/// Returns when somebody asks this process to stop: SIGINT, SIGTERM or SIGHUP.
+///
+/// # Errors
+/// If the operating system does not let the process listen.
+pub async fn interrupted() -> std::io::Result<()> {
+    shutdown::Interrupts::listen()?.next().await;
+    Ok(())
+}

@@ -1,0 +1,165 @@
+//! `assize prompts`: versioned prompts.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, anyhow};
+use serde_json::json;
+
+use crate::model::conversation::{Channel, Conversation};
+use crate::model::grading::{NONCE_PLACEHOLDER, PromptLabel};
+use crate::prompt::library::{read_lock, write_lock};
+use crate::prompt::lint::lint;
+use crate::prompt::{Library, LockState, Question, Questioner, QuestionerSettings};
+use crate::source;
+
+use super::args::{BehaviourName, PromptName, PromptsCommand, RenderArgs};
+use super::exit::{Exit, Failure};
+use super::invocation::Invocation;
+use super::printer::Printer;
+use super::report::workspace;
+
+/// Lists, shows, checks, locks or renders prompts of the workspace.
+pub(super) fn run(invocation: &Invocation, command: &PromptsCommand, printer: Printer) -> Result<Exit, Failure> {
+    let workspace = workspace(invocation)?;
+    let library = Library::open(&workspace.prompts()).context("failed to open the prompts")?;
+    match command {
+        PromptsCommand::List => list(&library, printer),
+        PromptsCommand::Show(name) => show(&library, name, printer),
+        PromptsCommand::Lint(name) => lint_all(&library, name, printer),
+        PromptsCommand::Lock(name) => lock(&library, name, &workspace.prompts_lock(), printer),
+        PromptsCommand::Render(args) => render(&library, args, printer),
+    }
+}
+
+fn names(library: &Library, asked: &BehaviourName) -> Vec<String> {
+    match &asked.behaviour {
+        Some(name) => vec![name.clone()],
+        None => library.behaviours().into_iter().map(|(name, _)| name.to_owned()).collect(),
+    }
+}
+
+fn list(library: &Library, printer: Printer) -> Result<Exit, Failure> {
+    let mut rows = Vec::new();
+    for (name, origin) in library.behaviours() {
+        let files = library.behaviour(name).context("failed to read a behaviour")?;
+        for label in files.all_labels() {
+            let prompt = files.prompt(&label).context("failed to read a prompt")?;
+            rows.push((name, label, prompt.hash, origin.to_string()));
+        }
+    }
+    let value: Vec<_> = rows.iter().map(|(behaviour, label, hash, origin)| {
+        json!({ "behaviour": behaviour, "label": label, "hash": hash, "origin": origin })
+    }).collect();
+    printer.result(&value, || {
+        let lines = rows.iter().map(|(behaviour, label, hash, origin)| {
+            format!("{behaviour:<16} {:<12} {}  {origin}\n", label.to_string(), hash.short())
+        });
+        lines.collect()
+    })?;
+    Ok(Exit::Complete)
+}
+
+fn label(name: &PromptName) -> Result<PromptLabel, Failure> {
+    name.label.parse().map_err(|error| Failure::new(Exit::Usage, anyhow::Error::from(error)))
+}
+
+fn show(library: &Library, name: &PromptName, printer: Printer) -> Result<Exit, Failure> {
+    let files = library.behaviour(&name.behaviour).context("failed to read the behaviour")?;
+    let prompt = files.prompt(&label(name)?).context("failed to read the prompt")?;
+    let value = json!({ "behaviour": name.behaviour, "label": prompt.label, "hash": prompt.hash, "text": prompt.text });
+    printer.result(&value, || prompt.text.clone())?;
+    Ok(Exit::Complete)
+}
+
+fn lint_all(library: &Library, asked: &BehaviourName, printer: Printer) -> Result<Exit, Failure> {
+    let mut rows = Vec::new();
+    let mut prompts = 0;
+    for name in names(library, asked) {
+        let files = library.behaviour(&name).context("failed to read the behaviour")?;
+        for label in files.all_labels() {
+            prompts += 1;
+            let prompt = files.prompt(&label).context("failed to read a prompt")?;
+            let findings = lint(&prompt, &files.behaviour).with_context(|| format!("prompt `{label}` of `{name}`"))?;
+            rows.extend(findings.into_iter().map(|finding| (name.clone(), label.clone(), finding)));
+        }
+    }
+    let value: Vec<_> = rows.iter().map(|(behaviour, label, finding)| {
+        json!({ "behaviour": behaviour, "label": label, "line": finding.line, "message": finding.message, "advice": finding.advice })
+    }).collect();
+    printer.result(&value, || {
+        let lines = rows.iter().map(|(behaviour, label, finding)| {
+            format!("{behaviour} {label}, line {}: {}\n  {}\n", finding.line, finding.message, finding.advice)
+        });
+        format!("{}{} findings in {prompts} prompts", lines.collect::<String>(), rows.len())
+    })?;
+    Ok(if rows.is_empty() { Exit::Complete } else { Exit::GateFailed })
+}
+
+fn lock(library: &Library, asked: &BehaviourName, path: &std::path::Path, printer: Printer) -> Result<Exit, Failure> {
+    let mut lock = read_lock(path).context("failed to read the lock")?;
+    let mut locked = Vec::new();
+    for name in names(library, asked) {
+        let files = library.behaviour(&name).context("failed to read the behaviour")?;
+        for label in files.all_labels() {
+            let prompt = files.prompt(&label).context("failed to read a prompt")?;
+            match lock.check(&name, &prompt) {
+                LockState::Same => {}
+                LockState::New => {
+                    lock.insert(&name, &prompt);
+                    locked.push(format!("{name} {label} {}", prompt.hash.short()));
+                }
+                LockState::Changed(changed) => {
+                    let hint = changed.hint();
+                    return Err(Failure::new(Exit::Usage, anyhow!(changed)).with_hint(hint));
+                }
+            }
+        }
+    }
+    write_lock(path, &lock).context("failed to write the lock")?;
+    printer.result(&locked, || match locked.as_slice() {
+        [] => "every version was locked already".to_owned(),
+        locked => locked.join("\n"),
+    })?;
+    Ok(Exit::Complete)
+}
+
+fn render(library: &Library, args: &RenderArgs, printer: Printer) -> Result<Exit, Failure> {
+    let files = library.behaviour(&args.prompt.behaviour).context("failed to read the behaviour")?;
+    let prompt = files.prompt(&label(&args.prompt)?).context("failed to read the prompt")?;
+    let mut settings = QuestionerSettings::new(prompt, files.behaviour);
+    settings.channels = BTreeSet::from(Channel::ALL);
+    let questioner = Questioner::new(settings).context("failed to render the prompt")?;
+    let messages = match &args.transcript {
+        None => questioner.opening().to_vec(),
+        Some(path) => {
+            let conversation = source::first_conversation(path).context("failed to read the transcript")?;
+            let turn = args.turn.or_else(|| conversation.turns().last()).context("the conversation has no turn")?;
+            asked(&questioner, &conversation, turn)?
+        }
+    };
+    let value: Vec<_> = messages.iter().map(|message| {
+        json!({ "role": message.role.as_str(), "content": message.content.replace(NONCE_PLACEHOLDER, "NONCE") })
+    }).collect();
+    printer.result(&value, || {
+        let shown = messages.iter().map(|message| {
+            format!("--- {}\n{}\n", message.role.as_str(), message.content.replace(NONCE_PLACEHOLDER, "NONCE"))
+        });
+        shown.collect()
+    })?;
+    Ok(Exit::Complete)
+}
+
+fn asked(
+    questioner: &Questioner,
+    conversation: &Conversation,
+    turn: u32,
+) -> Result<Vec<crate::model::grading::ChatMessage>, Failure> {
+    match questioner.question(conversation, turn) {
+        Question::Ask(asked) => Ok(asked.messages),
+        Question::CannotJudge(seen) => {
+            let share = seen.coverage * 100.0;
+            let error = anyhow!("message {turn} would not be asked about: {share:.0}% of its context would be visible");
+            Err(Failure::new(Exit::Usage, error))
+        }
+    }
+}

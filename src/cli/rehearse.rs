@@ -1,0 +1,73 @@
+//! `assize rehearse`: the simulated grader and the simulated corpus.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+
+use crate::rehearse::{CorpusPlan, GroupPlan, Planted, Probability, RehearsalSettings, Truth, start};
+use crate::run::interrupted;
+
+use super::args::{CorpusArgs, RehearseArgs, RehearseCommand};
+use super::exit::{Exit, Failure};
+use super::printer::Printer;
+use super::run::runtime;
+
+/// Checkpoints of a generated corpus and the share of their turns that truly shows the behaviour.
+const CHECKPOINTS: [(&str, f64); 3] = [("rl-early", 0.001), ("rl-late", 0.006), ("production", 0.003)];
+
+/// Serves until interrupted, or generates a corpus.
+pub(super) fn run(args: &RehearseArgs, printer: Printer) -> Result<Exit, Failure> {
+    match &args.command {
+        Some(RehearseCommand::Corpus(args)) => corpus(args, printer),
+        None => serve(args, printer),
+    }
+}
+
+fn serve(args: &RehearseArgs, printer: Printer) -> Result<Exit, Failure> {
+    let profile = args.profile.as_deref().map(RehearsalSettings::open).transpose().context("failed to read the profile")?;
+    let profile = profile.unwrap_or_default();
+    let truth = profile.truth.as_deref().map(Truth::open).transpose().context("failed to read the planted truth")?;
+    runtime()?.block_on(async {
+        let server = start(&profile, truth.unwrap_or_default(), args.listen).await.context("failed to serve")?;
+        printer.line(&format!("simulated grader at {} (stats at http://{}/stats); Ctrl-C ends it", server.base_url(), server.address()));
+        interrupted().await.context("failed to listen for signals")?;
+        let stats = server.stop().await;
+        printer.result(&stats, || {
+            let (prompt, completion) = (stats.prompt_tokens, stats.completion_tokens);
+            format!("{} requests, {prompt} prompt and {completion} completion tokens", stats.requests)
+        })?;
+        Ok(Exit::Complete)
+    })
+}
+
+fn corpus(args: &CorpusArgs, printer: Printer) -> Result<Exit, Failure> {
+    let mut plan = CorpusPlan::new(args.seed, groups(args)?);
+    plan.compress = args.compress;
+    let truth = args.out.join("truth.jsonl");
+    let planted = plan.write(&args.out.join("corpus"), &truth).context("failed to generate the corpus")?;
+    let groups: Vec<_> = planted.groups.iter().map(|group| {
+        serde_json::json!({ "file": group.file, "conversations": group.conversations, "turns": group.turns, "present": group.present })
+    }).collect();
+    printer.result(&serde_json::json!({ "truth": truth, "groups": groups }), || text(&planted, &truth))?;
+    Ok(Exit::Complete)
+}
+
+fn text(planted: &Planted, truth: &std::path::Path) -> String {
+    let groups = planted.groups.iter().map(|group| {
+        let file = group.file.display();
+        format!("{file}: {} conversations, {} turns, {} of them planted\n", group.conversations, group.turns, group.present)
+    });
+    format!("{}planted truth: {}", groups.collect::<String>(), truth.display())
+}
+
+/// The conversations are dealt out evenly; what does not divide goes to the first groups.
+fn groups(args: &CorpusArgs) -> Result<Vec<GroupPlan>, Failure> {
+    let groups = CHECKPOINTS.len() as u64;
+    let plan = |(position, (checkpoint, share)): (u64, (&str, f64))| {
+        let prevalence = Probability::new(args.prevalence.unwrap_or(share)).context("`--prevalence` is wrong")?;
+        let conversations = args.conversations / groups + u64::from(position < args.conversations % groups);
+        let values = BTreeMap::from([("checkpoint".to_owned(), checkpoint.to_owned())]);
+        Ok(GroupPlan { values, conversations, prevalence })
+    };
+    (0..).zip(CHECKPOINTS).map(plan).collect()
+}

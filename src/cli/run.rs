@@ -1,0 +1,134 @@
+//! `assize run`: grade, confirm, report.
+
+use crate::config;
+use crate::model::event::StopReason;
+use crate::model::outcome::OutcomeKind;
+use crate::report::table;
+use crate::run::assemble::{AssembleError, Assembly, assemble};
+use crate::run::session::{self, Ended, SessionError};
+use crate::run::settings::CacheMode;
+
+use super::args::{AuditArgs, RunArgs};
+use super::exit::{Exit, Failure};
+use super::invocation::Invocation;
+use super::printer::Printer;
+use super::progress::Display;
+
+/// Runs an audit and prints its report.
+pub(super) fn run(invocation: &Invocation, args: &RunArgs, printer: Printer) -> Result<Exit, Failure> {
+    if args.dry_run {
+        return super::plan::run(invocation, &args.audit, printer);
+    }
+    let assembly = assembled(invocation, &args.audit, printer)?;
+    let cache = assembly.audit.cache;
+    let mut display = Display::new(args.progress, assembly.definitions.clone(), printer);
+    let ended = runtime()?.block_on(session::run(assembly, |notice| display.notice(&notice)))?;
+    display.finish();
+    printer.result(&ended.report, || table::render(&ended.report, printer.style()))?;
+    let exit = exit_of(&ended, cache);
+    if let Some(advice) = advice(&ended, exit) {
+        printer.note(&advice);
+    }
+    Ok(exit)
+}
+
+/// Loads and decides an audit, with its warnings printed.
+pub(super) fn assembled(
+    invocation: &Invocation,
+    args: &AuditArgs,
+    printer: Printer,
+) -> Result<Assembly, Failure> {
+    let loaded = config::load(&invocation.load_request(&args.file, &args.overrides))?;
+    for warning in &loaded.warnings {
+        printer.warning(warning);
+    }
+    Ok(assemble(loaded.audit)?)
+}
+
+/// The runtime of a command that sends requests.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    Ok(runtime.map_err(anyhow::Error::from)?)
+}
+
+fn exit_of(ended: &Ended, cache: CacheMode) -> Exit {
+    let missed = |stage: &crate::model::tally::StageTally| stage.outcomes.get(&OutcomeKind::NotCached).copied();
+    let missed = missed(&ended.tally.screen).or_else(|| ended.tally.confirm.as_ref().and_then(missed));
+    match &ended.reason {
+        StopReason::Unusable { .. } => Exit::GraderUnusable,
+        StopReason::Interrupted => Exit::Interrupted,
+        StopReason::Budget | StopReason::Deadline => Exit::StoppedEarly,
+        StopReason::Finished if cache == CacheMode::ReadOnly && missed.is_some_and(|units| units > 0) => Exit::CacheMiss,
+        StopReason::Finished if !ended.tally.is_complete() => Exit::Incomplete,
+        StopReason::Finished => Exit::Complete,
+    }
+}
+
+/// What to do next, where the report does not end well.
+fn advice(ended: &Ended, exit: Exit) -> Option<String> {
+    Some(match (&ended.reason, exit) {
+        (StopReason::Unusable { message }, _) => {
+            format!("the grader cannot be used: {message}\nset that right and run the same command again; what is paid for is kept")
+        }
+        (StopReason::Interrupted, _) => "run the same command again to resume; what is paid for is kept".to_owned(),
+        (StopReason::Budget, _) => {
+            "the cap closed admission: the report is a valid, smaller sample; a higher --max-cost goes on from here".to_owned()
+        }
+        (StopReason::Deadline, _) => {
+            "the deadline closed admission: the report is a valid, smaller sample; run again to go on from here".to_owned()
+        }
+        (StopReason::Finished, Exit::CacheMiss) => "some replies are not in the cache; run without `--cache read-only` to ask".to_owned(),
+        (StopReason::Finished, Exit::Incomplete) => {
+            "more units than `max_ungraded` allows have no usable verdict; run the same command again to retry the failed ones".to_owned()
+        }
+        (StopReason::Finished, _) => return None,
+    })
+}
+
+impl From<AssembleError> for Failure {
+    fn from(error: AssembleError) -> Self {
+        let hint = match &error {
+            AssembleError::CapWithoutPrice { .. } => {
+                Some("state `price = { input = ..., cached = ..., output = ... }` or `price = \"free\"` for its endpoint")
+            }
+            AssembleError::CapWithoutLimit { .. } => {
+                Some("set `params = { max_completion_tokens = ... }` for that grader")
+            }
+            AssembleError::Library(_)
+            | AssembleError::Cues { .. }
+            | AssembleError::Render { .. }
+            | AssembleError::Definition(_)
+            | AssembleError::Census(_) => None,
+        };
+        let failure = Self::new(Exit::Usage, error);
+        match hint {
+            Some(hint) => failure.with_hint(hint),
+            None => failure,
+        }
+    }
+}
+
+impl From<SessionError> for Failure {
+    fn from(error: SessionError) -> Self {
+        let hint = match &error {
+            SessionError::Prompt(changed) => Some(changed.hint.clone()),
+            SessionError::Lock(_) => Some("wait for it, or stop it; `assize status` shows how far it is".to_owned()),
+            SessionError::Folder(_) => {
+                Some("if a journal is damaged, move its run folder away; replies stay in the cache, and what that run spent \
+                      no longer counts against the cap".to_owned())
+            }
+            SessionError::Library(_)
+            | SessionError::Cache(_)
+            | SessionError::Journal(_)
+            | SessionError::Gates(_)
+            | SessionError::Pipeline(_)
+            | SessionError::Conclude(_)
+            | SessionError::Io { .. } => None,
+        };
+        let failure = Self::new(Exit::Usage, error);
+        match hint {
+            Some(hint) => failure.with_hint(hint),
+            None => failure,
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! A plan as JSON and as a page for a terminal.
+
+use serde::Serialize;
+
+use super::escape::escape;
+pub use super::layout::Style;
+use super::layout::{Page, fitted};
+use super::rate::count;
+use crate::model::event::{Planned, PlannedGrader, PlannedStratum};
+use crate::model::money::NanoUsd;
+use crate::plan::forecast::{Forecast, Load, StageLoad};
+
+/// A plan, for people and programs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlanReport {
+    /// Version of this form.
+    pub schema: u32,
+    /// The audit's name.
+    pub audit: String,
+    /// The behaviour.
+    pub behaviour: String,
+    /// Conversations of the corpus.
+    pub conversations: u64,
+    /// Turns of the corpus.
+    pub turns: u64,
+    /// Records that could not be read, or were there twice.
+    pub set_aside: u64,
+    /// Who would ask what.
+    pub graders: Vec<PlannedGrader>,
+    /// Strata with their sizes.
+    pub strata: Vec<PlannedStratum>,
+    /// Units that would be screened.
+    pub planned: u64,
+    /// Replies that are in the cache.
+    pub cached: u64,
+    /// Whether the grader is simulated.
+    pub simulated: bool,
+    /// Requests: if all goes well, as assumed, and at worst.
+    pub requests: [u64; 3],
+    /// Dollars: if all goes well, as assumed, and at worst.
+    pub cost_usd: [f64; 3],
+    /// The cap in dollars, if any.
+    pub cap_usd: Option<f64>,
+    /// Prompt tokens, as assumed.
+    pub prompt_tokens: u64,
+    /// Completion tokens, as assumed.
+    pub completion_tokens: u64,
+    /// Minutes under the limits, as assumed; null if nothing is known about the time of a request.
+    pub minutes: Option<f64>,
+    /// What these minutes are spent waiting for.
+    pub limited_by: Option<&'static str>,
+    /// What was assumed, in words.
+    pub assumptions: Vec<String>,
+}
+
+impl PlanReport {
+    /// Gathers a plan.
+    #[must_use]
+    pub fn new(planned: &Planned, load: &Load, forecast: &Forecast) -> Self {
+        let corpus = &planned.corpus;
+        let stages = || std::iter::once(&load.screen).chain(&load.confirm);
+        let costs = [forecast.cost_low, forecast.cost_expected, forecast.cost_worst];
+        Self {
+            schema: 1,
+            audit: planned.audit.clone(),
+            behaviour: planned.behaviour.clone(),
+            conversations: corpus.conversations,
+            turns: corpus.turns,
+            set_aside: corpus.duplicates + corpus.filtered_out + corpus.unreadable.values().sum::<u64>(),
+            graders: planned.graders.clone(),
+            strata: planned.strata.clone(),
+            planned: planned.strata.iter().map(|stratum| stratum.planned).sum(),
+            cached: stages().map(|stage: &StageLoad| stage.cached).sum(),
+            simulated: planned.graders.iter().any(|grader| grader.simulated),
+            requests: [forecast.requests_low, forecast.requests_expected, forecast.requests_worst],
+            cost_usd: costs.map(NanoUsd::usd),
+            cap_usd: planned.cap.map(NanoUsd::usd),
+            prompt_tokens: forecast.prompt_tokens_expected,
+            completion_tokens: forecast.completion_tokens_expected,
+            minutes: forecast.minutes_expected,
+            limited_by: forecast.limited_by.map(crate::plan::forecast::Bottleneck::as_str),
+            assumptions: vec![
+                format!("{} of what is screened is flagged (assume.flag_rate)", load.assume.flag_rate),
+                format!("replies have {} tokens (assume.output_tokens)", load.assume.output_tokens),
+                "four bytes of text are a token; at worst, one is".to_owned(),
+            ],
+        }
+    }
+}
+
+/// The plan as text, 80 columns wide.
+#[must_use]
+pub fn render(report: &PlanReport, style: Style) -> String {
+    let mut page = Page::new(style);
+    page.heading(&format!("Plan of {}", escape(&report.audit)));
+    let corpus = format!("{} turns in {} conversations", count(report.turns), count(report.conversations));
+    page.wrapped("  corpus   ", &corpus);
+    if report.set_aside > 0 {
+        page.wrapped("           ", &format!("{} records unreadable, duplicate or filtered out", count(report.set_aside)));
+    }
+    for grader in &report.graders {
+        let what = format!("{} with {} on {}", escape(&grader.model), grader.prompt, escape(&grader.endpoint));
+        page.wrapped(&format!("  {:<9}", grader.stage.as_str()), &what);
+    }
+    strata(&mut page, report);
+    page.heading("Requests and cost           if all goes well      expected      at worst");
+    let [low, expected, worst] = report.requests.map(count);
+    page.line(&format!("  requests                {low:>20}{expected:>14}{worst:>14}"));
+    let [low, expected, worst] = report.cost_usd.map(|usd| format!("${usd:.2}"));
+    page.line(&format!("  cost                    {low:>20}{expected:>14}{worst:>14}"));
+    page.wrapped("  ", &cap(report));
+    page.wrapped("  ", &format!("{} replies are in the cache and cost nothing.", count(report.cached)));
+    let tokens = format!("{} prompt and {} completion tokens", count(report.prompt_tokens), count(report.completion_tokens));
+    page.wrapped("  ", &format!("Expected: {tokens}{}.", time(report)));
+    page.heading("Assumed");
+    for assumption in &report.assumptions {
+        page.wrapped("  - ", assumption);
+    }
+    page.finish()
+}
+
+fn strata(page: &mut Page, report: &PlanReport) {
+    page.heading("  class                group                              units       planned");
+    for row in &report.strata {
+        let class = fitted(&escape(&row.stratum.class), 20);
+        let group = fitted(&escape(&row.stratum.group.to_string()), 28);
+        page.line(&format!("  {class:<20} {group:<28} {:>11} {:>13}", count(row.units), count(row.planned)));
+    }
+    let units = report.strata.iter().map(|row| row.units).sum();
+    page.line(&format!("  {:<20} {:<28} {:>11} {:>13}", "all", "", count(units), count(report.planned)));
+}
+
+fn cap(report: &PlanReport) -> String {
+    let worst = report.cost_usd.last().copied().unwrap_or_default();
+    match report.cap_usd {
+        None => "There is no cap: set `max_cost` or --max-cost.".to_owned(),
+        Some(cap) if cap >= worst => format!("The cap of ${cap:.2} holds whatever happens, and stops nothing."),
+        Some(cap) => format!(
+            "The cap of ${cap:.2} holds whatever happens; it may close admission early, and what was admitted is then a \
+             valid, smaller sample."
+        ),
+    }
+}
+
+fn time(report: &PlanReport) -> String {
+    match (report.minutes, report.limited_by) {
+        (Some(minutes), Some(limit)) if minutes >= 1.0 => format!("; {minutes:.0} minutes, limited by {limit}"),
+        (Some(_), Some(limit)) => format!("; under a minute, limited by {limit}"),
+        (Some(_) | None, _) => "; time unknown: no limit is set and no request was timed".to_owned(),
+    }
+}
