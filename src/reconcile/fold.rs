@@ -9,12 +9,13 @@ use super::definitions::Definitions;
 use super::error::FoldError;
 use super::labels::{Labels, Ruling};
 use super::unit::{Address, Mark, UnitState};
+use crate::model::bucket::Bucket;
 use crate::model::event::{Admitted, Closed, Event, Judged, Opened, Ordinal, Planned};
 use crate::model::grading::Stage;
 use crate::model::hash::Digest;
 use crate::model::label::Label;
 use crate::model::rate::Level;
-use crate::model::tally::{Bucket, ConfirmedUnit, Sessions, Tally};
+use crate::model::tally::{ConfirmedUnit, Sessions, Tally};
 use crate::model::unit::UnitId;
 
 /// What is kept of a unit only while its name may be needed.
@@ -180,9 +181,9 @@ impl Fold {
             }
             return Ok(());
         }
-        for stratum in plan.strata.iter().filter(|stratum| stratum.planned > stratum.units) {
-            let (units, planned) = (stratum.units, stratum.planned);
-            return Err(FoldError::OverPlanned { stratum: stratum.stratum.to_string(), units, planned });
+        if let Some(over) = plan.strata.iter().find(|stratum| stratum.planned > stratum.units) {
+            let (units, planned) = (over.units, over.planned);
+            return Err(FoldError::OverPlanned { stratum: over.stratum.to_string(), units, planned });
         }
         self.planned = plan.strata.iter().map(|stratum| stratum.planned).sum();
         self.plan = Some(plan.clone());

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::{Definitions, Fold, FoldError};
+use crate::model::bucket::Bucket;
 use crate::model::event::{Ending, Event, Judged, Planned, StopReason};
 use crate::model::fixture::{
     admitted, closed, graded, group, judged, label, opened, planned, replied, sent, settled, unit,
@@ -13,13 +14,17 @@ use crate::model::label::{Decision, Label};
 use crate::model::money::NanoUsd;
 use crate::model::outcome::{FailureKind, Outcome, OutcomeKind};
 use crate::model::rate::Decider;
-use crate::model::tally::{Bucket, Tally};
+use crate::model::tally::Tally;
 use crate::model::verdict::Judgement::{self, Absent, Present, Suspected};
 
 fn fold_with(has_confirmer: bool, events: &[Event], labels: &[Label]) -> Result<Tally, FoldError> {
     let mut fold = Fold::new(Definitions::plain(has_confirmer));
-    events.iter().for_each(|event| fold.event(event));
-    labels.iter().for_each(|label| fold.label(label));
+    for event in events {
+        fold.event(event);
+    }
+    for label in labels {
+        fold.label(label);
+    }
     fold.finish()
 }
 
@@ -120,8 +125,12 @@ fn labels_that_fit_nothing_are_counted_and_not_used() {
         label("gone#9", "ana", Decision::Yes, 1),
     ];
     let mut fold = Fold::new(Definitions::plain(true));
-    events.iter().for_each(|event| fold.event(event));
-    labels.iter().for_each(|label| fold.label(label));
+    for event in &events {
+        fold.event(event);
+    }
+    for label in &labels {
+        fold.label(label);
+    }
     fold.label_line("labels/ana.jsonl:7", "{}");
     let tally = fold.finish().unwrap();
     let counts = &tally.labels;
@@ -168,9 +177,14 @@ fn attempts_count_once_and_open_ones_at_their_bound() {
     events.extend([sent(0, 0, Stage::Screen), replied(0), replied(0), sent(1, 1, Stage::Screen)]);
     events.extend([sent(2, 2, Stage::Screen), unknown, sent(3, 2, Stage::Screen), replied(3)]);
     events.push(opened(1));
-    events.push(sent(4, 1, Stage::Screen));
+    let mut repeated = sent(4, 1, Stage::Screen);
+    if let Event::Sent(sent) = &mut repeated {
+        sent.repeated = true;
+    }
+    events.push(repeated);
     let tally = fold(&events, &[]);
-    assert_eq!((tally.requests.sent, tally.requests.retried), (5, 1));
+    let requests = tally.requests;
+    assert_eq!((requests.sent, requests.retried, requests.repeated), (5, 1, 1));
     assert_eq!((tally.spend.total, tally.spend.presumed), (NanoUsd(17_000_000), NanoUsd(15_000_000)));
     assert_eq!(tally.spend.usage.prompt_tokens, 2_000);
 }

@@ -200,12 +200,15 @@ pub struct RequestCount {
 }
 
 /// Money in dollars, and tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct SpendCount {
     /// All that counts against the cap.
     pub usd: f64,
-    /// The cap; null if the audit has none.
+    /// The cap.
     pub cap_usd: Option<f64>,
+    /// Why there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cap_usd_reason: Option<String>,
     /// The part of `usd` that nobody knows to be billed.
     pub presumed_usd: f64,
     /// Prompt tokens billed, cached ones included.
@@ -243,10 +246,16 @@ pub struct RateRow {
 /// How far the graders can be believed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GraderHealth {
-    /// Admitted units without a usable verdict, over admitted units; null if none was admitted.
+    /// Admitted units without a usable verdict, over admitted units.
     pub ungraded_share: Option<f64>,
-    /// Screened units of which the grader saw a cut context, over screened units; null if none was screened.
+    /// Why it is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ungraded_share_reason: Option<String>,
+    /// Screened units of which the grader saw a cut context, over screened units.
     pub cut_share: Option<f64>,
+    /// Why it is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_share_reason: Option<String>,
     /// Admitted units whose text imitates delimiters or addresses a grader.
     pub injection_suspected: u64,
     /// How often a grader contradicts itself: null.

@@ -13,6 +13,7 @@ mod layout;
 pub mod progress;
 pub mod rate;
 pub mod table;
+mod warnings;
 
 pub use escape::escape;
 pub use json::Report;
