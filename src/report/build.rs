@@ -2,8 +2,8 @@
 
 use super::funnel;
 use super::json::{
-    ConfirmedRow, Design, Grader, GraderHealth, GroupFields, LabelCount, REPORT_SCHEMA, RateRow, Report, RequestCount,
-    SessionCount, SpendCount,
+    ConfirmedRow, CorpusRow, Design, Grader, GraderHealth, GroupFields, GroupRow, LabelCount, REPORT_SCHEMA, RateRow,
+    Report, RequestCount, SessionCount, SpendCount,
 };
 use super::warnings::warnings;
 use crate::estimate;
@@ -30,7 +30,7 @@ impl Report {
             behaviour: plan.behaviour.clone(),
             definition: plan.definition.clone(),
             design: design(tally),
-            corpus: plan.corpus.clone(),
+            corpus: corpus(plan),
             graders: plan.graders.iter().map(|planned| grader(tally, planned)).collect(),
             funnel: funnel::funnel(tally),
             strata: tally.strata.iter().map(|row| funnel::stratum(row, fields(plan, &row.stratum.group))).collect(),
@@ -66,6 +66,25 @@ fn design(tally: &Tally) -> Design {
         census: plan.census,
         parser: tally.parser,
         max_ungraded: plan.max_ungraded,
+    }
+}
+
+fn corpus(plan: &Planned) -> CorpusRow {
+    let corpus = plan.corpus.clone();
+    let row =
+        |(group, conversations): &(Group, u64)| GroupRow { group: fields(plan, group), conversations: *conversations };
+    CorpusRow {
+        files: corpus.files,
+        bytes: corpus.bytes,
+        records: corpus.records,
+        conversations: corpus.conversations,
+        turns: corpus.turns,
+        turns_with_reasoning: corpus.turns_with_reasoning,
+        groups: corpus.conversations_by_group.iter().map(row).collect(),
+        duplicates: corpus.duplicates,
+        filtered_out: corpus.filtered_out,
+        unreadable: corpus.unreadable,
+        examples: corpus.examples,
     }
 }
 

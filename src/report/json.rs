@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::event::{CorpusCount, StopReason};
+use crate::model::event::StopReason;
 use crate::model::grading::{PromptLabel, Stage};
 use crate::model::hash::Digest;
 use crate::model::outcome::OutcomeKind;
@@ -43,7 +43,7 @@ pub struct Report {
     /// What the figures depend on.
     pub design: Design,
     /// What was read.
-    pub corpus: CorpusCount,
+    pub corpus: CorpusRow,
     /// Graders, in order of stages.
     pub graders: Vec<Grader>,
     /// Where all units ended.
@@ -93,6 +93,32 @@ pub struct Design {
     pub parser: Option<u32>,
     /// Largest share of admitted units without a usable verdict that still counts as complete.
     pub max_ungraded: f64,
+}
+
+/// See [`crate::model::event::CorpusCount`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of `CorpusCount`")]
+pub struct CorpusRow {
+    pub files: u64,
+    pub bytes: u64,
+    pub records: u64,
+    pub conversations: u64,
+    pub turns: u64,
+    pub turns_with_reasoning: u64,
+    pub groups: Vec<GroupRow>,
+    pub duplicates: u64,
+    pub filtered_out: u64,
+    pub unreadable: BTreeMap<String, u64>,
+    pub examples: Vec<String>,
+}
+
+/// One group of the corpus.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupRow {
+    /// The group.
+    pub group: GroupFields,
+    /// Its conversations.
+    pub conversations: u64,
 }
 
 /// One grader, and how the units that reached it ended.
