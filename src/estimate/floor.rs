@@ -141,10 +141,13 @@ impl Scope<'_> {
         in_scope.filter(move |unit| counts(unit.by))
     }
 
+    fn strata(&self) -> impl Iterator<Item = &StratumTally> {
+        self.tally.strata.iter().filter(|tally| self.group.is_none_or(|group| tally.stratum.group == *group))
+    }
+
     /// Whether units of a stratum were left to chance or to the budget.
     fn is_sampled(&self) -> bool {
-        let strata = self.tally.strata.iter().filter(|tally| self.group.is_none_or(|g| tally.stratum.group == *g));
-        strata.into_iter().any(|tally| {
+        self.strata().any(|tally| {
             let drawn = tally.buckets.count(Bucket::is_planned);
             let admitted = tally.buckets.count(Bucket::is_admitted);
             (drawn > 0 && drawn < tally.units) || admitted < drawn
@@ -158,9 +161,9 @@ impl Scope<'_> {
     /// Why a rung above the floor is absent, and what to add.
     fn missing(&self, name: RateName) -> String {
         let mut missing = Vec::new();
-        let strata = self.tally.strata.iter().filter(|tally| self.group.is_none_or(|g| tally.stratum.group == *g));
         let is_undrawn = |tally: &&StratumTally| tally.units > 0 && tally.buckets.count(Bucket::is_admitted) == 0;
-        let undrawn: BTreeSet<&str> = strata.filter(is_undrawn).map(|tally| tally.stratum.class.as_str()).collect();
+        let undrawn: BTreeSet<&str> =
+            self.strata().filter(is_undrawn).map(|tally| tally.stratum.class.as_str()).collect();
         if !undrawn.is_empty() {
             let classes: Vec<_> = undrawn.into_iter().collect();
             missing.push(format!("no unit of class {} was graded: draw some under [sample]", classes.join(", ")));

@@ -16,7 +16,7 @@ use crate::model::hash::Digest;
 use crate::model::label::Label;
 use crate::model::rate::Level;
 use crate::model::tally::{ConfirmedUnit, Sessions, Tally};
-use crate::model::unit::UnitId;
+use crate::model::unit::{UnitId, UnitKind};
 
 /// What is kept of a unit only while its name may be needed.
 #[derive(Debug)]
@@ -180,6 +180,10 @@ impl Fold {
                 return Err(FoldError::MixedPlans { first: first.identity, other: plan.identity });
             }
             return Ok(());
+        }
+        let (strata, corpus) = (plan.strata.iter().map(|stratum| stratum.units).sum(), plan.corpus.turns);
+        if plan.unit == UnitKind::Turn && strata != corpus {
+            return Err(FoldError::Leak { strata, corpus });
         }
         if let Some(over) = plan.strata.iter().find(|stratum| stratum.planned > stratum.units) {
             let (units, planned) = (over.units, over.planned);

@@ -216,6 +216,10 @@ fn contradictions_are_refused() {
     assert!(matches!(refusal(vec![admitted(0, 0, unit("rl", "d", 0))]), FoldError::Reassigned(_)));
     assert!(matches!(refusal(vec![admitted(3, 1, unit("rl", "c", 3))]), FoldError::OutsidePlan(_)));
     assert!(matches!(fold_with(true, &[opened(0)], &[]), Err(FoldError::NoPlan)));
+    let mut leaking = planned(&[("core", "rl", 6, 4)]);
+    leaking.corpus.turns += 1;
+    let leak = fold_with(true, &[Event::Planned(Box::new(leaking))], &[]);
+    assert!(matches!(leak, Err(FoldError::Leak { strata: 6, corpus: 7 })));
     let small = planned(&[("core", "rl", 1, 2)]);
     let over = fold_with(true, &[Event::Planned(Box::new(small))], &[]);
     assert!(matches!(over, Err(FoldError::OverPlanned { .. })));
