@@ -175,10 +175,13 @@ impl Fold {
     }
 
     fn planned(&mut self, plan: &Planned) -> Result<(), FoldError> {
-        if let Some(first) = &self.plan {
+        if let Some(first) = &mut self.plan {
             if first.identity != plan.identity {
                 return Err(FoldError::MixedPlans { first: first.identity, other: plan.identity });
             }
+            // What a resume may change without asking anything else of anyone.
+            first.cap = plan.cap;
+            first.max_ungraded = plan.max_ungraded;
             return Ok(());
         }
         let (strata, corpus) = (plan.strata.iter().map(|stratum| stratum.units).sum(), plan.corpus.turns);

@@ -160,7 +160,9 @@ fn a_resume_tells_the_same_again_and_the_last_word_counts() {
     let before = fold(&events, &[]);
     assert_eq!(units_in(&before, &Bucket::Ungraded(OutcomeKind::Failed)), 1);
     let mut resumed = events.clone();
+    let raised = Planned { cap: Some(NanoUsd(9)), ..planned(&[("core", "rl", 6, 4)]) };
     resumed.extend(begun());
+    resumed.push(Event::Planned(Box::new(raised)));
     let replayed = Judged { replayed: true, parser: 2, ..judged(0, Stage::Screen, graded(Absent)) };
     let retried = Judged { parser: 2, ..judged(1, Stage::Screen, graded(Present)) };
     resumed.extend([Event::Judged(Box::new(replayed)), Event::Judged(Box::new(retried))]);
@@ -168,6 +170,7 @@ fn a_resume_tells_the_same_again_and_the_last_word_counts() {
     assert_eq!((after.sessions.count, after.parser, after.requests.replayed), (2, Some(2), 1));
     assert_eq!(units_in(&after, &Bucket::Pending), 1);
     assert_eq!(units_in(&after, &Bucket::Ungraded(OutcomeKind::Failed)), 0);
+    assert_eq!(after.plan.cap, Some(NanoUsd(9)));
 }
 
 #[test]
