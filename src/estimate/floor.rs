@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::interval::{Share, clopper_pearson, one_sided_upper};
+use crate::model::bucket::Bucket;
 use crate::model::grading::Stage;
 use crate::model::hash::Digest;
 use crate::model::rate::{Decider, Method, Rate, RateName, Target};
-use crate::model::tally::{Bucket, ConfirmedUnit, StratumTally, Tally};
+use crate::model::tally::{ConfirmedUnit, StratumTally, Tally};
 use crate::model::unit::{Group, UnitKind};
 
 /// Every rate of a report: for all groups together and for each, per turn and per conversation, for the corpus and
@@ -69,7 +70,13 @@ impl Scope<'_> {
                 rate.k = Some(events.k);
                 rate.n = Some(n);
                 rate.estimate = Share::new(events.k, n).map(Share::estimate);
-                rate.method = Some(if self.is_sampled() { Method::RawCount } else { Method::ExactCount });
+                let (method, reason) = if self.is_sampled() {
+                    (Method::RawCount, "no limits: what was not drawn or not reached can only add to this count")
+                } else {
+                    (Method::ExactCount, "no limits: a count of this corpus has no sampling error")
+                };
+                rate.method = Some(method);
+                rate.reason = Some(reason.to_owned());
             }
             Err(reason) => rate.reason = Some(reason),
         }
@@ -77,9 +84,11 @@ impl Scope<'_> {
     }
 
     fn traffic_floor(&self, decider: Decider) -> Rate {
-        let mut rate = Rate { target: Target::Traffic, method: None, ..self.corpus_floor(decider) };
+        let mut rate = Rate { target: Target::Traffic, ..self.corpus_floor(decider) };
         let Ok((events, n)) = self.share(decider) else { return rate };
         let Some(share) = Share::new(events.k, n) else { return rate };
+        rate.method = None;
+        rate.reason = None;
         if events.clustered {
             rate.reason = Some(format!(
                 "confirmed {}s share a conversation or a text, so they are not independent: read the corpus count{}",
@@ -132,10 +141,13 @@ impl Scope<'_> {
         in_scope.filter(move |unit| counts(unit.by))
     }
 
+    fn strata(&self) -> impl Iterator<Item = &StratumTally> {
+        self.tally.strata.iter().filter(|tally| self.group.is_none_or(|group| tally.stratum.group == *group))
+    }
+
     /// Whether units of a stratum were left to chance or to the budget.
     fn is_sampled(&self) -> bool {
-        let strata = self.tally.strata.iter().filter(|tally| self.group.is_none_or(|g| tally.stratum.group == *g));
-        strata.into_iter().any(|tally| {
+        self.strata().any(|tally| {
             let drawn = tally.buckets.count(Bucket::is_planned);
             let admitted = tally.buckets.count(Bucket::is_admitted);
             (drawn > 0 && drawn < tally.units) || admitted < drawn
@@ -149,9 +161,9 @@ impl Scope<'_> {
     /// Why a rung above the floor is absent, and what to add.
     fn missing(&self, name: RateName) -> String {
         let mut missing = Vec::new();
-        let strata = self.tally.strata.iter().filter(|tally| self.group.is_none_or(|g| tally.stratum.group == *g));
         let is_undrawn = |tally: &&StratumTally| tally.units > 0 && tally.buckets.count(Bucket::is_admitted) == 0;
-        let undrawn: BTreeSet<&str> = strata.filter(is_undrawn).map(|tally| tally.stratum.class.as_str()).collect();
+        let undrawn: BTreeSet<&str> =
+            self.strata().filter(is_undrawn).map(|tally| tally.stratum.class.as_str()).collect();
         if !undrawn.is_empty() {
             let classes: Vec<_> = undrawn.into_iter().collect();
             missing.push(format!("no unit of class {} was graded: draw some under [sample]", classes.join(", ")));

@@ -1,8 +1,9 @@
 use super::*;
+use crate::model::bucket::Buckets;
 use crate::model::event::{Planned, PlannedGrader};
 use crate::model::fixture::{group, planned, unit};
 use crate::model::rate::Level;
-use crate::model::tally::{Buckets, LabelTally, Requests, Sessions, Spend, StageTally};
+use crate::model::tally::{LabelTally, Requests, Sessions, Spend, StageTally};
 
 /// A run over two groups that admitted all of `core` and nothing of `none`, with these confirmed units.
 fn tally(confirmed: &[(&str, &str, u32)]) -> Tally {

@@ -92,6 +92,7 @@ fn stirling(x: f64) -> f64 {
 }
 
 /// The continued fraction of the incomplete beta function.
+#[expect(clippy::many_single_char_names, reason = "the names of the cited formula")]
 fn beta_fraction(a: f64, b: f64, x: f64) -> f64 {
     let safe = |value: f64| if value.abs() < f64::MIN_POSITIVE { f64::MIN_POSITIVE } else { value };
     let mut c = 1.0;

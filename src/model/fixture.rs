@@ -116,7 +116,7 @@ pub(crate) fn judged(ordinal: u64, stage: Stage, outcome: Outcome) -> Judged {
         key: None,
         parser: 1,
         replayed: false,
-        served: Some("gpt-5-mini-2026".to_owned()),
+        served: Some(if stage == Stage::Screen { "gpt-5-mini-2026-08" } else { "o4" }.to_owned()),
         seen: Seen::default(),
         injection_suspected: false,
     }

@@ -1,6 +1,7 @@
 //! Shared nouns. No behaviour beyond what keeps them well-formed; no files, no network, no clock.
 
 pub mod behaviour;
+pub mod bucket;
 pub mod conversation;
 pub mod event;
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use super::labels::Ruling;
 use super::unit::UnitState;
+use crate::model::bucket::Bucket;
 use crate::model::rate::Decider;
-use crate::model::tally::Bucket;
 
 /// The bucket of an admitted unit. `code` is the exclusion that the confirmer gave, if it turned the unit down.
 ///

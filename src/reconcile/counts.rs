@@ -2,9 +2,10 @@
 
 use super::error::FoldError;
 use super::unit::{Mark, UnitState};
+use crate::model::bucket::{Bucket, Buckets};
 use crate::model::event::{Planned, PlannedStratum};
 use crate::model::grading::Stage;
-use crate::model::tally::{Bucket, Buckets, ConfirmedUnit, StageTally, StratumTally};
+use crate::model::tally::{ConfirmedUnit, StageTally, StratumTally};
 
 /// The tally's counters, while units are walked.
 pub(super) struct Counts<'a> {

@@ -25,6 +25,14 @@ pub enum FoldError {
     /// The plan's confidence level is not one.
     #[error("the confidence level `{0}` does not lie between 0 and 1")]
     Level(f64),
+    /// The plan's strata do not make up the corpus.
+    #[error("the strata hold {strata} turns, the corpus holds {corpus}")]
+    Leak {
+        /// Turns of all strata.
+        strata: u64,
+        /// Turns of the corpus.
+        corpus: u64,
+    },
     /// The plan selects more units than a stratum holds.
     #[error("stratum `{stratum}` holds {units} units, of which {planned} are planned")]
     OverPlanned {

@@ -9,13 +9,14 @@ use super::definitions::Definitions;
 use super::error::FoldError;
 use super::labels::{Labels, Ruling};
 use super::unit::{Address, Mark, UnitState};
+use crate::model::bucket::Bucket;
 use crate::model::event::{Admitted, Closed, Event, Judged, Opened, Ordinal, Planned};
 use crate::model::grading::Stage;
 use crate::model::hash::Digest;
 use crate::model::label::Label;
 use crate::model::rate::Level;
-use crate::model::tally::{Bucket, ConfirmedUnit, Sessions, Tally};
-use crate::model::unit::UnitId;
+use crate::model::tally::{ConfirmedUnit, Sessions, Tally};
+use crate::model::unit::{UnitId, UnitKind};
 
 /// What is kept of a unit only while its name may be needed.
 #[derive(Debug)]
@@ -174,15 +175,22 @@ impl Fold {
     }
 
     fn planned(&mut self, plan: &Planned) -> Result<(), FoldError> {
-        if let Some(first) = &self.plan {
+        if let Some(first) = &mut self.plan {
             if first.identity != plan.identity {
                 return Err(FoldError::MixedPlans { first: first.identity, other: plan.identity });
             }
+            // What a resume may change without asking anything else of anyone.
+            first.cap = plan.cap;
+            first.max_ungraded = plan.max_ungraded;
             return Ok(());
         }
-        for stratum in plan.strata.iter().filter(|stratum| stratum.planned > stratum.units) {
-            let (units, planned) = (stratum.units, stratum.planned);
-            return Err(FoldError::OverPlanned { stratum: stratum.stratum.to_string(), units, planned });
+        let (strata, corpus) = (plan.strata.iter().map(|stratum| stratum.units).sum(), plan.corpus.turns);
+        if plan.unit == UnitKind::Turn && strata != corpus {
+            return Err(FoldError::Leak { strata, corpus });
+        }
+        if let Some(over) = plan.strata.iter().find(|stratum| stratum.planned > stratum.units) {
+            let (units, planned) = (over.units, over.planned);
+            return Err(FoldError::OverPlanned { stratum: over.stratum.to_string(), units, planned });
         }
         self.planned = plan.strata.iter().map(|stratum| stratum.planned).sum();
         self.plan = Some(plan.clone());

@@ -96,8 +96,8 @@ impl Labels {
             (true, false) => Ruling::Upheld,
             (true, true) => Ruling::Disputed,
             (false, true) => {
-                let reasons = by_seat.values().filter(|entry| entry.decision == Decision::No);
-                Ruling::TurnedDown { code: reasons.filter_map(|entry| entry.code.clone()).next() }
+                let mut reasons = by_seat.values().filter(|entry| entry.decision == Decision::No);
+                Ruling::TurnedDown { code: reasons.find_map(|entry| entry.code.clone()) }
             }
         }
     }

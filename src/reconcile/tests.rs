@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::{Definitions, Fold, FoldError};
+use crate::model::bucket::Bucket;
 use crate::model::event::{Ending, Event, Judged, Planned, StopReason};
 use crate::model::fixture::{
     admitted, closed, graded, group, judged, label, opened, planned, replied, sent, settled, unit,
@@ -13,13 +14,17 @@ use crate::model::label::{Decision, Label};
 use crate::model::money::NanoUsd;
 use crate::model::outcome::{FailureKind, Outcome, OutcomeKind};
 use crate::model::rate::Decider;
-use crate::model::tally::{Bucket, Tally};
+use crate::model::tally::Tally;
 use crate::model::verdict::Judgement::{self, Absent, Present, Suspected};
 
 fn fold_with(has_confirmer: bool, events: &[Event], labels: &[Label]) -> Result<Tally, FoldError> {
     let mut fold = Fold::new(Definitions::plain(has_confirmer));
-    events.iter().for_each(|event| fold.event(event));
-    labels.iter().for_each(|label| fold.label(label));
+    for event in events {
+        fold.event(event);
+    }
+    for label in labels {
+        fold.label(label);
+    }
     fold.finish()
 }
 
@@ -120,8 +125,12 @@ fn labels_that_fit_nothing_are_counted_and_not_used() {
         label("gone#9", "ana", Decision::Yes, 1),
     ];
     let mut fold = Fold::new(Definitions::plain(true));
-    events.iter().for_each(|event| fold.event(event));
-    labels.iter().for_each(|label| fold.label(label));
+    for event in &events {
+        fold.event(event);
+    }
+    for label in &labels {
+        fold.label(label);
+    }
     fold.label_line("labels/ana.jsonl:7", "{}");
     let tally = fold.finish().unwrap();
     let counts = &tally.labels;
@@ -151,7 +160,9 @@ fn a_resume_tells_the_same_again_and_the_last_word_counts() {
     let before = fold(&events, &[]);
     assert_eq!(units_in(&before, &Bucket::Ungraded(OutcomeKind::Failed)), 1);
     let mut resumed = events.clone();
+    let raised = Planned { cap: Some(NanoUsd(9)), ..planned(&[("core", "rl", 6, 4)]) };
     resumed.extend(begun());
+    resumed.push(Event::Planned(Box::new(raised)));
     let replayed = Judged { replayed: true, parser: 2, ..judged(0, Stage::Screen, graded(Absent)) };
     let retried = Judged { parser: 2, ..judged(1, Stage::Screen, graded(Present)) };
     resumed.extend([Event::Judged(Box::new(replayed)), Event::Judged(Box::new(retried))]);
@@ -159,6 +170,7 @@ fn a_resume_tells_the_same_again_and_the_last_word_counts() {
     assert_eq!((after.sessions.count, after.parser, after.requests.replayed), (2, Some(2), 1));
     assert_eq!(units_in(&after, &Bucket::Pending), 1);
     assert_eq!(units_in(&after, &Bucket::Ungraded(OutcomeKind::Failed)), 0);
+    assert_eq!(after.plan.cap, Some(NanoUsd(9)));
 }
 
 #[test]
@@ -168,9 +180,14 @@ fn attempts_count_once_and_open_ones_at_their_bound() {
     events.extend([sent(0, 0, Stage::Screen), replied(0), replied(0), sent(1, 1, Stage::Screen)]);
     events.extend([sent(2, 2, Stage::Screen), unknown, sent(3, 2, Stage::Screen), replied(3)]);
     events.push(opened(1));
-    events.push(sent(4, 1, Stage::Screen));
+    let mut repeated = sent(4, 1, Stage::Screen);
+    if let Event::Sent(sent) = &mut repeated {
+        sent.repeated = true;
+    }
+    events.push(repeated);
     let tally = fold(&events, &[]);
-    assert_eq!((tally.requests.sent, tally.requests.retried), (5, 1));
+    let requests = tally.requests;
+    assert_eq!((requests.sent, requests.retried, requests.repeated), (5, 1, 1));
     assert_eq!((tally.spend.total, tally.spend.presumed), (NanoUsd(17_000_000), NanoUsd(15_000_000)));
     assert_eq!(tally.spend.usage.prompt_tokens, 2_000);
 }
@@ -202,6 +219,10 @@ fn contradictions_are_refused() {
     assert!(matches!(refusal(vec![admitted(0, 0, unit("rl", "d", 0))]), FoldError::Reassigned(_)));
     assert!(matches!(refusal(vec![admitted(3, 1, unit("rl", "c", 3))]), FoldError::OutsidePlan(_)));
     assert!(matches!(fold_with(true, &[opened(0)], &[]), Err(FoldError::NoPlan)));
+    let mut leaking = planned(&[("core", "rl", 6, 4)]);
+    leaking.corpus.turns += 1;
+    let leak = fold_with(true, &[Event::Planned(Box::new(leaking))], &[]);
+    assert!(matches!(leak, Err(FoldError::Leak { strata: 6, corpus: 7 })));
     let small = planned(&[("core", "rl", 1, 2)]);
     let over = fold_with(true, &[Event::Planned(Box::new(small))], &[]);
     assert!(matches!(over, Err(FoldError::OverPlanned { .. })));

@@ -2,15 +2,16 @@
 
 use super::funnel;
 use super::json::{
-    ConfirmedRow, Design, Grader, GraderHealth, GroupFields, LabelCount, REPORT_SCHEMA, RateRow, Report, RequestCount,
-    SessionCount, SpendCount,
+    ConfirmedRow, CorpusRow, Design, Grader, GraderHealth, GroupFields, GroupRow, LabelCount, REPORT_SCHEMA, RateRow,
+    Report, RequestCount, SessionCount, SpendCount,
 };
-use super::rate::{count, units};
+use super::warnings::warnings;
 use crate::estimate;
 use crate::model::event::{Planned, PlannedGrader};
 use crate::model::hash::Digest;
+use crate::model::money::NanoUsd;
 use crate::model::rate::{Rate, Target};
-use crate::model::tally::{Bucket, Tally};
+use crate::model::tally::{ConfirmedUnit, Tally};
 use crate::model::unit::{Group, UnitKind};
 
 impl Report {
@@ -29,7 +30,7 @@ impl Report {
             behaviour: plan.behaviour.clone(),
             definition: plan.definition.clone(),
             design: design(tally),
-            corpus: plan.corpus.clone(),
+            corpus: corpus(plan),
             graders: plan.graders.iter().map(|planned| grader(tally, planned)).collect(),
             funnel: funnel::funnel(tally),
             strata: tally.strata.iter().map(|row| funnel::stratum(row, fields(plan, &row.stratum.group))).collect(),
@@ -68,6 +69,25 @@ fn design(tally: &Tally) -> Design {
     }
 }
 
+fn corpus(plan: &Planned) -> CorpusRow {
+    let corpus = plan.corpus.clone();
+    let row =
+        |(group, conversations): &(Group, u64)| GroupRow { group: fields(plan, group), conversations: *conversations };
+    CorpusRow {
+        files: corpus.files,
+        bytes: corpus.bytes,
+        records: corpus.records,
+        conversations: corpus.conversations,
+        turns: corpus.turns,
+        turns_with_reasoning: corpus.turns_with_reasoning,
+        groups: corpus.conversations_by_group.iter().map(row).collect(),
+        duplicates: corpus.duplicates,
+        filtered_out: corpus.filtered_out,
+        unreadable: corpus.unreadable,
+        examples: corpus.examples,
+    }
+}
+
 fn grader(tally: &Tally, planned: &PlannedGrader) -> Grader {
     let stage = tally.stage(planned.stage).cloned().unwrap_or_default();
     Grader {
@@ -97,7 +117,8 @@ fn spend(tally: &Tally) -> SpendCount {
     let spend = tally.spend;
     SpendCount {
         usd: spend.total.usd(),
-        cap_usd: tally.plan.cap.map(crate::model::money::NanoUsd::usd),
+        cap_usd: tally.plan.cap.map(NanoUsd::usd),
+        cap_usd_reason: tally.plan.cap.is_none().then(|| "the audit sets no cap".to_owned()),
         presumed_usd: spend.presumed.usd(),
         prompt_tokens: spend.usage.prompt_tokens,
         cached_tokens: spend.usage.cached_tokens,
@@ -145,7 +166,9 @@ fn health(tally: &Tally) -> GraderHealth {
     let has_admitted = tally.screen.reached() > 0;
     GraderHealth {
         ungraded_share: has_admitted.then(|| rounded(tally.ungraded_share())),
+        ungraded_share_reason: (!has_admitted).then(|| "no unit was admitted".to_owned()),
         cut_share: (screened > 0).then(|| rounded(tally.screen.cut as f64 / screened as f64)),
+        cut_share_reason: (screened == 0).then(|| "no unit was screened".to_owned()),
         injection_suspected: tally.injection_suspected,
         flip_rate: (),
         flip_rate_reason: "no unit was graded twice".to_owned(),
@@ -170,7 +193,7 @@ fn labels(tally: &Tally) -> LabelCount {
 }
 
 fn confirmed_units(tally: &Tally) -> Vec<ConfirmedRow> {
-    let row = |confirmed: &crate::model::tally::ConfirmedUnit| ConfirmedRow {
+    let row = |confirmed: &ConfirmedUnit| ConfirmedRow {
         unit: confirmed.unit.to_string(),
         group: fields(&tally.plan, &confirmed.unit.group),
         class: tally.strata[confirmed.stratum as usize].stratum.class.clone(),
@@ -189,71 +212,4 @@ fn sessions(tally: &Tally) -> SessionCount {
         version: sessions.version.clone(),
         identity: Some(tally.plan.identity),
     }
-}
-
-/// What the counts themselves give reason to warn of, then what the run noted.
-fn warnings(tally: &Tally) -> Vec<String> {
-    let unit = tally.plan.unit;
-    let pending = tally.buckets(None).count(|bucket| *bucket == Bucket::Pending);
-    let (share, limit) = (tally.ungraded_share(), tally.plan.max_ungraded);
-    let labels = &tally.labels;
-    let mut warnings = Vec::new();
-    let mut warn = |applies: bool, sentence: String| {
-        if applies {
-            warnings.push(sentence);
-        }
-    };
-    warn(
-        share > limit,
-        format!(
-            "{:.1}% of the admitted {}s have no usable verdict (limit {:.1}%): see the outcomes, then run again with \
-             --retry-errors",
-            share * 100.0,
-            unit.as_str(),
-            limit * 100.0
-        ),
-    );
-    let await_decision = if pending == 1 { "awaits" } else { "await" };
-    warn(pending > 0, format!("{} {await_decision} a decision and can only add to the floor", units(pending, unit)));
-    for grader in tally.plan.graders.iter().filter_map(|grader| tally.stage(grader.stage).map(|s| (grader, s))) {
-        let (planned, stage) = grader;
-        let served: Vec<_> = stage.served.iter().map(String::as_str).collect();
-        let name = planned.stage.as_str();
-        warn(
-            served.len() > 1,
-            format!(
-                "several models served the {name} stage: {}; compare them before you pool their verdicts",
-                served.join(", ")
-            ),
-        );
-    }
-    warn(
-        tally.injection_suspected > 0,
-        format!(
-            "the text of {} imitates delimiters or addresses a grader: have people read the flagged ones",
-            units(tally.injection_suspected, unit)
-        ),
-    );
-    warn(
-        tally.requests.repeated > 0,
-        format!("{} requests may have been paid for twice, after a crash", count(tally.requests.repeated)),
-    );
-    warn(
-        labels.malformed > 0,
-        format!("{} label lines cannot be read: {}", labels.malformed, labels.examples.join("; ")),
-    );
-    warn(
-        labels.unmatched > 0,
-        format!("{} labels speak of {}s that this run did not admit", labels.unmatched, unit.as_str()),
-    );
-    warn(
-        labels.ambiguous > 0,
-        format!(
-            "{} labels fit {}s of several groups and were not used: add `group` to them",
-            labels.ambiguous,
-            unit.as_str()
-        ),
-    );
-    warnings.extend(tally.warnings.iter().cloned());
-    warnings
 }

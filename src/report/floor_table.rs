@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::json::{RateRow, Report};
 use super::layout::{Ink, Page, fitted};
-use super::rate::{Scale, count};
+use super::rate::{Scale, count, sentence};
 use super::table::group_name;
 use crate::model::rate::{Decider, Method, RateName, Target};
 use crate::model::unit::UnitKind;
@@ -25,6 +25,23 @@ pub(super) fn floors(page: &mut Page, report: &Report) {
             }
         }
     }
+}
+
+/// The floor of all groups together in one sentence, if there is one; people's where they decided.
+pub(super) fn headline(report: &Report) -> Option<String> {
+    let is_headline = |rate: &&RateRow| {
+        rate.name == RateName::Floor
+            && rate.target == Target::Corpus
+            && rate.unit == report.unit
+            && rate.group.is_empty()
+    };
+    let corpus = report.rates.iter().find(is_headline)?;
+    let limits = traffic_of(report, corpus).and_then(|traffic| traffic.lower.zip(traffic.upper));
+    let by = match corpus.decided_by? {
+        Decider::People => "confirmed",
+        Decider::Grader => "grader-confirmed",
+    };
+    Some(format!("{}, flagged and {by}", sentence(corpus.k?, corpus.n?, corpus.unit, limits)))
 }
 
 /// The floor of one group: the corpus count, and the traffic's limits.
@@ -49,10 +66,13 @@ impl Row<'_> {
 
     fn figures(&self, scale: Scale) -> String {
         let Some(estimate) = self.corpus.estimate else { return "-".to_owned() };
-        let limits = self.traffic.and_then(|traffic| Some((traffic.lower?, traffic.upper?)));
+        let limits = self.traffic.and_then(|traffic| traffic.lower.zip(traffic.upper));
         match limits {
             Some((_, upper)) if self.corpus.k == Some(0) => format!("at most {}", scale.number(upper)),
-            Some((lower, upper)) => format!("{} {}", scale.number(estimate), scale.interval(estimate, lower, upper)),
+            Some((lower, upper)) => {
+                let (rate, limits) = scale.interval(estimate, lower, upper);
+                format!("{rate} {limits}")
+            }
             None => format!("{} (no interval)", scale.number(estimate)),
         }
     }
@@ -98,7 +118,7 @@ fn line(page: &Page, report: &Report, row: &Row<'_>, scale: Scale) -> String {
 fn notes(rows: &[&Row<'_>]) -> Vec<String> {
     let mut notes = Vec::new();
     if rows.iter().any(|row| row.corpus.method == Some(Method::RawCount)) {
-        notes.push("Raw counts: part of the units was left to the draw or the budget, and can only add.".to_owned());
+        notes.push("Raw counts: what was not drawn or not reached can only add.".to_owned());
     }
     if rows.iter().any(|row| row.traffic.is_some_and(|rate| rate.method == Some(Method::ClopperPearsonOneSided))) {
         notes.push("\"At most\" is one-sided.".to_owned());

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::json::{Funnel, GroupFields, StratumRow};
+use crate::model::bucket::{Bucket, Buckets};
 use crate::model::outcome::OutcomeKind;
-use crate::model::tally::{Bucket, Buckets, StratumTally, Tally};
+use crate::model::tally::{StratumTally, Tally};
 
 /// Key of rejections without a reason.
 const NO_CODE: &str = "none";

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::event::{CorpusCount, StopReason};
+use crate::model::event::StopReason;
 use crate::model::grading::{PromptLabel, Stage};
 use crate::model::hash::Digest;
 use crate::model::outcome::OutcomeKind;
@@ -43,7 +43,7 @@ pub struct Report {
     /// What the figures depend on.
     pub design: Design,
     /// What was read.
-    pub corpus: CorpusCount,
+    pub corpus: CorpusRow,
     /// Graders, in order of stages.
     pub graders: Vec<Grader>,
     /// Where all units ended.
@@ -93,6 +93,32 @@ pub struct Design {
     pub parser: Option<u32>,
     /// Largest share of admitted units without a usable verdict that still counts as complete.
     pub max_ungraded: f64,
+}
+
+/// See [`crate::model::event::CorpusCount`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of `CorpusCount`")]
+pub struct CorpusRow {
+    pub files: u64,
+    pub bytes: u64,
+    pub records: u64,
+    pub conversations: u64,
+    pub turns: u64,
+    pub turns_with_reasoning: u64,
+    pub groups: Vec<GroupRow>,
+    pub duplicates: u64,
+    pub filtered_out: u64,
+    pub unreadable: BTreeMap<String, u64>,
+    pub examples: Vec<String>,
+}
+
+/// One group of the corpus.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupRow {
+    /// The group.
+    pub group: GroupFields,
+    /// Its conversations.
+    pub conversations: u64,
 }
 
 /// One grader, and how the units that reached it ended.
@@ -200,12 +226,15 @@ pub struct RequestCount {
 }
 
 /// Money in dollars, and tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct SpendCount {
     /// All that counts against the cap.
     pub usd: f64,
-    /// The cap; null if the audit has none.
+    /// The cap.
     pub cap_usd: Option<f64>,
+    /// Why there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cap_usd_reason: Option<String>,
     /// The part of `usd` that nobody knows to be billed.
     pub presumed_usd: f64,
     /// Prompt tokens billed, cached ones included.
@@ -243,10 +272,16 @@ pub struct RateRow {
 /// How far the graders can be believed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GraderHealth {
-    /// Admitted units without a usable verdict, over admitted units; null if none was admitted.
+    /// Admitted units without a usable verdict, over admitted units.
     pub ungraded_share: Option<f64>,
-    /// Screened units of which the grader saw a cut context, over screened units; null if none was screened.
+    /// Why it is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ungraded_share_reason: Option<String>,
+    /// Screened units of which the grader saw a cut context, over screened units.
     pub cut_share: Option<f64>,
+    /// Why it is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_share_reason: Option<String>,
     /// Admitted units whose text imitates delimiters or addresses a grader.
     pub injection_suspected: u64,
     /// How often a grader contradicts itself: null.

@@ -14,6 +14,7 @@ pub mod plan;
 pub mod progress;
 pub mod rate;
 pub mod table;
+mod warnings;
 
 pub use escape::escape;
 pub use json::Report;

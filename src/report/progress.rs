@@ -15,7 +15,7 @@ use crate::model::money::NanoUsd;
 use crate::reconcile::Definitions;
 
 /// The span over which the present rate is taken.
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 
 /// Units that ended in this session.
 #[derive(Debug, Clone, Copy, Default)]
@@ -247,8 +247,8 @@ impl Snapshot {
     #[must_use]
     pub fn plain_line(&self) -> String {
         format!(
-            "{} of {} units, {} flagged, {} upheld, {} ungraded; {}/s now, {}/s average, {}; {}; {} in flight, {} \
-             times 429, {} retries, {} from cache",
+            "{} of {} units, {} flagged, {} upheld, {} ungraded; {}/s now, {}/s average, {}; {}; {} in flight; \
+             429s: {}, retries: {}, from cache: {}",
             count(self.finished),
             count(self.planned),
             count(self.flagged),

@@ -48,47 +48,44 @@ impl Scale {
         }
     }
 
-    /// The rate at this scale, with at least two significant digits; a rate that is not 0 never prints as 0.
+    /// The rate at this scale, to two significant digits or more; a rate that is not 0 never prints as 0.
     #[must_use]
     pub fn number(self, rate: f64) -> String {
         let scaled = rate * self.factor();
         decimal(scaled, decimals(scaled, 2))
     }
 
-    /// An interval in brackets, as precise as the estimate that it belongs to.
+    /// The rate and its limits, `1.0` and `[0.7, 1.4]`: as many decimals as the rate needs, or as tell the limits
+    /// apart.
     #[must_use]
-    pub fn interval(self, estimate: f64, lower: f64, upper: f64) -> String {
-        let digits = decimals(estimate * self.factor(), 2);
-        let limit = |limit: f64| {
-            let scaled = limit * self.factor();
-            decimal(scaled, digits.max(decimals(scaled, 1).min(12)))
-        };
-        format!("[{}, {}]", limit(lower), limit(upper))
+    pub fn interval(self, rate: f64, lower: f64, upper: f64) -> (String, String) {
+        let [rate, lower, upper] = [rate, lower, upper].map(|figure| figure * self.factor());
+        let digits = decimals(rate, 2).max(decimals((upper - lower) / 2.0, 1));
+        let limit = |limit: f64| decimal(limit, digits.max(decimals(limit, 1)));
+        (decimal(rate, digits), format!("[{}, {}]", limit(lower), limit(upper)))
     }
 }
 
-/// Decimals that show `significant` digits of a number below 1, one decimal below 100 and none above.
-fn decimals(number: f64, significant: u32) -> usize {
+/// Decimals that show this many significant digits of a number; none for 0.
+fn decimals(number: f64, significant: usize) -> usize {
     if number <= 0.0 {
         return 0;
     }
-    if number >= 1.0 {
-        return usize::from(significant > 1 && number < 99.95);
-    }
-    let mut digits = significant as usize;
-    let mut bound = 0.1;
-    while number < bound * 0.999_999 && digits < 15 {
-        bound /= 10.0;
-        digits += 1;
-    }
-    digits
+    // Formatted, because rounding can add a digit: 0.997 is 1.0.
+    let scientific = format!("{number:.*e}", significant - 1);
+    let exponent = scientific.split_once('e').and_then(|(_, exponent)| exponent.parse::<i32>().ok());
+    let exponent = exponent.expect("scientific notation has an exponent");
+    usize::try_from(-exponent).map_or_else(
+        |_| (significant - 1).saturating_sub(exponent.unsigned_abs() as usize),
+        |leading| leading + significant - 1,
+    )
 }
 
 fn decimal(number: f64, decimals: usize) -> String {
     let shown = format!("{number:.decimals$}");
-    let (whole, rest) = shown.split_once('.').map_or((shown.as_str(), None), |(whole, rest)| (whole, Some(rest)));
+    let (whole, rest) = shown.split_once('.').unwrap_or((&shown, ""));
     let whole = whole.parse().map_or_else(|_| whole.to_owned(), count);
-    rest.map_or_else(|| whole.clone(), |rest| format!("{whole}.{rest}"))
+    if rest.is_empty() { whole } else { format!("{whole}.{rest}") }
 }
 
 /// A number of units with its noun: `1 turn`, `310,412 turns`.
@@ -111,8 +108,11 @@ pub fn sentence(k: u64, n: u64, unit: UnitKind, limits: Option<(f64, f64)>) -> S
         None if k == 0 => events,
         limits => {
             let scale = Scale::fitting(estimate);
-            let interval = limits.map(|(lower, upper)| format!(" {}", scale.interval(estimate, lower, upper)));
-            format!("{events}, {} {}{}", scale.number(estimate), scale.as_str(), interval.unwrap_or_default())
+            let Some((lower, upper)) = limits else {
+                return format!("{events}, {} {}", scale.number(estimate), scale.as_str());
+            };
+            let (rate, limits) = scale.interval(estimate, lower, upper);
+            format!("{events}, {rate} {} {limits}", scale.as_str())
         }
     }
 }
@@ -161,8 +161,9 @@ mod tests {
             let scale = Scale::fitting(rate);
             let is_zero = |shown: &str| shown.chars().all(|c| matches!(c, '0' | '.'));
             prop_assert!(!is_zero(&scale.number(rate)), "{rate}");
-            let interval = scale.interval(rate, rate / 1000.0, rate);
-            prop_assert!(!is_zero(interval.trim_start_matches('[').split(',').next().unwrap()), "{interval}");
+            let (_, limits) = scale.interval(rate, rate / 1000.0, rate);
+            let lower = limits.trim_start_matches('[').split(',').next().unwrap();
+            prop_assert!(!is_zero(lower), "{limits}");
         }
     }
 }

@@ -59,7 +59,10 @@ fn title(page: &mut Page, report: &Report) {
         page.wrapped(&format!("  {:<9}", grader.stage.as_str()), &grader_line(grader));
     }
     let state = if report.complete { "complete".to_owned() } else { page.ink(Ink::Alarm, "INCOMPLETE") };
-    page.line(&format!("  state    {state}, {}", stop(report)));
+    page.line(&format!("  state    {state}: {}", stop(report)));
+    if let Some(headline) = floor_table::headline(report) {
+        page.wrapped("  floor    ", &headline);
+    }
 }
 
 fn grader_line(grader: &Grader) -> String {
@@ -75,7 +78,8 @@ fn grader_line(grader: &Grader) -> String {
 fn stop(report: &Report) -> String {
     match &report.sessions.stop {
         None => "still running or killed".to_owned(),
-        Some(StopReason::Finished) => "finished".to_owned(),
+        Some(StopReason::Finished) if report.complete => "every planned unit has ended".to_owned(),
+        Some(StopReason::Finished) => "it ended, and not every planned unit has a usable verdict".to_owned(),
         Some(StopReason::Budget) => "stopped by the cap".to_owned(),
         Some(StopReason::Deadline) => "stopped by the deadline".to_owned(),
         Some(StopReason::Interrupted) => "interrupted".to_owned(),
@@ -94,7 +98,7 @@ fn corpus(page: &mut Page, report: &Report) {
     ));
     let unreadable: u64 = corpus.unreadable.values().sum();
     page.line(&format!(
-        "  {} records: {} kept, {} duplicates, {} filtered out, {} unreadable",
+        "  records {}: kept {}, duplicates {}, filtered out {}, unreadable {}",
         count(corpus.records),
         count(corpus.conversations),
         count(corpus.duplicates),
@@ -135,7 +139,7 @@ fn funnel(page: &mut Page, report: &Report) {
     }
     row(4, "rejected", funnel.rejected, &rejected_note(funnel));
     let by = |decider| funnel.confirmed_by.get(&decider).copied().unwrap_or(0);
-    row(4, "grader-confirmed", by(Decider::Grader), "by the second grader, people silent");
+    row(4, "grader-confirmed", by(Decider::Grader), "second grader, no person yet");
     row(4, "confirmed", by(Decider::People), "by people");
 }
 
@@ -171,8 +175,8 @@ fn classes(page: &mut Page, report: &Report) {
     page.heading("By prefilter class");
     let columns = |cells: [&str; 6]| {
         let [name, rest @ ..] = cells;
-        let rest: String = rest.iter().map(|cell| format!("{cell:>11}")).collect();
-        format!("  {:<23}{rest}", fitted(name, 22))
+        let [units, planned, admitted, flagged, confirmed] = rest;
+        format!("  {:<23}{units:>11}{planned:>11}{admitted:>11}{flagged:>11}{confirmed:>11}", fitted(name, 22))
     };
     page.line(&columns(["", "units", "planned", "admitted", "flagged", "confirmed*"]));
     for class in report.funnel.by_class.keys() {
@@ -187,16 +191,19 @@ fn classes(page: &mut Page, report: &Report) {
     page.line("  * by people, or by the second grader where people are silent");
 }
 
-/// What the run cannot say, once for all groups.
+/// What the run cannot say, once for all groups, and each obstacle once.
 fn rungs(page: &mut Page, report: &Report) {
     page.heading("What this run cannot say, and what to add");
+    let mut told: Vec<&str> = Vec::new();
     for name in [RateName::Catchable, RateName::Corrected, RateName::Ceiling] {
         let rate = report.rates.iter().find(|rate| {
             rate.name == name && rate.group.is_empty() && rate.unit == report.unit && rate.target == Target::Corpus
         });
-        if let Some(reason) = rate.and_then(|rate| rate.reason.as_deref()) {
-            page.wrapped(&format!("  {:<10} ", name.as_str()), &escape(reason));
-        }
+        let Some(reason) = rate.and_then(|rate| rate.reason.as_deref()) else { continue };
+        let (known, new): (Vec<_>, Vec<_>) = reason.split("; ").partition(|part| told.contains(part));
+        let lead = if known.is_empty() { "" } else { "the same; " };
+        page.wrapped(&format!("  {:<10} ", name.as_str()), &format!("{lead}{}", escape(&new.join("; "))));
+        told.extend(new);
     }
 }
 
@@ -249,7 +256,7 @@ fn next_steps(report: &Report) -> Vec<String> {
     match &report.sessions.stop {
         Some(StopReason::Budget) => steps.push("raise the cap and run again: what is paid for is kept".to_owned()),
         Some(StopReason::Unusable { .. }) => {
-            steps.push("`assize doctor` says what is wrong with the grader".to_owned())
+            steps.push("`assize doctor` says what is wrong with the grader".to_owned());
         }
         Some(StopReason::Deadline | StopReason::Interrupted) | None => {
             steps.push("run again: it resumes, and what is paid for is kept".to_owned());

@@ -1,0 +1,76 @@
+//! What a reader of a report should know, and what to do about it.
+
+use super::rate::{count, units};
+use crate::model::bucket::Bucket;
+use crate::model::grading::Stage;
+use crate::model::tally::{StageTally, Tally};
+
+/// What the counts themselves give reason to warn of, then what the run noted.
+pub(super) fn warnings(tally: &Tally) -> Vec<String> {
+    let mut warnings = of_verdicts(tally);
+    warnings.extend(of_models(tally));
+    warnings.extend(of_labels(tally));
+    let repeated = tally.requests.repeated;
+    if repeated > 0 {
+        warnings.push(format!("after a crash, {} requests may have been paid for twice", count(repeated)));
+    }
+    warnings.extend(tally.warnings.iter().cloned());
+    warnings
+}
+
+fn of_verdicts(tally: &Tally) -> Vec<String> {
+    let unit = tally.plan.unit;
+    let (share, limit) = (tally.ungraded_share(), tally.plan.max_ungraded);
+    let mut warnings = Vec::new();
+    if share > limit {
+        let (share, limit, unit) = (share * 100.0, limit * 100.0, unit.as_str());
+        warnings.push(format!(
+            "{share:.2}% of the admitted {unit}s have no usable verdict (limit {limit:.2}%): see the outcomes; \
+             --retry-errors asks again"
+        ));
+    }
+    let pending = tally.buckets(None).count(|bucket| *bucket == Bucket::Pending);
+    if pending > 0 {
+        let verb = if pending == 1 { "awaits" } else { "await" };
+        warnings.push(format!("{} {verb} a decision, which can only add to the floor", units(pending, unit)));
+    }
+    let suspected = tally.injection_suspected;
+    if suspected > 0 {
+        warnings.push(format!(
+            "{} may address the grader or imitate its delimiters: have people read the flagged ones",
+            units(suspected, unit)
+        ));
+    }
+    warnings
+}
+
+/// Verdicts of several models are not one measurement.
+fn of_models(tally: &Tally) -> Vec<String> {
+    let stages = tally.plan.graders.iter().filter_map(|grader| Some((grader.stage, tally.stage(grader.stage)?)));
+    let sentence = |(name, stage): (Stage, &StageTally)| {
+        let models: Vec<_> = stage.served.iter().map(String::as_str).collect();
+        format!(
+            "the {} stage mixes verdicts of {}: compare them before you pool them",
+            name.as_str(),
+            models.join(", ")
+        )
+    };
+    stages.filter(|(_, stage)| stage.served.len() > 1).map(sentence).collect()
+}
+
+fn of_labels(tally: &Tally) -> Vec<String> {
+    let (labels, unit) = (&tally.labels, tally.plan.unit.as_str());
+    let mut warnings = Vec::new();
+    if labels.malformed > 0 {
+        let (lines, examples) = (count(labels.malformed), labels.examples.join("; "));
+        warnings.push(format!("label lines that cannot be read: {lines}. Mend them: {examples}"));
+    }
+    if labels.unmatched > 0 {
+        warnings.push(format!("labels about {unit}s that this run did not admit: {}", count(labels.unmatched)));
+    }
+    if labels.ambiguous > 0 {
+        let labels = count(labels.ambiguous);
+        warnings.push(format!("labels that fit {unit}s of several groups: {labels}. Add `group` to them to use them"));
+    }
+    warnings
+}
