@@ -69,8 +69,8 @@ impl<P: Ord> Keeper<P> {
         Self { size, kept: BTreeMap::new() }
     }
 
-    /// Whether the sample would change if this unit were offered now. `false` is final: later units only shrink what
-    /// is wanted. Saves building a payload.
+    /// Whether offering this unit could change the sample. `false` is final, since further units only narrow what is
+    /// wanted. Asking first saves building a payload.
     #[must_use]
     pub fn wants(&self, u: u64, key: &Digest) -> bool {
         wants(self.size, u)
@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn of_two_payloads_the_smaller_stays() {
         let twice = [Drawn { payload: 9, ..unit(1) }, unit(1), Drawn { payload: 5, ..unit(1) }];
-        let mut keeper = Keeper::new(SampleSize::Count(2));
+        let mut keeper = Keeper::new(SampleSize::Count(1));
         for unit in twice {
             keeper.offer(unit);
         }

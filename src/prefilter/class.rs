@@ -74,9 +74,9 @@ pub(super) struct Also {
     pub(super) at_least: usize,
 }
 
-/// Largest distance of a `near` rule, in characters: beyond it, two words have nothing to do with each other, and the
-/// scan would need more memory.
-pub(super) const MAX_WITHIN: u64 = 5_000;
+/// Largest distance of a `near` rule, in characters: farther apart, two words have little to do with each
+/// other, and a text that repeats them without end would take minutes.
+pub(super) const MAX_WITHIN: u64 = 2_000;
 
 /// Most apostrophes in a term: each one doubles the number of spellings to look for.
 const MAX_APOSTROPHES: usize = 4;

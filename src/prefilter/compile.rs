@@ -12,7 +12,7 @@ use super::near::NearTest;
 use crate::model::conversation::Channel;
 use crate::model::hash::{Digest, PartHasher};
 
-/// Most memory of the compiled patterns, in bytes, and of what each thread derives from them.
+/// Most memory, in bytes, of the compiled patterns, and again of what each thread derives from them.
 const PATTERN_BYTES: usize = 64 << 20;
 
 /// Rules, ready to run.
@@ -68,6 +68,7 @@ pub(super) struct ClassChecks {
 pub(super) struct Channels([bool; Channel::ALL.len()]);
 
 impl Channels {
+    /// The channels that are in both sets.
     pub(super) fn both(one: &BTreeSet<Channel>, other: &BTreeSet<Channel>) -> Self {
         Self(Channel::ALL.map(|channel| one.contains(&channel) && other.contains(&channel)))
     }
@@ -124,7 +125,7 @@ impl Program {
             .size_limit(PATTERN_BYTES)
             .dfa_size_limit(PATTERN_BYTES)
             .build()
-            .map_err(|error| CuesErrorKind::TooLarge(error.to_string()))?;
+            .map_err(|_| CuesErrorKind::TooLarge("patterns"))?;
         let literals = Literals::compile(&lists)?;
         Ok(Self { literals, patterns, checks, classes, channels: Channels::both(channels, channels), within })
     }

@@ -56,9 +56,9 @@ pub enum CuesErrorKind {
     /// Everything is known, but this cannot be meant.
     #[error("{0}")]
     Invalid(String),
-    /// All rules together exceed the limits of the matchers.
-    #[error("the rules are too large to compile: {0}")]
-    TooLarge(String),
+    /// All terms, or all patterns, exceed the limits of their matcher.
+    #[error("the {0} of all classes are too large to compile together")]
+    TooLarge(&'static str),
 }
 
 impl CuesErrorKind {

@@ -69,7 +69,7 @@ impl Literals {
             .ascii_case_insensitive(true)
             .kind((bytes <= FULL_AUTOMATON_BYTES).then_some(AhoCorasickKind::DFA))
             .build(&texts)
-            .map_err(|error| CuesErrorKind::TooLarge(error.to_string()))?;
+            .map_err(|_| CuesErrorKind::TooLarge("terms"))?;
         Ok(Self {
             automaton,
             spellings: written,

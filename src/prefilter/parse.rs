@@ -131,8 +131,9 @@ fn near(section: &Section<'_>, lists: &Lists) -> Result<Rule, CuesError> {
 fn also(section: &Section<'_>, lists: &Lists, at_least: u64) -> Result<Also, CuesError> {
     let terms = terms(section, "also", lists)?;
     if at_least == 0 || at_least > terms.len() as u64 {
+        let different = terms.len();
         return Err(
-            section.wrong(format!("`at_least` should be 1 to {}, the length of `also`, not {at_least}", terms.len()))
+            section.wrong(format!("`at_least` should be 1 to {different}, the terms of `also`, not {at_least}"))
         );
     }
     Ok(Also { terms, at_least: to_usize(at_least) })
