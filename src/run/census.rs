@@ -78,7 +78,7 @@ pub enum CensusError {
     #[error(transparent)]
     Units(#[from] UnitsError),
     /// A temporary file cannot be written or read.
-    #[error("cannot sort on disk")]
+    #[error("cannot write or read temporary files in the census cache")]
     Sort(#[from] io::Error),
     /// The cache cannot be written, or a file of the corpus cannot be looked at.
     #[error("cannot use `{}`", path.display())]

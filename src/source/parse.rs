@@ -51,7 +51,7 @@ pub(super) struct Parts {
     pub(super) metadata: BTreeMap<String, String>,
 }
 
-/// The settings that a file of [`super::files`] belongs to.
+/// The settings that a file of [`files()`](super::files()) belongs to.
 pub(super) fn source_of<'a>(file: &SourceFile, settings: &'a CorpusSettings) -> &'a SourceSettings {
     settings.sources.get(file.source).expect("a source file's index is that of its source")
 }
@@ -65,7 +65,7 @@ pub struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    /// A parser for records of `file`, which comes from [`super::files`] with the same settings.
+    /// A parser for records of `file`, which comes from [`files()`](super::files()) with the same settings.
     #[must_use]
     pub fn new(file: &'a SourceFile, settings: &'a CorpusSettings, filter: &'a Filter) -> Self {
         Self { source: source_of(file, settings), filter, stem: file.stem() }

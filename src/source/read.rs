@@ -45,7 +45,7 @@ pub struct RawRecords<'a> {
 }
 
 impl<'a> RawRecords<'a> {
-    /// Opens a file that comes from [`super::files`] with the same settings.
+    /// Opens a file that comes from [`files()`](super::files()) with the same settings.
     ///
     /// # Errors
     ///
@@ -110,7 +110,7 @@ pub struct Records<'a> {
     parser: Parser<'a>,
 }
 
-/// Opens a file that comes from [`super::files`] with the same settings.
+/// Opens a file that comes from [`files()`](super::files()) with the same settings.
 ///
 /// # Errors
 ///

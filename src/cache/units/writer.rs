@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
+use zstd::bulk::Compressor;
 
 use super::format::{CONVERSATIONS, FORMAT, FRAME_BYTES, Header, MAGIC, PREFIX_BYTES, Row, UNITS, tag_of};
 use super::{Snapshot, UnitsError, failed, turn_contents};
@@ -29,7 +30,6 @@ pub struct SelectedTurn {
 }
 
 /// A snapshot in the making. Dropped before [`Self::finish`], it leaves nothing behind.
-#[derive(Debug)]
 pub struct SnapshotWriter {
     dir: PathBuf,
     temporary: TempDir,
@@ -40,6 +40,7 @@ pub struct SnapshotWriter {
     missing: u64,
     conversations: BufWriter<File>,
     offset: u64,
+    compressor: Compressor<'static>,
 }
 
 impl SnapshotWriter {
@@ -69,6 +70,7 @@ impl SnapshotWriter {
             missing: units,
             conversations: BufWriter::new(create(&conversations_path)?),
             offset: 0,
+            compressor: Compressor::new(COMPRESSION_LEVEL).map_err(failed(&conversations_path))?,
         })
     }
 
@@ -121,7 +123,7 @@ impl SnapshotWriter {
     fn store(&mut self, conversation: &Conversation) -> Result<u64, UnitsError> {
         let path = self.path(CONVERSATIONS);
         let json = serde_json::to_vec(conversation).map_err(io::Error::from).map_err(failed(&path))?;
-        let bytes = zstd::bulk::compress(&json, COMPRESSION_LEVEL).map_err(failed(&path))?;
+        let bytes = self.compressor.compress(&json).map_err(failed(&path))?;
         let length = u32::try_from(bytes.len()).map_err(io::Error::other).map_err(failed(&path))?;
         let frame = [length, crc32c::crc32c(&bytes)].map(u32::to_le_bytes);
         self.conversations.write_all(frame.as_flattened()).map_err(failed(&path))?;
