@@ -1,11 +1,9 @@
 #!/usr/bin/env bash
-# Builds assize, generates the corpus (about 9,000 turns), and runs the audit offline. Run it again: nothing is asked twice.
+# Builds assize, generates a corpus of about 9,000 turns with planted truth, and audits it offline.
+# Run it a second time: nothing is asked twice.
 set -euo pipefail
 cd "$(dirname "$0")"
 cargo build --release --locked --quiet --manifest-path ../../Cargo.toml
 assize="${CARGO_TARGET_DIR:-../../target}/release/assize"
-if [ ! -d corpus ]; then
-    "$assize" rehearse corpus --out corpus --seed 7 --conversations 1200 \
-        --group checkpoint=rl-early:0.001 --group checkpoint=rl-late:0.006 --group checkpoint=production:0.003
-fi
+[ -d corpus ] || "$assize" rehearse corpus --out . --seed 7 --conversations 3600
 "$assize" run audit.toml "$@"

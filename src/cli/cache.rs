@@ -50,12 +50,15 @@ pub(super) fn run(invocation: &Invocation, command: &CacheCommand, printer: Prin
 }
 
 fn verified(report: &VerifyReport) -> String {
-    let damaged = report.damaged_lines.iter().map(|line| format!("  {}:{} is damaged\n", line.file.display(), line.line));
+    let damaged =
+        report.damaged_lines.iter().map(|line| format!("  {}:{} is damaged\n", line.file.display(), line.line));
     let torn = report.torn_lines.iter().map(|line| format!("  {}:{} was cut off\n", line.file.display(), line.line));
     let index = match &report.index {
         IndexState::Agrees => "the index agrees with the log".to_owned(),
         IndexState::Absent => "there is no index; the next run makes one".to_owned(),
-        IndexState::Incomplete { segments } => format!("the index lacks {} segments; the next run mends that", segments.len()),
+        IndexState::Incomplete { segments } => {
+            format!("the index lacks {} segments; the next run mends that", segments.len())
+        }
         IndexState::NotCompared { reason } => format!("the index was not compared: {reason}"),
         IndexState::Unusable { reason } => format!("the index cannot be used ({reason}); the next run makes a new one"),
     };
@@ -71,7 +74,8 @@ fn verified(report: &VerifyReport) -> String {
 }
 
 fn rebuilt(report: &RebuildReport) -> String {
-    let old = report.old_index.as_ref().map(|path| format!("\nthe old index is at `{}`; it can be deleted", path.display()));
+    let old =
+        report.old_index.as_ref().map(|path| format!("\nthe old index is at `{}`; it can be deleted", path.display()));
     format!(
         "indexed {} replies in {} segments; {} damaged lines skipped{}",
         report.replies,

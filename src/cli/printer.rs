@@ -31,12 +31,13 @@ impl Printer {
 
     /// How result pages are coloured: as messages are, and never where standard output is not a terminal.
     #[must_use]
-    pub fn style(&self) -> Style {
+    pub(super) fn style(self) -> Style {
         if self.color && io::stdout().is_terminal() { Style::Colour } else { Style::Plain }
     }
 
     /// One line on standard error, without a word before it: progress.
-    pub fn line(&self, line: &str) {
+    #[expect(clippy::unused_self, reason = "output goes through the one printer")]
+    pub(super) fn line(self, line: &str) {
         // Nobody is left to tell that standard error is closed.
         drop(io::stderr().lock().write_all(format!("{}\n", plain(line)).as_bytes()));
     }
@@ -76,6 +77,11 @@ impl Printer {
             }
             anyhow::Error::from(error).context("cannot write to standard output").into()
         })
+    }
+
+    /// A remark on standard error.
+    pub(super) fn note(self, message: &str) {
+        self.message("note", "\u{1b}[1m", message);
     }
 
     /// Something odd that does not stop the command.

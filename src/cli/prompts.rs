@@ -10,7 +10,8 @@ use crate::model::grading::{NONCE_PLACEHOLDER, PromptLabel};
 use crate::prompt::library::{read_lock, write_lock};
 use crate::prompt::lint::lint;
 use crate::prompt::{Library, LockState, Question, Questioner, QuestionerSettings};
-use crate::source;
+use crate::source::settings::{CorpusSettings, SourceSettings};
+use crate::source::{self, Filter, Record};
 
 use super::args::{BehaviourName, PromptName, PromptsCommand, RenderArgs};
 use super::exit::{Exit, Failure};
@@ -132,7 +133,7 @@ fn render(library: &Library, args: &RenderArgs, printer: Printer) -> Result<Exit
     let messages = match &args.transcript {
         None => questioner.opening().to_vec(),
         Some(path) => {
-            let conversation = source::first_conversation(path).context("failed to read the transcript")?;
+            let conversation = first_conversation(path)?;
             let turn = args.turn.or_else(|| conversation.turns().last()).context("the conversation has no turn")?;
             asked(&questioner, &conversation, turn)?
         }
@@ -162,4 +163,28 @@ fn asked(
             Err(Failure::new(Exit::Usage, error))
         }
     }
+}
+
+/// The first readable conversation of a file in any format.
+fn first_conversation(path: &std::path::Path) -> Result<Conversation, Failure> {
+    let source = SourceSettings { paths: vec![path.display().to_string()], ..SourceSettings::default() };
+    let corpus = CorpusSettings {
+        sources: vec![source],
+        group_by: Vec::new(),
+        channels: BTreeSet::from(Channel::ALL),
+        filter: String::new(),
+        max_line_bytes: 64 << 20,
+        strict: true,
+        root: std::path::PathBuf::new(),
+    };
+    let filter = Filter::new("").context("failed to read the transcript")?;
+    let files = source::files(&corpus).context("failed to read the transcript")?;
+    for file in &files {
+        for record in source::read(file, &corpus, &filter).context("failed to read the transcript")? {
+            if let Record::Conversation { conversation, .. } = record.context("failed to read the transcript")? {
+                return Ok(conversation);
+            }
+        }
+    }
+    Err(Failure::new(Exit::Usage, anyhow!("`{}` holds no readable conversation", path.display())))
 }

@@ -24,12 +24,17 @@ pub(super) fn run(args: &RehearseArgs, printer: Printer) -> Result<Exit, Failure
 }
 
 fn serve(args: &RehearseArgs, printer: Printer) -> Result<Exit, Failure> {
-    let profile = args.profile.as_deref().map(RehearsalSettings::open).transpose().context("failed to read the profile")?;
+    let profile =
+        args.profile.as_deref().map(RehearsalSettings::open).transpose().context("failed to read the profile")?;
     let profile = profile.unwrap_or_default();
     let truth = profile.truth.as_deref().map(Truth::open).transpose().context("failed to read the planted truth")?;
     runtime()?.block_on(async {
         let server = start(&profile, truth.unwrap_or_default(), args.listen).await.context("failed to serve")?;
-        printer.line(&format!("simulated grader at {} (stats at http://{}/stats); Ctrl-C ends it", server.base_url(), server.address()));
+        printer.line(&format!(
+            "simulated grader at {} (stats at http://{}/stats); Ctrl-C ends it",
+            server.base_url(),
+            server.address()
+        ));
         interrupted().await.context("failed to listen for signals")?;
         let stats = server.stop().await;
         printer.result(&stats, || {
@@ -55,7 +60,10 @@ fn corpus(args: &CorpusArgs, printer: Printer) -> Result<Exit, Failure> {
 fn text(planted: &Planted, truth: &std::path::Path) -> String {
     let groups = planted.groups.iter().map(|group| {
         let file = group.file.display();
-        format!("{file}: {} conversations, {} turns, {} of them planted\n", group.conversations, group.turns, group.present)
+        format!(
+            "{file}: {} conversations, {} turns, {} of them planted\n",
+            group.conversations, group.turns, group.present
+        )
     });
     format!("{}planted truth: {}", groups.collect::<String>(), truth.display())
 }

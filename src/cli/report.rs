@@ -22,7 +22,8 @@ use super::printer::Printer;
 pub(super) fn report(invocation: &Invocation, args: &RunName, printer: Printer) -> Result<Exit, Failure> {
     let workspace = workspace(invocation)?;
     let folder = RunFolder::find(&workspace.runs(), Some(&args.run)).context("failed to find the run")?;
-    let tally = conclude::tally(&workspace, &folder).with_context(|| format!("failed to report run `{}`", folder.id))?;
+    let tally =
+        conclude::tally(&workspace, &folder).with_context(|| format!("failed to report run `{}`", folder.id))?;
     let report = Report::new(&tally);
     printer.result(&report, || table::render(&report, printer.style()))?;
     Ok(Exit::Complete)

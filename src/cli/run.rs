@@ -33,11 +33,7 @@ pub(super) fn run(invocation: &Invocation, args: &RunArgs, printer: Printer) -> 
 }
 
 /// Loads and decides an audit, with its warnings printed.
-pub(super) fn assembled(
-    invocation: &Invocation,
-    args: &AuditArgs,
-    printer: Printer,
-) -> Result<Assembly, Failure> {
+pub(super) fn assembled(invocation: &Invocation, args: &AuditArgs, printer: Printer) -> Result<Assembly, Failure> {
     let loaded = config::load(&invocation.load_request(&args.file, &args.overrides))?;
     for warning in &loaded.warnings {
         printer.warning(warning);
@@ -58,7 +54,9 @@ fn exit_of(ended: &Ended, cache: CacheMode) -> Exit {
         StopReason::Unusable { .. } => Exit::GraderUnusable,
         StopReason::Interrupted => Exit::Interrupted,
         StopReason::Budget | StopReason::Deadline => Exit::StoppedEarly,
-        StopReason::Finished if cache == CacheMode::ReadOnly && missed.is_some_and(|units| units > 0) => Exit::CacheMiss,
+        StopReason::Finished if cache == CacheMode::ReadOnly && missed.is_some_and(|units| units > 0) => {
+            Exit::CacheMiss
+        }
         StopReason::Finished if !ended.tally.is_complete() => Exit::Incomplete,
         StopReason::Finished => Exit::Complete,
     }
@@ -88,9 +86,9 @@ fn advice(ended: &Ended, exit: Exit) -> Option<String> {
 impl From<AssembleError> for Failure {
     fn from(error: AssembleError) -> Self {
         let hint = match &error {
-            AssembleError::CapWithoutPrice { .. } => {
-                Some("state `price = { input = ..., cached = ..., output = ... }` or `price = \"free\"` for its endpoint")
-            }
+            AssembleError::CapWithoutPrice { .. } => Some(
+                "state `price = { input = ..., cached = ..., output = ... }` or `price = \"free\"` for its endpoint",
+            ),
             AssembleError::CapWithoutLimit { .. } => {
                 Some("set `params = { max_completion_tokens = ... }` for that grader")
             }

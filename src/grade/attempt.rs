@@ -109,7 +109,7 @@ impl Line {
             Go::TooLate => return Ok(without(Outcome::PastDeadline)),
             Go::Stopping => return Ok(without(Outcome::Failed { failure: FailureKind::Interrupted })),
         }
-        let slot = self.slots.take().await;
+        let place_on_the_wire = self.slots.take().await;
         let place = self.pacer.wait(shot.body.len() as u64, shot.output_limit).await;
         if desk.is_stopping() {
             desk.say(Message::Release { bound }).await?;
@@ -118,7 +118,7 @@ impl Line {
         let attempt = desk.sending(shot.sending.clone()).await?;
         let sent = Instant::now();
         let answer = self.endpoint.post(shot.body.clone(), &shot.sending.key).await;
-        drop(slot);
+        drop(place_on_the_wire);
         match answer {
             Ok(answer) => self.answered(shot, Open { attempt, place }, answer, desk).await,
             Err(missing) => {

@@ -38,13 +38,11 @@ impl InFlight {
         let (release, wait) = watch::channel(());
         let mut leader = {
             let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            match waiting.get(&key) {
-                Some(leader) => leader.clone(),
-                None => {
-                    waiting.insert(key, wait);
-                    return Part::Lead(Lead { key, waiting: Arc::clone(&self.0), _release: release });
-                }
-            }
+            let Some(leader) = waiting.get(&key) else {
+                waiting.insert(key, wait);
+                return Part::Lead(Lead { key, waiting: Arc::clone(&self.0), _release: release });
+            };
+            leader.clone()
         };
         // The leader never sends: the channel closing is the signal.
         leader.changed().await.ok();

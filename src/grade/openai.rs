@@ -22,7 +22,7 @@ pub struct BodyError(#[from] serde_json::Error);
 ///
 /// # Errors
 /// If the schema's text is not JSON.
-pub fn body(request: &GradeRequest, nonce: &str) -> Result<Bytes, BodyError> {
+pub(super) fn body(request: &GradeRequest, nonce: &str) -> Result<Bytes, BodyError> {
     let typed = CreateChatCompletionRequest {
         model: request.model.clone(),
         messages: request.messages.iter().map(|message| typed_message(message, nonce)).collect(),

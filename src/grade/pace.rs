@@ -158,7 +158,7 @@ async fn pay(limiter: &Limiter, burst: NonZeroU32, due: u64) {
         match limiter.check_n(instalment) {
             Ok(Ok(())) => left -= u64::from(instalment.get()),
             Ok(Err(not_yet)) => {
-                let clock = TokioClock::default();
+                let clock = TokioClock;
                 tokio::time::sleep(not_yet.wait_time_from(clock.now())).await;
             }
             // An instalment is at most the burst, so "never" cannot be the answer.
@@ -171,9 +171,9 @@ fn limiter(per_minute: u32) -> Option<(Limiter, NonZeroU32)> {
     let used = f64::from(per_minute) * SHARE_OF_LIMIT;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a u32 is a u32")]
     let burst = NonZeroU32::new((used * BURST_SHARE).floor() as u32).unwrap_or(NonZeroU32::MIN);
-    let period = Duration::from_secs(60).div_f64(used.max(1e-3));
+    let period = Duration::from_mins(1).div_f64(used.max(1e-3));
     let quota = Quota::with_period(period)?.allow_burst(burst);
-    Some((RateLimiter::direct_with_clock(quota, TokioClock::default()), burst))
+    Some((RateLimiter::direct_with_clock(quota, TokioClock), burst))
 }
 
 /// Tokio's clock as governor wants it, so that tests can pause it.

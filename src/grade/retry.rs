@@ -46,7 +46,7 @@ pub enum Billing {
 }
 
 /// The longest hint that is waited for when a quota is gone.
-const LONGEST_QUOTA_WAIT: Duration = Duration::from_secs(3_600);
+const LONGEST_QUOTA_WAIT: Duration = Duration::from_hours(1);
 
 const QUOTA_CODES: [&str; 4] =
     ["insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "access_terminated"];
@@ -59,7 +59,7 @@ pub fn decide(status: u16, retry_after: Option<Duration>, body: Option<&Body>) -
         200..=299 => decide_success(retry_after, body),
         400 | 413 if error.is_some_and(is_an_outcome) => Decision::Keep,
         400 if error.is_some_and(is_about_the_setup) => stop(status, error),
-        401 | 403 | 404 => stop(status, error),
+        401..=404 => stop(status, error),
         429 => decide_limited(retry_after, error),
         500 | 503 | 529 => retry(FailureKind::Server, retry_after, Billing::No),
         // A gateway gave up on a server that may have gone on, and billed.
@@ -142,7 +142,7 @@ impl Default for Delays {
 }
 
 /// The longest step of [`Delays`]; a drawn delay is at most twice as long.
-pub const LONGEST_DELAY: Duration = Duration::from_secs(60);
+pub const LONGEST_DELAY: Duration = Duration::from_mins(1);
 
 impl Delays {
     /// The next waiting time, at least as long as the server's hint.
@@ -199,7 +199,7 @@ mod tests {
         let error = |code: &str| format!(r#"{{"error": {{"message": "m", "code": {code}}}}}"#);
         let quota = error("\"insufficient_quota\"");
         assert!(matches!(decide_text(429, None, &quota), Decision::StopRun { .. }));
-        assert!(matches!(decide_text(429, Some(Duration::from_secs(60)), &quota), Decision::Retry { .. }));
+        assert!(matches!(decide_text(429, Some(Duration::from_mins(1)), &quota), Decision::Retry { .. }));
         assert!(matches!(
             decide_text(429, None, "slow down"),
             Decision::Retry { failure: FailureKind::RateLimited, .. }

@@ -103,7 +103,7 @@ mod tests {
     fn every_flipped_bit_is_noticed() {
         let line = encode(&serde_json::json!({"text": "line\nbreak", "number": 7})).unwrap();
         let whole = line.strip_suffix(b"\n").unwrap();
-        assert_eq!(decode(whole), Ok("{\"number\":7,\"text\":\"line\\nbreak\"}"));
+        assert_eq!(decode(whole), Ok("{\"text\":\"line\\nbreak\",\"number\":7}"));
         for position in 0..whole.len() * 8 {
             let mut flipped = whole.to_vec();
             flipped[position / 8] ^= 1 << (position % 8);

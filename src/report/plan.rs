@@ -96,7 +96,10 @@ pub fn render(report: &PlanReport, style: Style) -> String {
     let corpus = format!("{} turns in {} conversations", count(report.turns), count(report.conversations));
     page.wrapped("  corpus   ", &corpus);
     if report.set_aside > 0 {
-        page.wrapped("           ", &format!("{} records unreadable, duplicate or filtered out", count(report.set_aside)));
+        page.wrapped(
+            "           ",
+            &format!("{} records unreadable, duplicate or filtered out", count(report.set_aside)),
+        );
     }
     for grader in &report.graders {
         let what = format!("{} with {} on {}", escape(&grader.model), grader.prompt, escape(&grader.endpoint));
@@ -110,7 +113,8 @@ pub fn render(report: &PlanReport, style: Style) -> String {
     page.line(&format!("  cost                    {low:>20}{expected:>14}{worst:>14}"));
     page.wrapped("  ", &cap(report));
     page.wrapped("  ", &format!("{} replies are in the cache and cost nothing.", count(report.cached)));
-    let tokens = format!("{} prompt and {} completion tokens", count(report.prompt_tokens), count(report.completion_tokens));
+    let tokens =
+        format!("{} prompt and {} completion tokens", count(report.prompt_tokens), count(report.completion_tokens));
     page.wrapped("  ", &format!("Expected: {tokens}{}.", time(report)));
     page.heading("Assumed");
     for assumption in &report.assumptions {

@@ -14,7 +14,7 @@ use crate::model::event::{Planned, PlannedGrader};
 use crate::model::grading::{ApiKind, Stage};
 use crate::model::hash::{Digest, PartHasher};
 use crate::model::money::Price;
-use crate::model::unit::UnitKind;
+use crate::model::unit::{CLASS_NONE, UnitKind};
 use crate::prefilter::{CuesError, Rules, Screener};
 use crate::prompt::library::LibraryError;
 use crate::prompt::render::RenderError;
@@ -105,11 +105,13 @@ pub struct Assembly {
 ///
 /// # Errors
 /// Whatever makes the audit impossible to run as it is written.
-pub fn assemble(audit: Audit) -> Result<Assembly, AssembleError> {
+pub fn assemble(mut audit: Audit) -> Result<Assembly, AssembleError> {
     let files = Library::open(&audit.workspace.prompts())?.behaviour(&audit.behaviour)?;
     let definitions = Definitions::of(&files.behaviour, audit.definition.as_deref(), audit.confirm.is_some())?;
     let stands = stands(&audit, &files)?;
     let screener = screener(&audit, &files)?;
+    let hits: Vec<_> = screener.classes().iter().filter(|class| *class != CLASS_NONE).cloned().collect();
+    audit.sample = audit.sample.or_default(&hits);
     let census = census::take(&audit.corpus, &screener, &audit.sample, &CensusPlace::of(&audit.workspace))?;
     let planned = planned(&audit, &files.behaviour, &screener.digest(), &census, &stands);
     let behaviour = Arc::new(files.behaviour);

@@ -69,7 +69,11 @@ pub fn tally(workspace: &Workspace, folder: &RunFolder) -> Result<Tally, Conclud
     Ok(fold.finish()?)
 }
 
-fn plan_of(folder: &RunFolder) -> Result<Planned, ConcludeError> {
+/// The plan of a run.
+///
+/// # Errors
+/// If the journal cannot be read or holds no plan.
+pub fn plan_of(folder: &RunFolder) -> Result<Planned, ConcludeError> {
     for event in folder.events() {
         if let Event::Planned(planned) = event? {
             return Ok(*planned);

@@ -280,9 +280,9 @@ mod tests {
     use super::*;
     use crate::model::unit::{Group, UnitId};
 
-    fn unit(ordinal: u64) -> Box<Admitted> {
+    fn unit(ordinal: u64) -> Admitted {
         let id = UnitId { group: Group::default(), conversation: format!("c{ordinal}"), turn: Some(1) };
-        Box::new(Admitted { ordinal: Ordinal(ordinal), unit: id, stratum: 0, content: Digest::of(b"") })
+        Admitted { ordinal: Ordinal(ordinal), unit: id, stratum: 0, content: Digest::of(b"") }
     }
 
     fn coordinator(cap: Option<u64>, deadline: Option<Deadline>) -> Coordinator {
@@ -307,7 +307,7 @@ mod tests {
 
         fn admit(&mut self, ordinal: u64, path: u64) -> oneshot::Receiver<Entry> {
             let (answer, answered) = oneshot::channel();
-            self.say(Message::Admit { unit: unit(ordinal), path: NanoUsd(path), answer });
+            self.say(Message::Admit { unit: Box::new(unit(ordinal)), path: NanoUsd(path), answer });
             answered
         }
 
@@ -403,7 +403,11 @@ mod tests {
         let mut coordinator = coordinator(None, Some(deadline));
         let mut effects = Effects::default();
         let (answer, mut entered) = oneshot::channel();
-        coordinator.handle(Message::Admit { unit: unit(0), path: NanoUsd(1), answer }, &mut effects, UnixMs(99));
+        coordinator.handle(
+            Message::Admit { unit: Box::new(unit(0)), path: NanoUsd(1), answer },
+            &mut effects,
+            UnixMs(99),
+        );
         assert_eq!(entered.try_recv(), Ok(Entry::Admitted));
         let mut late = |now, expected| {
             let (answer, mut answered) = oneshot::channel();

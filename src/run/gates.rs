@@ -98,16 +98,13 @@ impl Gates {
             allow(audit, &endpoint)?;
             let slots = slots.entry(endpoint.name.clone()).or_insert_with(|| Slots::new(endpoint.max_concurrency));
             let key = (endpoint.name.clone(), stand.settings.model.clone());
-            let line = match shared.get(&key) {
-                Some(line) => Arc::clone(line),
-                None => {
-                    let limits = (endpoint.max_requests_per_minute, endpoint.max_tokens_per_minute);
-                    let (pacer, task) = Pacer::new(limits.0, limits.1);
-                    gates.tasks.spawn(task);
-                    let item_deadline = endpoint.item_deadline;
-                    let endpoint = Endpoint::new(&endpoint)?;
-                    Arc::new(Line { endpoint, slots: slots.clone(), pacer, item_deadline })
-                }
+            let line = if let Some(line) = shared.get(&key) {
+                Arc::clone(line)
+            } else {
+                let (pacer, task) = Pacer::new(endpoint.max_requests_per_minute, endpoint.max_tokens_per_minute);
+                gates.tasks.spawn(task);
+                let item_deadline = endpoint.item_deadline;
+                Arc::new(Line { endpoint: Endpoint::new(&endpoint)?, slots: slots.clone(), pacer, item_deadline })
             };
             shared.insert(key, Arc::clone(&line));
             gates.lines.push(line);

@@ -96,7 +96,7 @@ pub struct Ended {
 ///
 /// # Errors
 /// See [`SessionError`].
-pub async fn run(assembly: Assembly, observe: impl FnMut(Notice<'_>)) -> Result<Ended, SessionError> {
+pub async fn run(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Result<Ended, SessionError> {
     let Assembly { audit, behaviour, definitions, census, stands, mut planned } = assembly;
     let replay_only = audit.cache == CacheMode::ReadOnly;
     let fresh = RunFolder::new(&audit.workspace.runs(), clock::now(), std::process::id());
@@ -125,7 +125,10 @@ pub async fn run(assembly: Assembly, observe: impl FnMut(Notice<'_>)) -> Result<
     warnings.extend(cache.take_warnings());
     let journal = journal::create_segment(&folder.path, FileKind::EVENTS)?;
     folder.point_latest()?;
-    open_journal(&journal, &folder, planned, settled, warnings).await?;
+    for event in opening(&folder, planned, settled, warnings) {
+        journal.append_written(&event).await?;
+        observe(Notice::Event(&event));
+    }
     let interrupts = Interrupts::listen().map_err(|source| SessionError::Io { path: "signals".into(), source })?;
     let reason = pipeline::run(gate, start, &journal, interrupts, observe).await?;
     close_journal(journal, &cache, reason.clone()).await?;
@@ -213,13 +216,8 @@ fn deadline(audit: &Audit) -> Option<Deadline> {
     Some(Deadline { admission: UnixMs(requests.0.saturating_sub(path)), requests })
 }
 
-async fn open_journal(
-    journal: &Writer,
-    folder: &RunFolder,
-    planned: Planned,
-    settled: Vec<Event>,
-    warnings: Vec<String>,
-) -> Result<(), JournalError> {
+/// The first events of a session.
+fn opening(folder: &RunFolder, planned: Planned, settled: Vec<Event>, warnings: Vec<String>) -> Vec<Event> {
     let opened = Opened {
         format: EVENT_FORMAT,
         run: folder.id.clone(),
@@ -227,12 +225,10 @@ async fn open_journal(
         pid: std::process::id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    journal.append_written(&Event::Opened(opened)).await?;
-    journal.append_written(&Event::Planned(Box::new(planned))).await?;
-    for event in settled.into_iter().chain(warnings.into_iter().map(|message| Event::Warned { message })) {
-        journal.append_written(&event).await?;
-    }
-    Ok(())
+    let mut events = vec![Event::Opened(opened), Event::Planned(Box::new(planned))];
+    events.extend(settled);
+    events.extend(warnings.into_iter().map(|message| Event::Warned { message }));
+    events
 }
 
 async fn close_journal(journal: Writer, cache: &ReplyCache, reason: StopReason) -> Result<(), JournalError> {

@@ -1,0 +1,129 @@
+//! `assize show`: one unit with its text, cues and verdicts.
+
+use std::fmt::Write;
+
+use anyhow::Context;
+use serde_json::{Value, json};
+
+use crate::model::conversation::{Channel, Conversation};
+use crate::model::event::Judged;
+use crate::model::verdict::Verdict;
+use crate::prefilter::channel_text;
+use crate::report::escape;
+use crate::run::folder::RunFolder;
+use crate::run::view::{View, view};
+
+use super::args::ShowArgs;
+use super::exit::{Exit, Failure};
+use super::invocation::Invocation;
+use super::printer::Printer;
+use super::report::workspace;
+
+/// Characters of each message that stands around the unit.
+const AROUND: usize = 400;
+
+/// Shows a unit of a run.
+pub(super) fn run(invocation: &Invocation, args: &ShowArgs, printer: Printer) -> Result<Exit, Failure> {
+    let workspace = workspace(invocation)?;
+    let folder = RunFolder::find(&workspace.runs(), Some(&args.run)).context("failed to find the run")?;
+    let views = view(&workspace, &folder, &args.unit).context("failed to show the unit")?;
+    let value: Vec<_> = views.iter().map(json_of).collect();
+    printer.result(&value, || views.iter().map(|view| text_of(view).expect("a string can be written to")).collect())?;
+    Ok(Exit::Complete)
+}
+
+fn json_of(view: &View) -> Value {
+    let hits: Vec<_> = view.hits.iter().map(|hit| {
+        json!({ "class": hit.class, "rule": hit.rule, "channel": hit.channel, "start": hit.span.start, "end": hit.span.end })
+    }).collect();
+    let judged: Vec<_> =
+        view.judged.iter().map(|(judged, verdict)| json!({ "judged": judged, "verdict": verdict })).collect();
+    json!({
+        "unit": view.unit.id.to_string(),
+        "group": view.unit.id.group,
+        "admitted": view.is_admitted,
+        "conversation": view.unit.conversation,
+        "hits": hits,
+        "judged": judged,
+    })
+}
+
+fn text_of(view: &View) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    let id = &view.unit.id;
+    let admitted = if view.is_admitted { "admitted" } else { "selected, not admitted" };
+    writeln!(text, "{}  [{}]  {admitted}\n", escape(&id.to_string()), escape(&id.group.to_string()))?;
+    messages(&mut text, &view.unit.conversation, id.turn.unwrap_or_default())?;
+    let message = id.turn.and_then(|turn| view.unit.conversation.message(turn));
+    writeln!(text, "Cues")?;
+    if view.hits.is_empty() {
+        writeln!(text, "  none")?;
+    }
+    for hit in &view.hits {
+        let words = message.map(|message| channel_text(message, hit.channel));
+        let words = words.as_ref().and_then(|words| words.get(hit.span.clone())).unwrap_or_default();
+        writeln!(text, "  {} (rule {}, {}): {}", escape(&hit.class), hit.rule, hit.channel.as_str(), escape(words))?;
+    }
+    writeln!(text, "\nVerdicts")?;
+    if view.judged.is_empty() {
+        writeln!(text, "  none")?;
+    }
+    for (judged, verdict) in &view.judged {
+        verdict_of(&mut text, judged, verdict.as_ref())?;
+    }
+    Ok(text)
+}
+
+/// The unit's message whole, the others shortened.
+fn messages(text: &mut String, conversation: &Conversation, turn: u32) -> std::fmt::Result {
+    for (index, message) in (0..).zip(&conversation.messages) {
+        for channel in Channel::ALL {
+            let words = channel_text(message, channel);
+            if words.is_empty() {
+                continue;
+            }
+            let mark = if index == turn { "  <- this turn" } else { "" };
+            writeln!(text, "M{index} {}/{}{mark}", message.role.as_str(), channel.as_str())?;
+            let limit = if index == turn { usize::MAX } else { AROUND };
+            let shown: String = words.chars().take(limit).collect();
+            let more = if shown.len() < words.len() { " [...]" } else { "" };
+            for line in shown.lines() {
+                writeln!(text, "  {}", escape(line))?;
+            }
+            writeln!(text, "{more}")?;
+        }
+    }
+    Ok(())
+}
+
+fn verdict_of(text: &mut String, judged: &Judged, verdict: Option<&Verdict>) -> std::fmt::Result {
+    let replayed = if judged.replayed { ", replayed" } else { "" };
+    write!(text, "  {}: {}{replayed}", judged.stage.as_str(), judged.outcome.kind())?;
+    if let Some(finding) = judged.outcome.finding() {
+        let ids =
+            |ids: &std::collections::BTreeSet<String>| ids.iter().map(|id| escape(id)).collect::<Vec<_>>().join(" ");
+        write!(
+            text,
+            ": {} {}  {}  {}",
+            finding.verdict.as_str(),
+            finding.score,
+            ids(&finding.labels),
+            ids(&finding.exclusions)
+        )?;
+    }
+    writeln!(text)?;
+    for evidence in verdict.map(|verdict| verdict.evidence.as_slice()).unwrap_or_default() {
+        let found = if evidence.check.is_verified() { "" } else { "  (not found in the transcript)" };
+        writeln!(
+            text,
+            "    M{} {}: \"{}\"{found}",
+            evidence.message,
+            evidence.channel.as_str(),
+            escape(&evidence.quote)
+        )?;
+    }
+    if let Some(verdict) = verdict {
+        writeln!(text, "    innocent reading: {}", escape(&verdict.innocent_reading))?;
+    }
+    Ok(())
+}
