@@ -61,7 +61,8 @@ fn is_test_module(file: &Path) -> bool {
     let stem = file.file_stem().and_then(|stem| stem.to_str()).expect("source files have plain names");
     let parents = [folder.join("mod.rs"), folder.with_extension("rs")];
     let declares = |text: String| {
-        let declaration = [format!("mod {stem};"), format!("pub(crate) mod {stem};"), format!("pub(super) mod {stem};")];
+        let declaration =
+            [format!("mod {stem};"), format!("pub(crate) mod {stem};"), format!("pub(super) mod {stem};")];
         let lines: Vec<_> = text.lines().map(str::trim).collect();
         lines.windows(2).any(|pair| pair[0] == "#[cfg(test)]" && declaration.iter().any(|line| line == pair[1]))
     };
@@ -140,7 +141,17 @@ fn dependencies_have_one_owner() {
 /// files. (`governor` and friends have owners of their own, above.)
 #[test]
 fn the_judgement_is_pure() {
-    let banned = ["std::fs", "std::env", "std::net", "io::stdout", "io::stdin", "tokio::", "tracing::", "SystemTime", "Instant::now"];
+    let banned = [
+        "std::fs",
+        "std::env",
+        "std::net",
+        "io::stdout",
+        "io::stdin",
+        "tokio::",
+        "tracing::",
+        "SystemTime",
+        "Instant::now",
+    ];
     for file in rust_files(&source()) {
         let Some(module) = module_of(&file) else { continue };
         let pure = ["prefilter", "prompt", "plan", "estimate", "reconcile", "verdict", "model"];
