@@ -54,6 +54,7 @@ pub(super) fn status(invocation: &Invocation, args: &RunName, printer: Printer) 
             Event::Closed(closed) => ended = Some(UnixMs(closed.at_ms)),
             Event::Planned(_)
             | Event::Admitted(_)
+            | Event::Granted(_)
             | Event::Sent(_)
             | Event::Settled(_)
             | Event::Judged(_)

@@ -79,6 +79,7 @@ impl Fold {
             }
             Event::Planned(plan) => self.planned(plan),
             Event::Admitted(admitted) => self.admitted(admitted),
+            Event::Granted(_) => Ok(()),
             Event::Sent(sent) => {
                 self.attempts.sent(sent);
                 Ok(())

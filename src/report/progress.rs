@@ -78,7 +78,7 @@ impl Progress {
             Event::Sent(sent) => self.sent(sent),
             Event::Settled(settled) => self.settled(settled),
             Event::Judged(judged) => self.judged(judged, now),
-            Event::Warned { .. } | Event::Closed(_) => {}
+            Event::Granted(_) | Event::Warned { .. } | Event::Closed(_) => {}
         }
     }
 
