@@ -190,11 +190,24 @@ async fn prepare(
         let unit = gate.units.get(ordinal)?;
         let screen = gate.screen.prepare(&unit)?;
         let confirm = gate.confirm.as_ref().map(|grader| grader.prepare(&unit)).transpose()?;
-        let later = gate.confirm.as_ref().zip(confirm.as_ref()).map(|(grader, question)| grader.bound(question));
-        let path = gate.screen.bound(&screen) + later.unwrap_or_default();
+        let later = match (&gate.confirm, &confirm) {
+            (Some(grader), Some(question)) if !is_cleared(&gate, &unit, &screen)? => grader.bound(question),
+            _ => NanoUsd::ZERO,
+        };
+        let path = gate.screen.bound(&screen) + later;
         Ok((unit, screen, confirm, path))
     });
     prepared.await.map_err(|_| StageError::Thread)?
+}
+
+/// Whether a stored reply clears the unit already, so that its path ends there. Without this, replies that are paid for
+/// could not be replayed once the cap is reached.
+fn is_cleared(gate: &Gate, unit: &SelectedUnit, screen: &Prepared) -> Result<bool, StageError> {
+    match gate.screen.known(unit, screen) {
+        // What has no usable verdict may be asked again.
+        Some(outcome) if outcome.kind().is_usable() => Ok(!gate.definitions.hold(Stage::Screen, &outcome)?),
+        Some(_) | None => Ok(false),
+    }
 }
 
 fn admitted(unit: &SelectedUnit) -> Admitted {
