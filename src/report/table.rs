@@ -223,7 +223,7 @@ fn health(page: &mut Page, report: &Report) {
 fn cost(page: &mut Page, report: &Report) {
     let (spend, requests) = (&report.spend, &report.requests);
     page.heading("Spend");
-    page.line(&format!("  {}", money(spend)));
+    page.wrapped("  ", &money(spend));
     page.line(&format!(
         "  {} prompt tokens ({} cached), {} completion tokens",
         count(spend.prompt_tokens),
@@ -242,13 +242,13 @@ fn cost(page: &mut Page, report: &Report) {
 fn money(spend: &SpendCount) -> String {
     let usd =
         |amount: f64| if amount > 0.0 && amount < 0.01 { format!("${amount:.6}") } else { format!("${amount:.2}") };
-    let cap = spend.cap_usd.map_or_else(|| ", no cap".to_owned(), |cap| format!(" of {}", usd(cap)));
+    let cap = spend.cap_usd.map_or_else(|| "no cap".to_owned(), |cap| format!("cap {} over all runs", usd(cap)));
     let presumed = if spend.presumed_usd > 0.0 {
         format!(", of which {} is presumed: nobody knows if it was billed", usd(spend.presumed_usd))
     } else {
         String::new()
     };
-    format!("{}{cap}{presumed}", usd(spend.usd))
+    format!("{} in this run ({cap}){presumed}", usd(spend.usd))
 }
 
 /// Whether an address from a transcript is safe to paste into a shell between quotes.
