@@ -10,14 +10,13 @@ use crate::model::event::Judged;
 use crate::model::verdict::Verdict;
 use crate::prefilter::channel_text;
 use crate::report::escape;
-use crate::run::folder::RunFolder;
 use crate::run::view::{View, view};
 
 use super::args::ShowArgs;
 use super::exit::{Exit, Failure};
 use super::invocation::Invocation;
 use super::printer::Printer;
-use super::report::workspace;
+use super::report::{find_run, workspace};
 
 /// Characters of each message that stands around the unit.
 const AROUND: usize = 400;
@@ -25,7 +24,7 @@ const AROUND: usize = 400;
 /// Shows a unit of a run.
 pub(super) fn run(invocation: &Invocation, args: &ShowArgs, printer: Printer) -> Result<Exit, Failure> {
     let workspace = workspace(invocation)?;
-    let folder = RunFolder::find(&workspace.runs(), Some(&args.run)).context("failed to find the run")?;
+    let folder = find_run(&workspace, &args.run)?;
     let views = view(&workspace, &folder, &args.unit).context("failed to show the unit")?;
     let value: Vec<_> = views.iter().map(json_of).collect();
     printer.result(&value, || views.iter().map(|view| text_of(view).expect("a string can be written to")).collect())?;

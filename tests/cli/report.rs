@@ -1,0 +1,74 @@
+//! `assize report` and `assize status`: a run, seen from what is on disk.
+
+use crate::support::{Night, Workspace, shape};
+
+#[test]
+fn a_report_comes_from_journal_and_labels_alone() {
+    let night = Night::new(30);
+    let run = night.workspace.run(&["run", "--progress", "none"]).expect(0).stdout;
+    let (json, asked) = (night.workspace.read("runs/latest/report.json"), night.requests());
+    for gone in ["corpus", "cache", "audit.toml", "runs/latest/report.json"] {
+        let path = night.workspace.path(gone);
+        let removed = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+        removed.unwrap();
+    }
+    assert_eq!(night.workspace.run(&["report"]).expect(0).stdout, run);
+    let again = night.workspace.run(&["report", "--format", "json"]).expect(0).stdout;
+    assert_eq!(again.trim_end(), json.trim_end());
+    assert_eq!(night.requests(), asked);
+}
+
+#[test]
+fn a_run_is_found_by_id_by_folder_and_from_a_folder_below() {
+    let night = Night::new(5);
+    night.workspace.write(".assize", "assize-workspace 1\n");
+    let run = night.workspace.report().json()["run"].as_str().unwrap().to_owned();
+    let latest = night.workspace.run(&["report"]).expect(0).stdout;
+    assert_eq!(night.workspace.run(&["report", &run]).expect(0).stdout, latest);
+    assert_eq!(night.workspace.run(&["report", &format!("runs/{run}")]).expect(0).stdout, latest);
+    let below = night.workspace.assize(&["report"]).within(&night.workspace.path("corpus")).run().expect(0);
+    assert_eq!(below.stdout, latest);
+}
+
+#[test]
+fn the_status_of_a_run_that_has_ended() {
+    let night = Night::new(30);
+    night.workspace.report();
+    insta::assert_snapshot!(night.workspace.run(&["status"]).expect(0).shown());
+    let status = night.workspace.run(&["status", "--format", "json"]).expect(0);
+    insta::assert_snapshot!("status_shape", shape(&status.json(), &[]));
+}
+
+#[test]
+fn the_status_of_a_run_that_goes_on() {
+    let night = Night::with(60, "latency_ms = 40", "");
+    night.workspace.edit("audit.toml", "max_concurrency = 8", "max_concurrency = 2");
+    let mut seen = None;
+    night.workspace.assize(&["run"]).run_while(|child| {
+        night.screen.wait_for(12);
+        seen = Some(night.workspace.run(&["status"]).expect(0));
+        child.kill().unwrap();
+    });
+    let seen = seen.unwrap().stdout;
+    assert!(seen.contains("running"), "{seen}");
+    assert!(!seen.contains(" 0 of "), "{seen}");
+}
+
+#[test]
+fn what_is_not_there_is_named() {
+    let workspace = Workspace::empty();
+    let nothing = [workspace.run(&["report"]).expect(2), workspace.run(&["status"]).expect(2)];
+    let night = Night::new(2);
+    night.workspace.report();
+    let wrong = [night.workspace.run(&["report", "20260101T000000Z-0000"]), night.workspace.run(&["status", "none"])];
+    let wrong = wrong.map(|ended| ended.expect(2));
+    insta::assert_snapshot!(nothing.into_iter().chain(wrong).map(|ended| ended.shown()).collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn a_closed_pipe_is_no_failure() {
+    let night = Night::new(2);
+    night.workspace.report();
+    let ended = night.workspace.assize(&["report"]).run_while(|child| drop(child.stdout.take()));
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+}
