@@ -1,18 +1,18 @@
 //! `assize run`: grade, confirm, report.
 
-use crate::config;
 use crate::model::event::StopReason;
 use crate::model::outcome::OutcomeKind;
 use crate::report::table;
-use crate::run::assemble::{AssembleError, Assembly, assemble};
+use crate::run::assemble::AssembleError;
 use crate::run::session::{self, Ended, SessionError};
 use crate::run::settings::CacheMode;
 
-use super::args::{AuditArgs, RunArgs};
+use super::args::RunArgs;
 use super::exit::{Exit, Failure};
 use super::invocation::Invocation;
 use super::printer::Printer;
 use super::progress::Display;
+use super::ready::{assembled, runtime};
 
 /// Runs an audit and prints its report.
 pub(super) fn run(invocation: &Invocation, args: &RunArgs, printer: Printer) -> Result<Exit, Failure> {
@@ -30,21 +30,6 @@ pub(super) fn run(invocation: &Invocation, args: &RunArgs, printer: Printer) -> 
         printer.note(&advice);
     }
     Ok(exit)
-}
-
-/// Loads and decides an audit, with its warnings printed.
-pub(super) fn assembled(invocation: &Invocation, args: &AuditArgs, printer: Printer) -> Result<Assembly, Failure> {
-    let loaded = config::load(&invocation.load_request(&args.file, &args.overrides))?;
-    for warning in &loaded.warnings {
-        printer.warning(warning);
-    }
-    Ok(assemble(loaded.audit)?)
-}
-
-/// The runtime of a command that sends requests.
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    Ok(runtime.map_err(anyhow::Error::from)?)
 }
 
 fn exit_of(ended: &Ended, cache: CacheMode) -> Exit {
