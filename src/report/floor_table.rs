@@ -118,7 +118,7 @@ fn line(page: &Page, report: &Report, row: &Row<'_>, scale: Scale) -> String {
 fn notes(rows: &[&Row<'_>]) -> Vec<String> {
     let mut notes = Vec::new();
     if rows.iter().any(|row| row.corpus.method == Some(Method::RawCount)) {
-        notes.push("Raw counts: what was not drawn or not reached can only add.".to_owned());
+        notes.push("Raw counts: what was not drawn, reached or graded can only add.".to_owned());
     }
     if rows.iter().any(|row| row.traffic.is_some_and(|rate| rate.method == Some(Method::ClopperPearsonOneSided))) {
         notes.push("\"At most\" is one-sided.".to_owned());
