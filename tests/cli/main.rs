@@ -3,11 +3,14 @@
 //! One file per command; then one per promise that takes several commands to show. Snapshots hold whole outputs, as
 //! their reader sees them.
 
+#![expect(clippy::unwrap_used, reason = "a helper of tests fails the test, as clippy allows it in tests themselves")]
+
 #[path = "../support/mod.rs"]
 mod support;
 
 mod cache;
 mod config;
+mod debug;
 mod help;
 mod hostile;
 mod init;
