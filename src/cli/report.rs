@@ -70,7 +70,7 @@ pub(super) fn status(invocation: &Invocation, args: &RunName, printer: Printer) 
     let progress = progress.context("the run ended before it had planned anything")?;
     let snapshot = progress.snapshot(ended.unwrap_or_else(crate::clock::now));
     let state = if ended.is_some() { "ended" } else { "running, or ended without a word" };
-    printer.result(&snapshot, || format!("run {} ({state})\n{}", folder.id, snapshot.plain_line()))?;
+    printer.result(&snapshot, || format!("run {} ({state})\n{}", folder.id, snapshot.page(ended.is_some())))?;
     Ok(Exit::Complete)
 }
 

@@ -9,6 +9,7 @@ use super::layout::{Ink, Page, fitted};
 use super::rate::{count, units};
 use crate::model::event::StopReason;
 use crate::model::grading::Stage;
+use crate::model::outcome::OutcomeKind;
 use crate::model::rate::{Decider, RateName, Target};
 
 /// The report as text, 80 columns wide.
@@ -251,16 +252,32 @@ fn money(spend: &SpendCount) -> String {
     format!("{}{cap}{presumed}", usd(spend.usd))
 }
 
+/// What helps against ungraded units: a stored reply replays as it is, a failed request is sent again.
+fn ungraded_step(report: &Report) -> String {
+    let units = |kinds: &[OutcomeKind]| {
+        let stages = report.graders.iter().flat_map(|grader| &grader.outcomes);
+        stages.filter(|(kind, _)| kinds.contains(kind)).map(|(_, units)| *units).sum::<u64>()
+    };
+    if units(&[OutcomeKind::NotCached]) > 0 {
+        return "run without `--cache read-only` to ask what is not in the cache".to_owned();
+    }
+    if units(&[OutcomeKind::Failed]) > 0 {
+        return "run again: requests that failed are sent again, everything else replays".to_owned();
+    }
+    "what is ungraded was answered, and replays: try another model, a new prompt version or `on_truncated`".to_owned()
+}
+
 fn next_steps(report: &Report) -> Vec<String> {
     let mut steps = Vec::new();
     match &report.sessions.stop {
         Some(StopReason::Budget) => steps.push("raise the cap and run again: what is paid for is kept".to_owned()),
         Some(StopReason::Unusable { .. }) => {
-            steps.push("`assize doctor` says what is wrong with the grader".to_owned());
+            steps.push("mend the key, the model or the quota and run again: what is paid for is kept".to_owned());
         }
         Some(StopReason::Deadline | StopReason::Interrupted) | None => {
             steps.push("run again: it resumes, and what is paid for is kept".to_owned());
         }
+        Some(StopReason::Finished) if !report.complete => steps.push(ungraded_step(report)),
         Some(StopReason::Finished) => {}
     }
     let funnel = &report.funnel;
@@ -270,10 +287,10 @@ fn next_steps(report: &Report) -> Vec<String> {
     }
     if by_grader + funnel.pending > 0 {
         let open = units(by_grader + funnel.pending, report.unit);
-        steps.push(format!("have people read the {open} that no person decided about: `assize review`"));
+        steps.push(format!("have people decide about the {open} that only graders read: labels/<seat>.jsonl"));
     }
     if funnel.disputed > 0 {
-        steps.push("settle the disputed ones: `assize review adjudicate`".to_owned());
+        steps.push("settle the disputed ones: a further seat's decision in labels/<seat>.jsonl".to_owned());
     }
     if report.simulated {
         steps.push("point the graders at a real endpoint; this was a rehearsal".to_owned());

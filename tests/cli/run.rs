@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Ended, Night, PREVALENCE, shape};
+use crate::support::{Ended, Night, shape};
 
 /// Parts of a report whose keys are data.
 const KEYED_BY_DATA: [&str; 8] =
@@ -62,7 +62,7 @@ fn what_is_found_is_what_was_planted_as_far_as_the_graders_are_right() {
     let night = Night::with(200, "sensitivity = 1.0\nspecificity = 1.0", "sensitivity = 1.0\nspecificity = 1.0");
     let report = night.workspace.report().json();
     let planted = night.workspace.read("truth.jsonl").matches("\"present\":true").count() as u64;
-    assert!(planted as f64 > 0.5 * PREVALENCE * count(&report, "turns") as f64, "{planted}");
+    assert!(100 * planted > count(&report, "turns"), "{planted} planted turns are too few to tell");
     assert_eq!((count(&report, "flagged"), count(&report, "confirmed")), (planted, planted));
     assert_eq!(night.confirm.requests(), planted);
 }

@@ -6,7 +6,7 @@ use assize::rehearse::{CorpusPlan, GroupPlan, Probability};
 use serde_json::{Value, json};
 
 /// Share of planted turns of a small corpus: high, so that few turns hold some.
-pub(crate) const PREVALENCE: f64 = 0.06;
+const PREVALENCE: f64 = 0.06;
 
 /// A plan of two checkpoints with this many conversations each: about two and a half turns a conversation.
 pub(crate) fn plan(conversations: u64) -> CorpusPlan {

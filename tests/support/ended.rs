@@ -28,7 +28,8 @@ static VARIABLE: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\b[0-9a-f]{12}\b", "[short]"),
         (r"\d{13}-\d+-\d+\.jsonl", "[segment].jsonl"),
         (r"process \d+", "process [pid]"),
-        (r"[0-9.?]+/s (now|average)", "[rate]/s $1"),
+        (r"[0-9.,?]+/s over [0-9,]+s", "[pace]"),
+        (r"[0-9,]+ bytes, paid", "[size], paid"),
     ];
     patterns.map(|(pattern, stands_for)| (Regex::new(pattern).unwrap(), stands_for)).into()
 });
@@ -86,7 +87,9 @@ fn collect(value: &Value, path: &str, keyed_by_data: &[&str], into: &mut std::co
         Value::String(_) => into.insert(format!("{path}: string")),
         Value::Array(items) if items.is_empty() => into.insert(format!("{path}[]: empty")),
         Value::Array(items) => {
-            items.iter().for_each(|item| collect(item, &format!("{path}[]"), keyed_by_data, into));
+            for item in items {
+                collect(item, &format!("{path}[]"), keyed_by_data, into);
+            }
             false
         }
         Value::Object(fields) => {

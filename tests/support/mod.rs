@@ -7,7 +7,7 @@ mod grader;
 mod night;
 mod workspace;
 
-pub(crate) use corpus::{PREVALENCE, conversation, line, plan};
+pub(crate) use corpus::{conversation, line, plan};
 pub(crate) use ended::{Ended, shape};
 pub(crate) use grader::{Grader, http_get, profile};
 pub(crate) use night::Night;
