@@ -58,7 +58,7 @@ fn advice(ended: &Ended, exit: Exit) -> Option<&'static str> {
             "the cap closed admission: the report is a valid, smaller sample; a higher --max-cost goes on from here"
         }
         (StopReason::Deadline, _) => {
-            "the deadline closed admission: the report is a valid, smaller sample; run again to go on from here"
+            "the deadline closed admission: the report is a valid, smaller sample; a later --deadline goes on from here"
         }
         (StopReason::Finished, Exit::CacheMiss) => "some replies are not in the cache; see what to do above",
         (StopReason::Finished, Exit::Incomplete) => {

@@ -11,6 +11,10 @@ fn shipped_prompts_are_listed_and_a_workspace_takes_precedence() {
     workspace.copy_behaviour("refusal");
     let own = workspace.run(&["prompts", "list"]).expect(0);
     insta::assert_snapshot!(format!("{}\n{}", shipped.shown(), own.shown()));
+    let json = workspace.run(&["prompts", "list", "--format", "json"]).expect(0).json();
+    assert_eq!(json.as_array().unwrap().len(), own.stdout.lines().count());
+    let locked = workspace.run(&["prompts", "lock", "--format", "json"]).expect(0).json();
+    assert_eq!(locked.as_array().unwrap().len(), json.as_array().unwrap().len());
 }
 
 #[test]

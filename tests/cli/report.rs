@@ -1,5 +1,8 @@
 //! `assize report` and `assize status`: a run, seen from what is on disk.
 
+use assize::rehearse::PlantedTurn;
+use serde_json::{Value, json};
+
 use crate::support::{Night, Workspace, shape};
 
 #[test]
@@ -67,6 +70,29 @@ fn what_is_not_there_is_named() {
     let wrong = [night.workspace.run(&["report", "20260101T000000Z-0000"]), night.workspace.run(&["status", "none"])];
     let wrong = wrong.map(|ended| ended.expect(2));
     insta::assert_snapshot!(nothing.into_iter().chain(wrong).map(|ended| ended.shown()).collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn what_people_decide_is_read_as_the_scaffold_describes_it() {
+    let night = Night::with(60, "sensitivity = 1.0", "sensitivity = 1.0");
+    night.workspace.report();
+    night.workspace.run(&["init", "elsewhere"]).expect(0);
+    let readme = night.workspace.read("elsewhere/labels/README.md");
+    let example = readme.lines().find_map(|line| line.strip_prefix("    {")).expect("the README has an example");
+    let mut label: Value = serde_json::from_str(&format!("{{{example}")).unwrap();
+    let truth = night.workspace.read("truth.jsonl");
+    let planted = truth.lines().map(|line| serde_json::from_str::<PlantedTurn>(line).unwrap());
+    let yes: Vec<_> = planted.filter(|turn| turn.present).collect();
+    let lines = yes.iter().map(|turn| {
+        label["unit"] = turn.unit.clone().into();
+        label["group"] = json!([turn.group["checkpoint"]]);
+        format!("{label}\n")
+    });
+    night.workspace.write("labels/ana.jsonl", lines.collect::<String>());
+    let asked = night.requests();
+    let report = night.workspace.run(&["report", "--format", "json"]).expect(0).json();
+    assert_eq!(report["funnel"]["confirmed_by"]["people"], json!(yes.len()));
+    assert_eq!(night.requests(), asked);
 }
 
 #[test]

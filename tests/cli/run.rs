@@ -101,6 +101,17 @@ fn flags_reach_the_wire() {
 }
 
 #[test]
+fn colour_is_for_whoever_asks_for_it() {
+    let workspace = crate::support::Workspace::empty();
+    let said = |words: &[&str]| workspace.run(words).expect(2).stderr;
+    assert!(!said(&["run"]).contains('\u{1b}'));
+    assert!(said(&["run", "--color", "always"]).contains('\u{1b}'));
+    assert!(!said(&["run", "--color", "never"]).contains('\u{1b}'));
+    let json = workspace.assize(&["prompts", "list"]).env("ASSIZE_FORMAT", "json").run().expect(0).json();
+    assert!(json.is_array());
+}
+
+#[test]
 fn another_form_of_a_behaviour_needs_no_code() {
     let night = Night::new(5);
     night.workspace.edit("audit.toml", "name = \"metagaming\"", "name = \"refusal\"");
