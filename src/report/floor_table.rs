@@ -121,7 +121,7 @@ fn notes(rows: &[&Row<'_>]) -> Vec<String> {
         notes.push("Where no person decided, a grader's false alarms are among these.".to_owned());
     }
     if rows.iter().any(|row| row.corpus.method == Some(Method::RawCount)) {
-        notes.push("Raw counts: what was not drawn or not reached can only add.".to_owned());
+        notes.push("Raw counts: what was not drawn, reached or graded can only add.".to_owned());
     }
     if rows.iter().any(|row| row.traffic.is_some_and(|rate| rate.method == Some(Method::ClopperPearsonOneSided))) {
         notes.push("\"At most\" is one-sided.".to_owned());
