@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use tokio::sync::oneshot;
 
+use super::grant::Grant;
 use crate::clock::UnixMs;
 use crate::grade::budget::{Budget, Room};
 use crate::grade::desk::{Entry, Go, Message, Sending, Stopping};
@@ -55,8 +56,13 @@ pub struct Coordinator {
     deadline: Option<Deadline>,
     next_attempt: AttemptId,
     interrupted: HashSet<Digest>,
-    /// Requests on the wire with what is reserved for them.
-    open: BTreeMap<AttemptId, NanoUsd>,
+    grant: Grant,
+    /// Requests on the wire.
+    open: BTreeMap<AttemptId, Open>,
+    /// Requests of admitted units that wait for money to come back; never more than the run's window.
+    claims: Vec<Claim>,
+    /// Requests that have their money and are neither settled nor given up.
+    pledged: u64,
     /// The next unit in order of admission.
     next_unit: Ordinal,
     /// Units that are prepared and not yet admitted; never more than the run's window.
@@ -74,16 +80,34 @@ struct Waiting {
     answer: oneshot::Sender<Entry>,
 }
 
+/// A request on the wire.
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    unit: Ordinal,
+    bound: NanoUsd,
+}
+
+/// A request that wants its worst case reserved.
+#[derive(Debug)]
+struct Claim {
+    unit: Ordinal,
+    bound: NanoUsd,
+    answer: oneshot::Sender<Go>,
+}
+
 impl Coordinator {
     /// The state at the beginning of a session.
     #[must_use]
     pub fn new(start: Start) -> Self {
         Self {
+            grant: Grant::of(&start.budget),
             budget: start.budget,
             deadline: start.deadline,
             next_attempt: start.next_attempt,
             interrupted: start.interrupted,
             open: BTreeMap::new(),
+            claims: Vec::new(),
+            pledged: 0,
             next_unit: Ordinal(0),
             waiting: BTreeMap::new(),
             closed: None,
@@ -112,12 +136,12 @@ impl Coordinator {
             Stopping::Draining | Stopping::Abandoning => Stopping::Abandoning,
         };
         self.close(StopReason::Interrupted);
-        self.admit_waiting(effects, now);
+        self.answer_waiting(effects, now);
     }
 
     /// Takes note of the time: a deadline closes admission even when no worker says anything.
     pub fn tick(&mut self, effects: &mut Effects, now: UnixMs) {
-        self.admit_waiting(effects, now);
+        self.answer_waiting(effects, now);
     }
 
     /// Everything that one message leads to.
@@ -125,37 +149,58 @@ impl Coordinator {
         match message {
             Message::Admit { unit, path, answer } => {
                 self.waiting.insert(unit.ordinal, Waiting { unit: *unit, path, answer });
-                self.admit_waiting(effects, now);
             }
             Message::Reserve { ordinal, bound, answer } => {
-                let go = self.may_go(ordinal, bound, now);
-                // A worker that has gone cannot use its reservation.
-                if answer.send(go).is_err() && go == Go::Yes {
-                    self.budget.release(bound);
-                }
+                self.claims.push(Claim { unit: ordinal, bound, answer });
             }
             Message::Release { bound } => {
+                self.pledged = self.pledged.saturating_sub(1);
                 self.budget.release(bound);
-                self.admit_waiting(effects, now);
             }
             Message::Sending { attempt, answer } => self.send(&attempt, answer, effects),
-            Message::Settled { settled, bound } => {
-                self.settle(settled, bound, effects);
-                self.admit_waiting(effects, now);
-            }
+            Message::Settled { settled, bound } => self.settle(settled, bound, effects),
             Message::Judged(judged) => self.judge(judged, effects),
-            Message::Done(unit) => {
-                self.budget.close(unit);
-                self.admit_waiting(effects, now);
-            }
+            Message::Done(unit) => self.budget.close(unit),
             Message::Warn(message) => effects.events.push(Event::Warned { message }),
             Message::Stop(reason) => self.stop(reason),
+        }
+        self.answer_waiting(effects, now);
+    }
+
+    /// Requests of admitted units come before new units.
+    fn answer_waiting(&mut self, effects: &mut Effects, now: UnixMs) {
+        self.answer_claims(now);
+        self.admit_waiting(effects, now);
+    }
+
+    /// Lets requests go that have their money. One that has not waits for as long as another one is out that may bring
+    /// some back; then the first to have asked is told that there is none, which frees what its unit still held.
+    fn answer_claims(&mut self, now: UnixMs) {
+        for claim in std::mem::take(&mut self.claims) {
+            match self.may_go(claim.unit, claim.bound, now) {
+                Some(go) => self.answer_claim(claim, go),
+                None => self.claims.push(claim),
+            }
+        }
+        if self.pledged == 0 && !self.claims.is_empty() {
+            let first = self.claims.remove(0);
+            self.answer_claim(first, Go::NoMoney);
+        }
+    }
+
+    fn answer_claim(&mut self, claim: Claim, go: Go) {
+        let is_heard = claim.answer.send(go).is_ok();
+        match go {
+            Go::Yes if is_heard => self.pledged += 1,
+            // A worker that has gone cannot use its reservation.
+            Go::Yes => self.budget.release(claim.bound),
+            Go::NoMoney | Go::Stopping | Go::TooLate => {}
         }
     }
 
     /// Settles what is still on the wire when everybody has gone: nobody knows if it was billed.
     pub fn abandon_open(&mut self, effects: &mut Effects) {
-        for (attempt, bound) in std::mem::take(&mut self.open) {
+        for (attempt, Open { bound, .. }) in std::mem::take(&mut self.open) {
             self.budget.settle(bound, bound);
             let ending = Ending::Unknown { failure: FailureKind::Interrupted };
             effects.events.push(Event::Settled(Settled { attempt, ending, cost: bound, latency_ms: 0 }));
@@ -178,7 +223,8 @@ impl Coordinator {
 
     /// Lets units in, in order, for as long as the money lasts. No unit is passed over for being dear.
     fn admit_waiting(&mut self, effects: &mut Effects, now: UnixMs) {
-        if self.deadline.is_some_and(|deadline| now >= deadline.admission) {
+        // A deadline that turns nobody away is not why a run ends.
+        if !self.waiting.is_empty() && self.deadline.is_some_and(|deadline| now >= deadline.admission) {
             self.close(StopReason::Deadline);
         }
         while let Some(first) = self.waiting.first_entry() {
@@ -186,6 +232,9 @@ impl Coordinator {
                 return;
             }
             if self.closed.is_none() {
+                if !self.claims.is_empty() {
+                    return;
+                }
                 match self.budget.open(*first.key(), first.get().path) {
                     Room::Granted => {}
                     Room::NotNow => return,
@@ -207,32 +256,47 @@ impl Coordinator {
         }
     }
 
-    fn may_go(&mut self, ordinal: Ordinal, bound: NanoUsd, now: UnixMs) -> Go {
+    /// Whether a request may go; `None` if that depends on money that may come back.
+    fn may_go(&mut self, unit: Ordinal, bound: NanoUsd, now: UnixMs) -> Option<Go> {
         if self.stopping != Stopping::No {
-            return Go::Stopping;
+            return Some(Go::Stopping);
         }
         if self.deadline.is_some_and(|deadline| now >= deadline.requests) {
-            return Go::TooLate;
+            self.close(StopReason::Deadline);
+            return Some(Go::TooLate);
         }
-        match self.budget.reserve(ordinal, bound) {
-            Room::Granted => Go::Yes,
-            Room::NotNow | Room::Never => Go::NoMoney,
+        match self.budget.reserve(unit, bound) {
+            Room::Granted => Some(Go::Yes),
+            Room::NotNow => None,
+            Room::Never => Some(Go::NoMoney),
         }
     }
 
     fn send(&mut self, sending: &Sending, answer: oneshot::Sender<AttemptId>, effects: &mut Effects) {
         let attempt = self.next_attempt;
         self.next_attempt = AttemptId(attempt.0 + 1);
-        self.open.insert(attempt, sending.bound);
         let Sending { ordinal, stage, key, bound } = *sending;
+        self.open.insert(attempt, Open { unit: ordinal, bound });
+        effects.events.extend(self.grant.raise_for(bound));
         let repeated = self.interrupted.remove(&key);
         effects.events.push(Event::Sent(Sent { attempt, ordinal, stage, key, bound, repeated }));
         effects.after_written.push((answer, attempt));
     }
 
     fn settle(&mut self, settled: Settled, bound: NanoUsd, effects: &mut Effects) {
-        self.open.remove(&settled.attempt);
-        self.budget.settle(bound, settled.cost);
+        let open = self.open.remove(&settled.attempt);
+        self.pledged = self.pledged.saturating_sub(1);
+        self.grant.settle(bound, settled.cost);
+        match (&settled.ending, open) {
+            (Ending::Declined { .. } | Ending::NotSent, Some(Open { unit, .. })) => self.budget.give_back(unit, bound),
+            (Ending::Declined { .. } | Ending::NotSent, None) => self.budget.release(bound),
+            (Ending::Replied { .. } | Ending::Unknown { .. }, _) => self.budget.settle(bound, settled.cost),
+        }
+        if settled.cost > bound {
+            let message = "a server billed more than the bound of its request: a cap cannot hold against that; state \
+                           its output limit and price";
+            effects.events.push(Event::Warned { message: message.to_owned() });
+        }
         effects.events.push(Event::Settled(settled));
     }
 
@@ -311,10 +375,19 @@ mod tests {
             answered
         }
 
-        fn reserve(&mut self, ordinal: u64, bound: u64) -> Go {
-            let (answer, mut answered) = oneshot::channel();
+        fn ask(&mut self, ordinal: u64, bound: u64) -> oneshot::Receiver<Go> {
+            let (answer, answered) = oneshot::channel();
             self.say(Message::Reserve { ordinal: Ordinal(ordinal), bound: NanoUsd(bound), answer });
-            answered.try_recv().unwrap()
+            answered
+        }
+
+        fn reserve(&mut self, ordinal: u64, bound: u64) -> Go {
+            self.ask(ordinal, bound).try_recv().unwrap()
+        }
+
+        fn settle(&mut self, attempt: AttemptId, ending: Ending, cost: u64, bound: u64) {
+            let settled = Settled { attempt, ending, cost: NanoUsd(cost), latency_ms: 1 };
+            self.say(Message::Settled { settled, bound: NanoUsd(bound) });
         }
 
         fn send(&mut self, ordinal: u64, key: &[u8], bound: u64) -> AttemptId {
@@ -350,8 +423,7 @@ mod tests {
         assert!(dear.try_recv().is_err() && cheap.try_recv().is_err());
         assert_eq!(bench.reserve(0, 60), Go::Yes);
         let attempt = bench.send(0, b"k", 60);
-        let settled = Settled { attempt, ending: Ending::Replied { usage: None }, cost: NanoUsd(15), latency_ms: 1 };
-        bench.say(Message::Settled { settled, bound: NanoUsd(60) });
+        bench.settle(attempt, Ending::Replied { usage: None }, 15, 60);
         assert_eq!(dear.try_recv(), Ok(Entry::Admitted));
         assert_eq!(cheap.try_recv(), Ok(Entry::Admitted));
     }
@@ -364,6 +436,88 @@ mod tests {
         assert_eq!(bench.coordinator.reason(), StopReason::Budget);
         let mut cheap = bench.admit(1, 1);
         assert_eq!(cheap.try_recv(), Ok(Entry::Closed), "no unit overtakes the one that closed admission");
+    }
+
+    const LIMITED: Ending = Ending::Declined { status: 429, failure: FailureKind::RateLimited };
+    const TIMED_OUT: Ending = Ending::Unknown { failure: FailureKind::Timeout };
+
+    #[test]
+    fn money_of_an_unbilled_attempt_waits_for_the_next_one() {
+        let mut bench = Bench::new(Some(100));
+        let _first = bench.admit(0, 60);
+        let mut second = bench.admit(1, 60);
+        assert_eq!(bench.reserve(0, 60), Go::Yes);
+        let attempt = bench.send(0, b"k", 60);
+        bench.settle(attempt, LIMITED, 0, 60);
+        assert!(second.try_recv().is_err(), "no unit takes the place of one that was admitted");
+        assert_eq!(bench.reserve(0, 60), Go::Yes);
+        let attempt = bench.send(0, b"k", 60);
+        bench.settle(attempt, Ending::Replied { usage: None }, 10, 60);
+        bench.say(Message::Done(Ordinal(0)));
+        assert_eq!(second.try_recv(), Ok(Entry::Admitted));
+    }
+
+    #[test]
+    fn a_retry_waits_for_money_that_may_come_back_and_no_longer() {
+        let mut bench = Bench::new(Some(100));
+        let _units = [bench.admit(0, 50), bench.admit(1, 50)];
+        assert_eq!((bench.reserve(0, 50), bench.reserve(1, 50)), (Go::Yes, Go::Yes));
+        let (timed_out, other) = (bench.send(0, b"a", 50), bench.send(1, b"b", 50));
+        bench.settle(timed_out, TIMED_OUT, 50, 50);
+        let mut retry = bench.ask(0, 50);
+        let mut third = bench.admit(2, 1);
+        assert!(retry.try_recv().is_err(), "unit 1 may cost less than its bound");
+        bench.settle(other, Ending::Replied { usage: None }, 10, 50);
+        assert!(retry.try_recv().is_ok_and(|go| go == Go::NoMoney), "nothing is out any more, and 40 is not enough");
+        bench.say(Message::Done(Ordinal(0)));
+        assert_eq!(third.try_recv(), Ok(Entry::Admitted));
+    }
+
+    #[test]
+    fn a_retry_comes_before_a_new_unit() {
+        let mut bench = Bench::new(Some(100));
+        let _units = [bench.admit(0, 30), bench.admit(1, 50)];
+        assert_eq!((bench.reserve(0, 30), bench.reserve(1, 50)), (Go::Yes, Go::Yes));
+        let (timed_out, other) = (bench.send(0, b"a", 30), bench.send(1, b"b", 50));
+        bench.settle(timed_out, TIMED_OUT, 30, 30);
+        let mut retry = bench.ask(0, 30);
+        let mut cheap = bench.admit(2, 10);
+        assert!(retry.try_recv().is_err() && cheap.try_recv().is_err());
+        bench.settle(other, Ending::Replied { usage: None }, 10, 50);
+        assert_eq!((retry.try_recv(), cheap.try_recv()), (Ok(Go::Yes), Ok(Entry::Admitted)));
+    }
+
+    #[test]
+    fn nobody_waits_for_money_in_a_run_that_is_stopping() {
+        let mut bench = Bench::new(Some(100));
+        let _units = [bench.admit(0, 50), bench.admit(1, 50)];
+        assert_eq!((bench.reserve(0, 50), bench.reserve(1, 50)), (Go::Yes, Go::Yes));
+        let (timed_out, _other) = (bench.send(0, b"a", 50), bench.send(1, b"b", 50));
+        bench.settle(timed_out, TIMED_OUT, 50, 50);
+        let mut retry = bench.ask(0, 50);
+        let mut late = bench.admit(2, 50);
+        bench.say(Message::Stop(StopReason::Unusable { message: "key".to_owned() }));
+        assert_eq!((retry.try_recv(), late.try_recv()), (Ok(Go::Stopping), Ok(Entry::Closed)));
+    }
+
+    #[test]
+    fn a_grant_is_on_record_before_what_it_pays_for() {
+        let mut bench = Bench::new(Some(1_000));
+        let _unit = bench.admit(0, 60);
+        assert_eq!(bench.reserve(0, 60), Go::Yes);
+        let _attempt = bench.send(0, b"k", 60);
+        let kinds: Vec<_> = bench.effects.events.iter().map(Event::must_be_durable).collect();
+        assert_eq!(kinds, [false, true, false], "admitted, granted, sent");
+    }
+
+    #[test]
+    fn more_than_the_bound_is_told() {
+        let mut bench = Bench::new(Some(100));
+        let _unit = bench.admit(0, 10);
+        assert_eq!(bench.reserve(0, 10), Go::Yes);
+        let attempt = bench.send(0, b"k", 10);
+        bench.settle(attempt, Ending::Replied { usage: None }, 11, 10);
+        assert!(bench.effects.events.iter().any(|event| matches!(event, Event::Warned { .. })));
     }
 
     #[test]

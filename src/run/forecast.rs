@@ -1,16 +1,14 @@
 //! What a run would do, found out without sending anything: every planned unit is rendered and looked up.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::thread;
-
-use serde_json::Value;
 
 use super::assemble::{Assembly, Stand};
 use super::gates::{Gates, GatesError};
 use super::settings::Audit;
 use crate::cache::units::Snapshot;
 use crate::cache::{Access, CacheError, CacheSettings, ReplyCache};
+use crate::grade::price::output_limit;
 use crate::grade::stage::{Grader, StageError};
 use crate::model::event::{Ordinal, Planned};
 use crate::model::grading::Stage;
@@ -81,7 +79,7 @@ impl Survey {
 /// # Errors
 /// If the cache or the unit snapshot cannot be read.
 pub async fn outlook(assembly: Assembly) -> Result<Outlook, ForecastError> {
-    let Assembly { audit, behaviour, definitions, census, stands, mut planned } = assembly;
+    let Assembly { audit, behaviour, definitions, census, stands, mut planned, warnings: _ } = assembly;
     let access = Access::ReadOnly;
     let settings = CacheSettings { replies: audit.workspace.replies(), index: audit.workspace.index(), access };
     let (cache, _warnings) = ReplyCache::open(&settings)?;
@@ -115,10 +113,10 @@ fn survey(
         while next < units.len() {
             let unit = units.get(Ordinal(next))?;
             let question = screen.prepare(&unit)?;
-            let known = screen.known(&unit, &question);
+            let known = Grader::known(&question);
             screened.size(screen.request_bytes(&question));
             screened.reached(known.is_some());
-            let flagged = match &known {
+            let flagged = match known {
                 Some(outcome) => definitions.hold(Stage::Screen, outcome)?,
                 None => false,
             };
@@ -126,7 +124,7 @@ fn survey(
                 let question = grader.prepare(&unit)?;
                 confirmed.size(grader.request_bytes(&question));
                 if flagged {
-                    confirmed.reached(grader.known(&unit, &question).is_some());
+                    confirmed.reached(Grader::known(&question).is_some());
                 }
             }
             next += threads;
@@ -158,15 +156,15 @@ struct Terms {
 
 impl Terms {
     fn new(audit: &Audit, stand: &Stand) -> Self {
-        let limit = |params: &BTreeMap<String, Value>| {
-            ["max_completion_tokens", "max_tokens"].iter().find_map(|name| params.get(*name)?.as_u64())
-        };
-        let most_output_tokens = limit(&stand.params).unwrap_or(audit.assume.output_tokens);
+        let most_output_tokens = output_limit(&stand.params).unwrap_or(audit.assume.output_tokens);
+        let on_truncated = &stand.settings.on_truncated;
+        let mut longer = stand.params.clone();
+        longer.extend(on_truncated.clone());
         Self {
             line: (stand.endpoint.name.clone(), stand.settings.model.clone()),
             price: stand.price,
             most_output_tokens,
-            most_output_tokens_after_truncation: limit(&stand.settings.on_truncated),
+            most_output_tokens_after_truncation: output_limit(&longer).filter(|_| !on_truncated.is_empty()),
             limits: Limits {
                 requests_per_minute: stand.endpoint.max_requests_per_minute,
                 tokens_per_minute: stand.endpoint.max_tokens_per_minute,
