@@ -4,9 +4,10 @@
 //! models wrap their answer in prose, in a code block, or after a `<think>` block. Exactly one of them, repetitions
 //! aside, has to satisfy the schema: with two different ones nobody knows which is meant, and nothing is guessed.
 //!
-//! What is tolerated: further keys; `score` as a string or a float without fraction; `message` as `"#5"` or `"5"`;
-//! upper case and white space around `verdict` and `channel`. What is not: a missing or repeated key, an undeclared id or value, a
-//! score outside 0 to 100. A float of at most 1 other than 0 is refused too: it may be a score on a scale of 0 to 1.
+//! What is tolerated: further keys; `score` as a string or a float without fraction; `message` as `"#5"` or `"5"`, and
+//! any whole number, since a grader that is held to the schema may write any; upper case and white space around
+//! `verdict` and `channel`. What is not: a missing or repeated key, an undeclared id or value, a score outside 0 to
+//! 100. A float of at most 1 other than 0 is refused too: it may be a score on a scale of 0 to 1.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,9 +33,17 @@ pub(super) struct Claim {
 /// A quote as claimed.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Citation {
-    pub(super) message: u32,
+    pub(super) message: Cited,
     pub(super) channel: Channel,
     pub(super) quote: String,
+}
+
+/// The message that a citation names.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cited {
+    Message(u32),
+    /// A whole number that no message has: the schema cannot rule it out, so it does not undo the verdict.
+    Nothing,
 }
 
 /// A reply as written; serde refuses missing and repeated keys.
@@ -110,12 +119,14 @@ fn citation(written: WrittenCitation) -> Option<Citation> {
     })
 }
 
-fn message_id(value: &Value) -> Option<u32> {
+fn message_id(value: &Value) -> Option<Cited> {
     if let Some(text) = value.as_str() {
         let text = text.trim();
-        return text.strip_prefix('#').unwrap_or(text).parse().ok();
+        return text.strip_prefix('#').unwrap_or(text).parse().ok().map(Cited::Message);
     }
-    value.as_u64().and_then(|id| u32::try_from(id).ok())
+    // 2.0 is a whole number to the schema, as is one with forty digits.
+    let whole = value.as_f64().filter(|number| number.fract() == 0.0)?;
+    Some(format!("{whole:.0}").parse().map_or(Cited::Nothing, Cited::Message))
 }
 
 fn named<T: Copy, const N: usize>(text: &str, all: [T; N], name: fn(T) -> &'static str) -> Option<T> {
@@ -162,6 +173,26 @@ mod tests {
         assert_eq!((score("0"), score("0.0"), score("1"), score("100")), (Some(0), Some(0), Some(1), Some(100)));
         for refused in ["101", "-1", "0.85", "1.0", "85.5", "\"high\"", "\"0.9\"", "null", "1e300"] {
             assert_eq!(score(refused), None, "{refused}");
+        }
+    }
+
+    #[test]
+    fn every_whole_number_cites_a_message_or_nothing() {
+        let cited = |text: &str| match message_id(&serde_json::from_str(text).unwrap()) {
+            Some(Cited::Message(id)) => format!("message {id}"),
+            Some(Cited::Nothing) => "nothing".to_owned(),
+            None => "no citation".to_owned(),
+        };
+        assert_eq!(
+            [cited("5"), cited("5.0"), cited("0"), cited("\" #5 \"")],
+            ["message 5", "message 5", "message 0", "message 5"]
+        );
+        assert_eq!(cited("4294967295"), "message 4294967295");
+        for number in ["-1", "-1000000000000000", "4294967296", "1e40", "18446744073709551616"] {
+            assert_eq!(cited(number), "nothing", "{number}");
+        }
+        for other in ["1.5", "null", "\"two\"", "[1]", "\"-1\""] {
+            assert_eq!(cited(other), "no citation", "{other}");
         }
     }
 

@@ -2,7 +2,7 @@
 //! "no" because it could not be read.
 
 use super::body::{Body, Finish};
-use super::content::{Citation, Claim, claim};
+use super::content::{Citation, Cited, Claim, claim};
 use super::quote::check_quote;
 use crate::model::behaviour::Behaviour;
 use crate::model::conversation::Conversation;
@@ -98,7 +98,7 @@ fn outcome_without_verdict(body: &Body, status: u16) -> Option<Outcome> {
 fn answered(body: &Body, context: &Context<'_>) -> (Outcome, Option<Verdict>) {
     let claim = body.answer().and_then(|answer| claim(&answer.content, context.behaviour));
     let Some(Claim { finding, evidence, innocent_reading }) = claim else { return (Outcome::Unparsable, None) };
-    let evidence: Vec<_> = evidence.into_iter().map(|citation| verified(citation, context)).collect();
+    let evidence: Vec<_> = evidence.into_iter().filter_map(|citation| verified(citation, context)).collect();
     let is_verified = evidence.iter().any(|evidence| evidence.check.is_verified());
     let outcome = match finding.verdict {
         Judgement::CannotJudge => return (Outcome::CannotJudge, None),
@@ -108,12 +108,13 @@ fn answered(body: &Body, context: &Context<'_>) -> (Outcome, Option<Verdict>) {
     (outcome, Some(Verdict { finding, evidence, innocent_reading }))
 }
 
-fn verified(citation: Citation, context: &Context<'_>) -> Evidence {
-    let Citation { message, channel, quote } = citation;
+/// The quote, looked up; one that cites nothing is no evidence.
+fn verified(citation: Citation, context: &Context<'_>) -> Option<Evidence> {
+    let Citation { message: Cited::Message(message), channel, quote } = citation else { return None };
     let shown = Some(message).filter(|message| context.seen.messages.contains(message));
     let cited = shown.and_then(|message| context.conversation.message(message));
     let check = cited.map_or(QuoteCheck::NotFound, |cited| check_quote(cited, channel, &quote));
-    Evidence { message, channel, quote, check }
+    Some(Evidence { message, channel, quote, check })
 }
 
 #[cfg(test)]
