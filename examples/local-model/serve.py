@@ -32,9 +32,8 @@ def main() -> None:
     params.cpuparams.n_threads = 1
     params.hostnames = ["127.0.0.1"]
     params.port = int(sys.argv[1])
-    # The same question gets the same answer.
-    params.sampling.seed = 1
-    params.sampling.temp = 0.0
+    # What replies call the model; without it, the path of the weights on this machine.
+    params.model_alias = {"SmolLM2-135M-Instruct"}
     server = xllamacpp.Server(params)  # Kept: the server stops when it is dropped.
     print(f"listening on {server.listening_address}", flush=True)
     ends = {signal.SIGINT, signal.SIGTERM}
