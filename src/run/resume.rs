@@ -21,6 +21,8 @@ pub struct Past {
     pub next_attempt: AttemptId,
     /// Requests of the resumable run that were on the wire when its process died.
     pub open: Vec<Sent>,
+    /// Keys of requests that were on the wire when an earlier process died, are settled, and were not asked again yet.
+    pub unanswered: HashSet<Digest>,
 }
 
 /// Why the past cannot be read.
@@ -41,6 +43,7 @@ struct Account {
     identity: Option<Digest>,
     settled: NanoUsd,
     open: BTreeMap<AttemptId, Sent>,
+    unanswered: HashSet<Digest>,
     next_attempt: AttemptId,
     finished: bool,
 }
@@ -59,10 +62,12 @@ pub fn look_back(runs: &Path, audit: &str, identity: &Digest) -> Result<Past, Fo
         past.spent += account.settled + account.open.values().map(|sent| sent.bound).sum();
         past.resumable = None;
         past.open.clear();
+        past.unanswered.clear();
         if !account.finished && account.identity.as_ref() == Some(identity) {
             past.resumable = Some(folder);
             past.next_attempt = account.next_attempt;
             past.open = account.open.into_values().collect();
+            past.unanswered = account.unanswered;
         }
     }
     Ok(past)
@@ -78,10 +83,14 @@ fn read(folder: &RunFolder) -> Result<Account, FolderError> {
             }
             Event::Sent(sent) => {
                 account.next_attempt = account.next_attempt.max(AttemptId(sent.attempt.0 + 1));
+                account.unanswered.remove(&sent.key);
                 account.open.insert(sent.attempt, sent);
             }
             Event::Settled(settled) => {
-                account.open.remove(&settled.attempt);
+                let sent = account.open.remove(&settled.attempt);
+                if settled.ending == (Ending::Unknown { failure: FailureKind::Interrupted }) {
+                    account.unanswered.extend(sent.map(|sent| sent.key));
+                }
                 account.settled += settled.cost;
             }
             Event::Opened(_) => account.finished = false,
@@ -100,7 +109,7 @@ impl Past {
     /// If the reply cache cannot be read.
     pub fn settle_open(&mut self, cache: &ReplyCache) -> Result<(Vec<Event>, HashSet<Digest>), CacheError> {
         let mut events = Vec::new();
-        let mut interrupted = HashSet::new();
+        let mut interrupted = std::mem::take(&mut self.unanswered);
         for sent in std::mem::take(&mut self.open) {
             let reply = cache.get(&sent.key)?;
             let (ending, cost) = match &reply {
