@@ -141,8 +141,8 @@ fn strata(page: &mut Page, report: &PlanReport) {
     page.heading("  class                group                              units       planned");
     for row in &report.strata {
         let class = fitted(&escape(&row.stratum.class), 20);
-        let group = fitted(&escape(&row.stratum.group.to_string()), 28);
-        page.line(&format!("  {class:<20} {group:<28} {:>11} {:>13}", count(row.units), count(row.planned)));
+        let name = page.row_name(&format!("{class:<20} {}", escape(&row.stratum.group.to_string())), 49);
+        page.line(&format!("  {name:<49} {:>11} {:>13}", count(row.units), count(row.planned)));
     }
     let units = report.strata.iter().map(|row| row.units).sum();
     page.line(&format!("  {:<20} {:<28} {:>11} {:>13}", "all", "", count(units), count(report.planned)));
