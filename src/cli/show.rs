@@ -83,7 +83,7 @@ fn messages(text: &mut String, conversation: &Conversation, turn: u32) -> std::f
                 continue;
             }
             let mark = if index == turn { "  <- this turn" } else { "" };
-            writeln!(text, "M{index} {}/{}{mark}", message.role.as_str(), channel.as_str())?;
+            writeln!(text, "#{index} {}/{}{mark}", message.role.as_str(), channel.as_str())?;
             let limit = if index == turn { usize::MAX } else { AROUND };
             let shown: String = words.chars().take(limit).collect();
             let more = if shown.len() < words.len() { " [...]" } else { "" };
@@ -116,7 +116,7 @@ fn verdict_of(text: &mut String, judged: &Judged, verdict: Option<&Verdict>) -> 
         let found = if evidence.check.is_verified() { "" } else { "  (not found in the transcript)" };
         writeln!(
             text,
-            "    M{} {}: \"{}\"{found}",
+            "    #{} {}: \"{}\"{found}",
             evidence.message,
             evidence.channel.as_str(),
             escape(&evidence.quote)

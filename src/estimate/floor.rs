@@ -169,7 +169,7 @@ impl Scope<'_> {
             missing.push(format!("no unit of class {} was graded: draw some under [sample]", classes.join(", ")));
         }
         if self.unit == UnitKind::Conversation && self.tally.plan.unit == UnitKind::Turn {
-            missing.push("single turns were drawn, not conversations: set sample_by = \"conversation\"".to_owned());
+            missing.push("single turns were drawn, not conversations".to_owned());
         }
         if self.tally.labels.decided == 0 {
             missing.push("no person has decided about a flagged unit: review the flagged".to_owned());

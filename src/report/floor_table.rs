@@ -117,6 +117,9 @@ fn line(page: &Page, report: &Report, row: &Row<'_>, scale: Scale) -> String {
 /// What a reader must know of these rows, each sentence once.
 fn notes(rows: &[&Row<'_>]) -> Vec<String> {
     let mut notes = Vec::new();
+    if rows.iter().any(|row| row.corpus.decided_by == Some(Decider::Grader)) {
+        notes.push("Where no person decided, a grader's false alarms are among these.".to_owned());
+    }
     if rows.iter().any(|row| row.corpus.method == Some(Method::RawCount)) {
         notes.push("Raw counts: what was not drawn or not reached can only add.".to_owned());
     }

@@ -223,7 +223,7 @@ fn health(page: &mut Page, report: &Report) {
 fn cost(page: &mut Page, report: &Report) {
     let (spend, requests) = (&report.spend, &report.requests);
     page.heading("Spend");
-    page.line(&format!("  {}", money(spend)));
+    page.wrapped("  ", &money(spend));
     page.line(&format!(
         "  {} prompt tokens ({} cached), {} completion tokens",
         count(spend.prompt_tokens),
@@ -242,13 +242,18 @@ fn cost(page: &mut Page, report: &Report) {
 fn money(spend: &SpendCount) -> String {
     let usd =
         |amount: f64| if amount > 0.0 && amount < 0.01 { format!("${amount:.6}") } else { format!("${amount:.2}") };
-    let cap = spend.cap_usd.map_or_else(|| ", no cap".to_owned(), |cap| format!(" of {}", usd(cap)));
+    let cap = spend.cap_usd.map_or_else(|| "no cap".to_owned(), |cap| format!("cap {} over all runs", usd(cap)));
     let presumed = if spend.presumed_usd > 0.0 {
         format!(", of which {} is presumed: nobody knows if it was billed", usd(spend.presumed_usd))
     } else {
         String::new()
     };
-    format!("{}{cap}{presumed}", usd(spend.usd))
+    format!("{} in this run ({cap}){presumed}", usd(spend.usd))
+}
+
+/// Whether an address from a transcript is safe to paste into a shell between quotes.
+fn is_plain(address: &str) -> bool {
+    address.chars().all(|c| c.is_ascii_alphanumeric() || "#-_.:/@+".contains(c))
 }
 
 fn next_steps(report: &Report) -> Vec<String> {
@@ -256,7 +261,7 @@ fn next_steps(report: &Report) -> Vec<String> {
     match &report.sessions.stop {
         Some(StopReason::Budget) => steps.push("raise the cap and run again: what is paid for is kept".to_owned()),
         Some(StopReason::Unusable { .. }) => {
-            steps.push("`assize doctor` says what is wrong with the grader".to_owned());
+            steps.push("mend the grader and run again: what is paid for is kept".to_owned());
         }
         Some(StopReason::Deadline | StopReason::Interrupted) | None => {
             steps.push("run again: it resumes, and what is paid for is kept".to_owned());
@@ -270,10 +275,13 @@ fn next_steps(report: &Report) -> Vec<String> {
     }
     if by_grader + funnel.pending > 0 {
         let open = units(by_grader + funnel.pending, report.unit);
-        steps.push(format!("have people read the {open} that no person decided about: `assize review`"));
+        steps.push(format!("have people read the {open} that no person decided about; labels/ takes their decisions"));
+    }
+    if let Some(row) = report.confirmed_units.iter().find(|row| is_plain(&row.unit)) {
+        steps.push(format!("read one of the confirmed: `assize show '{}'`", row.unit));
     }
     if funnel.disputed > 0 {
-        steps.push("settle the disputed ones: `assize review adjudicate`".to_owned());
+        steps.push("have the disputed ones decided: the newest decision of a seat counts".to_owned());
     }
     if report.simulated {
         steps.push("point the graders at a real endpoint; this was a rehearsal".to_owned());
