@@ -26,8 +26,11 @@ pub(super) fn run(invocation: &Invocation, args: &RunArgs, printer: Printer) -> 
     display.finish();
     printer.result(&ended.report, || table::render(&ended.report, printer.style()))?;
     let exit = exit_of(&ended, cache);
-    if let Some(advice) = advice(&ended, exit) {
-        printer.note(&advice);
+    if let StopReason::Unusable { message } = &ended.reason {
+        let hint = "mend the key, the model or the quota and run the same command again; what is paid for is kept";
+        printer.failure(&anyhow::anyhow!("the grader cannot be used: {message}"), Some(hint));
+    } else if let Some(advice) = advice(&ended, exit) {
+        printer.note(advice);
     }
     Ok(exit)
 }
@@ -48,23 +51,20 @@ fn exit_of(ended: &Ended, cache: CacheMode) -> Exit {
 }
 
 /// What to do next, where the report does not end well.
-fn advice(ended: &Ended, exit: Exit) -> Option<String> {
+fn advice(ended: &Ended, exit: Exit) -> Option<&'static str> {
     Some(match (&ended.reason, exit) {
-        (StopReason::Unusable { message }, _) => {
-            format!("the grader cannot be used: {message}\nset that right and run the same command again; what is paid for is kept")
-        }
-        (StopReason::Interrupted, _) => "run the same command again to resume; what is paid for is kept".to_owned(),
+        (StopReason::Interrupted, _) => "run the same command again to resume; what is paid for is kept",
         (StopReason::Budget, _) => {
-            "the cap closed admission: the report is a valid, smaller sample; a higher --max-cost goes on from here".to_owned()
+            "the cap closed admission: the report is a valid, smaller sample; a higher --max-cost goes on from here"
         }
         (StopReason::Deadline, _) => {
-            "the deadline closed admission: the report is a valid, smaller sample; run again to go on from here".to_owned()
+            "the deadline closed admission: the report is a valid, smaller sample; a later --deadline goes on from here"
         }
-        (StopReason::Finished, Exit::CacheMiss) => "some replies are not in the cache; run without `--cache read-only` to ask".to_owned(),
+        (StopReason::Finished, Exit::CacheMiss) => "some replies are not in the cache; see what to do above",
         (StopReason::Finished, Exit::Incomplete) => {
-            "more units than `max_ungraded` allows have no usable verdict; run the same command again to retry the failed ones".to_owned()
+            "more units than `max_ungraded` allows have no usable verdict; see what to do above"
         }
-        (StopReason::Finished, _) => return None,
+        (StopReason::Finished | StopReason::Unusable { .. }, _) => return None,
     })
 }
 

@@ -1,6 +1,7 @@
 //! The retry loop around single attempts. An attempt crosses the gates once, in this order: budget, slot, pace,
 //! journal, wire. Retries pass every gate again, so no attempt is free and no slot sleeps.
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -32,7 +33,6 @@ pub struct Line {
 }
 
 /// One candidate's request, ready to be sent.
-#[derive(Debug)]
 pub struct Shot {
     /// What goes on record.
     pub sending: Sending,
@@ -44,6 +44,12 @@ pub struct Shot {
     pub price: Price,
     /// Completion tokens at most, for the pacer.
     pub output_limit: u64,
+}
+
+impl fmt::Debug for Shot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Shot({:?}, {} bytes)", self.sending, self.body.len())
+    }
 }
 
 /// How all attempts together ended.

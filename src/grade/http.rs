@@ -60,7 +60,6 @@ pub enum EndpointError {
 }
 
 /// An answer that arrived whole.
-#[derive(Debug)]
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
@@ -72,6 +71,12 @@ pub struct Answer {
     pub request_id: Option<String>,
     /// From sending to the last byte.
     pub latency: Duration,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Answer(status {}, {} bytes)", self.status, self.body.len())
+    }
 }
 
 /// No answer, or only part of one.

@@ -9,6 +9,7 @@ use super::layout::{Ink, Page, fitted};
 use super::rate::{count, units};
 use crate::model::event::StopReason;
 use crate::model::grading::Stage;
+use crate::model::outcome::OutcomeKind;
 use crate::model::rate::{Decider, RateName, Target};
 
 /// The report as text, 80 columns wide.
@@ -256,16 +257,32 @@ fn is_plain(address: &str) -> bool {
     address.chars().all(|c| c.is_ascii_alphanumeric() || "#-_.:/@+".contains(c))
 }
 
+/// What helps against ungraded units: a stored reply replays as it is, a failed request is sent again.
+fn ungraded_step(report: &Report) -> String {
+    let units = |kinds: &[OutcomeKind]| {
+        let stages = report.graders.iter().flat_map(|grader| &grader.outcomes);
+        stages.filter(|(kind, _)| kinds.contains(kind)).map(|(_, units)| *units).sum::<u64>()
+    };
+    if units(&[OutcomeKind::NotCached]) > 0 {
+        return "run without `--cache read-only` to ask what is not in the cache".to_owned();
+    }
+    if units(&[OutcomeKind::Failed]) > 0 {
+        return "run again: requests that failed are sent again, everything else replays".to_owned();
+    }
+    "what is ungraded was answered, and replays: try another model, a new prompt version or `on_truncated`".to_owned()
+}
+
 fn next_steps(report: &Report) -> Vec<String> {
     let mut steps = Vec::new();
     match &report.sessions.stop {
         Some(StopReason::Budget) => steps.push("raise the cap and run again: what is paid for is kept".to_owned()),
         Some(StopReason::Unusable { .. }) => {
-            steps.push("mend the grader and run again: what is paid for is kept".to_owned());
+            steps.push("mend the key, the model or the quota and run again: what is paid for is kept".to_owned());
         }
         Some(StopReason::Deadline | StopReason::Interrupted) | None => {
             steps.push("run again: it resumes, and what is paid for is kept".to_owned());
         }
+        Some(StopReason::Finished) if !report.complete => steps.push(ungraded_step(report)),
         Some(StopReason::Finished) => {}
     }
     let funnel = &report.funnel;
