@@ -106,6 +106,11 @@ impl Server {
         self.desk.ledger.stats()
     }
 
+    /// Returns as soon as it has received this many requests since it was started or its counts were reset.
+    pub async fn received(&self, requests: u64) {
+        self.desk.ledger.received(requests).await;
+    }
+
     /// Accepts nothing more, finishes the replies under way, drops hanging requests, and says what was done. Clients
     /// that never finish their requests are not waited for.
     pub async fn stop(mut self) -> Stats {

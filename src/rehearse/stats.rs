@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use crate::model::hash::Digest;
 use crate::model::money::Usage;
@@ -41,7 +42,11 @@ pub struct Stats {
 
 /// The counters of a running server.
 #[derive(Default)]
-pub(super) struct Ledger(Mutex<Books>);
+pub(super) struct Ledger {
+    books: Mutex<Books>,
+    /// The number of requests so far, for those who wait for one.
+    received: watch::Sender<u64>,
+}
 
 #[derive(Default)]
 struct Books {
@@ -77,7 +82,14 @@ impl Ledger {
         books.stats.requests += 1;
         books.stats.in_flight += 1;
         books.stats.max_in_flight = books.stats.max_in_flight.max(books.stats.in_flight);
+        self.received.send_replace(books.stats.requests);
         InFlight { ledger: self, number: books.stats.requests }
+    }
+
+    /// Returns as soon as this many requests have begun.
+    pub(super) async fn received(&self, requests: u64) {
+        // The sender lives as long as the ledger, so there is no error.
+        self.received.subscribe().wait_for(|received| *received >= requests).await.ok();
     }
 
     /// How often this body was seen before.
@@ -122,11 +134,12 @@ impl Ledger {
     pub(super) fn reset(&self) {
         let mut books = self.books();
         let in_flight = books.stats.in_flight;
+        self.received.send_replace(0);
         *books = Books { stats: Stats { in_flight, max_in_flight: in_flight, ..Stats::default() }, ..Books::default() };
     }
 
     /// No lock is held across an await, and none longer than a few additions.
     fn books(&self) -> MutexGuard<'_, Books> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

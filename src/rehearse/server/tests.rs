@@ -355,7 +355,8 @@ async fn counts_are_exact_under_concurrency() {
         let reply = request.body(question(&text, NONCE)).send().await.unwrap().text().await.unwrap();
         serde_json::from_str::<Value>(&reply).unwrap()
     };
-    for reply in join_all((0..200).map(ask)).await {
+    let (replies, ()) = tokio::join!(join_all((0..200).map(ask)), server.received(200));
+    for reply in replies {
         prompt += reply["usage"]["prompt_tokens"].as_u64().unwrap();
         completion += reply["usage"]["completion_tokens"].as_u64().unwrap();
     }

@@ -1,0 +1,132 @@
+//! Disks that are full or must not be written. Both need a small file system of their own, which only root can mount;
+//! elsewhere the tests say so and pass.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::grader::Grader;
+use crate::workspace::{AuditSettings, COMMIT_GROUP, SLOTS, Workspace};
+
+/// A file system of a few megabytes in memory; it goes when this is dropped.
+struct SmallDisk {
+    folder: TempDir,
+}
+
+impl SmallDisk {
+    /// Mounts one; nothing, with a printed reason, where that is not allowed.
+    fn mount() -> Option<Self> {
+        let disk = Self { folder: TempDir::new().unwrap() };
+        match disk.mount_with(&["-t", "tmpfs", "-o", "size=6m", "none"]) {
+            Ok(()) => Some(disk),
+            Err(reason) => {
+                println!("skipped: this user cannot mount a small file system ({reason})");
+                None
+            }
+        }
+    }
+
+    fn mount_with(&self, options: &[&str]) -> Result<(), String> {
+        let mounted = Command::new("mount").args(options).arg(self.path()).output();
+        let output = mounted.map_err(|error| error.to_string())?;
+        if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()) }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Fills it to the last byte. The file is the space to be freed.
+    fn fill(&self) -> std::path::PathBuf {
+        let path = self.path().join("ballast");
+        let mut file = fs::File::create(&path).unwrap();
+        while file.write_all(&[0; 4_096]).is_ok() {}
+        path
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // A disk that was never mounted cannot be unmounted, and one that is busy is detached.
+        Command::new("umount").args(["--lazy".as_ref(), self.path().as_os_str()]).output().ok();
+    }
+}
+
+#[test]
+fn a_full_disk_stops_the_run_and_nothing_that_was_kept_is_lost() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let workspace = Workspace::at(disk.path(), 120);
+    let grader = Grader::start(&workspace, "seed = 12\nlatency_ms = 4");
+    workspace.audit(&AuditSettings::of(&grader));
+    let running = workspace.start(&[]);
+    grader.received(60);
+    let ballast = disk.fill();
+    let finished = running.wait();
+    println!("{}", finished.stderr);
+    let said = finished.refusal(2);
+    assert!(said.contains("the disk is full"), "{said}");
+    let paid = grader.stats().replies_200;
+    assert!(paid < 300, "nothing more was asked for once nothing could be kept: {paid}");
+
+    let again = workspace.run(&[]);
+    println!("{}", again.stderr);
+    assert!(again.refusal(2).contains("the disk is full"), "{}", again.stderr);
+    assert_eq!(grader.stats().replies_200, paid, "a full disk is noticed before anything is sent");
+
+    fs::remove_file(ballast).unwrap();
+    let finished = workspace.run(&[]);
+    let report = finished.expect(0);
+    assert!(grader.repeated() <= SLOTS + COMMIT_GROUP, "{}", grader.repeated());
+    let unharmed = Workspace::new(120);
+    unharmed.audit(&AuditSettings::of(&grader));
+    assert_eq!(unharmed.run(&[]).expect(0).digest, report.digest);
+}
+
+#[test]
+fn a_read_only_disk_sends_nothing_and_still_shows_what_it_holds() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let workspace = Workspace::at(disk.path(), 30);
+    let grader = Grader::start(&workspace, "seed = 13");
+    workspace.audit(&AuditSettings::of(&grader));
+    workspace.run(&[]).expect(0);
+    let before = grader.stats();
+    disk.mount_with(&["-o", "remount,ro"]).unwrap();
+
+    let refused = workspace.run(&[]);
+    println!("{}", refused.stderr);
+    assert!(refused.refusal(2).contains("permission denied or read-only file system"), "{}", refused.stderr);
+    let shown = workspace.assize(&["report", "--format", "json"]);
+    println!("{}", shown.stderr);
+    assert_eq!(shown.code, Some(0), "{}", shown.stderr);
+    assert_eq!(workspace.assize(&["cache", "verify"]).code, Some(0));
+    assert_eq!(grader.stats(), before);
+}
+
+#[test]
+fn a_cache_folder_that_must_not_be_written_replays_and_refuses_to_pay() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let workspace = Workspace::new(30);
+    let grader = Grader::start(&workspace, "seed = 13");
+    workspace.audit(&AuditSettings::of(&grader));
+    let report = workspace.run(&[]).expect(0);
+    let before = grader.stats();
+
+    // The cache moves to a disk of its own, which is then made read-only.
+    let cache = workspace.path("cache");
+    let moved = Command::new("cp").arg("-a").arg(cache.join(".")).arg(disk.path()).status().unwrap();
+    assert!(moved.success());
+    disk.mount_with(&["-o", "remount,ro"]).unwrap();
+    fs::remove_dir_all(&cache).unwrap();
+    std::os::unix::fs::symlink(disk.path(), &cache).unwrap();
+
+    let refused = workspace.run(&[]);
+    println!("{}", refused.stderr);
+    assert!(refused.refusal(2).contains("permission denied or read-only file system"), "{}", refused.stderr);
+    let replayed = workspace.run(&["--cache", "read-only"]);
+    println!("{}", replayed.stderr);
+    assert_eq!(replayed.expect(0).digest, report.digest);
+    assert_eq!(grader.stats(), before, "nothing was sent");
+}

@@ -1,0 +1,82 @@
+//! The simulated grader: the counterparty, with books of its own.
+
+use std::future::Future;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use assize::model::money::{NanoUsd, Price, Usage};
+use assize::rehearse::{self, RehearsalSettings, Server, Stats, Truth};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::workspace::Workspace;
+
+/// What the audits of these tests say that both models cost, in nano-dollars per token.
+pub(crate) const PRICE: Price = Price { input: 1_000, cached: 100, output: 4_000 };
+
+/// Until something has certainly gone wrong. Nothing is measured with it.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A simulated grader with a runtime of its own, so that its death cuts every connection.
+pub(crate) struct Grader {
+    runtime: Runtime,
+    server: Server,
+}
+
+impl Grader {
+    /// A grader of this profile that knows what is planted in the workspace's corpus.
+    pub(crate) fn start(workspace: &Workspace, profile: &str) -> Self {
+        let settings = RehearsalSettings::parse(profile).unwrap();
+        let truth = Truth::open(&workspace.truth()).unwrap();
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let server = runtime.block_on(rehearse::start(&settings, truth, loopback)).unwrap();
+        Self { runtime, server }
+    }
+
+    pub(crate) fn base_url(&self) -> String {
+        self.server.base_url()
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        self.server.stats()
+    }
+
+    /// Requests beyond the first with the same body.
+    pub(crate) fn repeated(&self) -> u64 {
+        let stats = self.stats();
+        stats.requests - stats.distinct_bodies
+    }
+
+    /// What it would put on the invoice.
+    pub(crate) fn billed(&self) -> NanoUsd {
+        invoice(&self.stats())
+    }
+
+    /// Waits until this many requests have arrived.
+    pub(crate) fn received(&self, requests: u64) {
+        self.wait(self.server.received(requests));
+    }
+
+    fn wait(&self, event: impl Future<Output = ()>) {
+        let waited = self.runtime.block_on(async { tokio::time::timeout(PATIENCE, event).await });
+        assert!(waited.is_ok(), "the requests never came: {:?}", self.stats());
+    }
+
+    /// Dies in the middle of whatever it is doing.
+    pub(crate) fn die(self) -> Stats {
+        let stats = self.stats();
+        drop(self.server);
+        self.runtime.shutdown_background();
+        stats
+    }
+}
+
+/// The price of everything that was billed.
+pub(crate) fn invoice(stats: &Stats) -> NanoUsd {
+    PRICE.cost(&Usage {
+        prompt_tokens: stats.prompt_tokens,
+        cached_tokens: stats.cached_tokens,
+        completion_tokens: stats.completion_tokens,
+        reasoning_tokens: stats.reasoning_tokens,
+    })
+}

@@ -1,0 +1,20 @@
+//! Kill, resume, corrupt, throttle: money and counts still add up.
+//!
+//! Every test drives the real binary as a child process against a simulated grader in this process, whose own counts
+//! are the other side of the books. Nothing here measures time: a test waits for a request to arrive or a process to
+//! end, never for a clock.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
+#![expect(clippy::print_stdout, reason = "tests print observed figures and why they skip")]
+
+mod contention;
+mod damaged_cache;
+mod damaged_journal;
+mod disk;
+mod funnel;
+mod grader;
+mod kill;
+mod money;
+mod outage;
+mod process;
+mod workspace;
