@@ -95,6 +95,7 @@ impl Progress {
         let eta = [rate_now, average].into_iter().flatten().find(|rate| *rate > 0.0);
         #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
         let eta = eta.and_then(|rate| Duration::try_from_secs_f64(rest as f64 / rate).ok());
+        let eta = if self.planned > 0 && rest == 0 { Some(Duration::ZERO) } else { eta };
         Snapshot {
             planned: self.planned,
             admitted: counts.admitted,

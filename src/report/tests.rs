@@ -272,3 +272,15 @@ fn progress_starts_anew_with_a_session_and_keeps_what_is_spent() {
     assert_eq!((after.finished, after.in_flight, after.eta_s), (0, 0, None));
     assert!((after.spent_usd - before.spent_usd - 0.005).abs() < 1e-9, "the open attempt counts at its bound");
 }
+
+#[test]
+fn nothing_is_left_to_do_however_fast_it_went() {
+    let mut progress = Progress::new(Definitions::plain(true), UnixMs(0));
+    progress.event(&Event::Planned(Box::new(planned(&[("core", "rl", 1, 1)]))), UnixMs(0));
+    assert_eq!(progress.snapshot(UnixMs(0)).eta_s, None);
+    progress.event(&admitted(0, 0, unit("rl", "a", 1)), UnixMs(0));
+    let replayed = Judged { replayed: true, ..judged(0, Stage::Screen, graded(Absent)) };
+    progress.event(&Event::Judged(Box::new(replayed)), UnixMs(0));
+    let done = progress.snapshot(UnixMs(0));
+    assert_eq!((done.finished, done.eta_s), (1, Some(0)));
+}
