@@ -286,6 +286,9 @@ impl Grader {
     }
 
     async fn lookup(&self, key: Digest) -> Result<Option<Reply>, StageError> {
+        if !self.cache.is_known(&key) {
+            return Ok(None);
+        }
         let cache = self.cache.clone();
         let found = tokio::task::spawn_blocking(move || cache.get(&key)).await;
         Ok(found.map_err(|_| StageError::Thread)??)
