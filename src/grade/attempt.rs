@@ -10,7 +10,7 @@ use super::desk::{Desk, Go, Gone, Message, Sending};
 use super::http::{Answer, Endpoint, NoAnswer};
 use super::pace::{Paced, Pacer};
 use super::retry::{self, Billing, Decision, Delays};
-use super::slots::Slots;
+use super::slots::{Slots, Unkept};
 use crate::clock;
 use crate::model::event::{AttemptId, Ending, Settled, StopReason};
 use crate::model::grading::Reply;
@@ -49,8 +49,8 @@ pub struct Shot {
 /// How all attempts together ended.
 #[derive(Debug)]
 pub enum Ended {
-    /// With a reply, which is not in the log yet, and its parsed body.
-    Replied(Box<Replied>),
+    /// With a reply and its place among those that are not in the log yet.
+    Replied(Box<Replied>, Unkept),
     /// Without one.
     Without(Outcome),
 }
@@ -109,7 +109,7 @@ impl Line {
             Go::TooLate => return Ok(without(Outcome::PastDeadline)),
             Go::Stopping => return Ok(without(Outcome::Failed { failure: FailureKind::Interrupted })),
         }
-        let place_on_the_wire = self.slots.take().await;
+        let slot = self.slots.take().await;
         let place = self.pacer.wait(shot.body.len() as u64, shot.output_limit).await;
         if desk.is_stopping() {
             desk.say(Message::Release { bound }).await?;
@@ -118,10 +118,13 @@ impl Line {
         let attempt = desk.sending(shot.sending.clone()).await?;
         let sent = Instant::now();
         let answer = self.endpoint.post(shot.body.clone(), &shot.sending.key).await;
-        drop(place_on_the_wire);
         match answer {
-            Ok(answer) => self.answered(shot, Open { attempt, place }, answer, desk).await,
+            Ok(answer) => {
+                let unkept = slot.answered().await;
+                self.answered(shot, Open { attempt, place, unkept }, answer, desk).await
+            }
             Err(missing) => {
+                drop(slot);
                 let (failure, ending, cost) = unanswered(missing, bound);
                 let latency_ms = milliseconds(sent.elapsed());
                 desk.say(Message::Settled { settled: Settled { attempt, ending, cost, latency_ms }, bound }).await?;
@@ -139,7 +142,8 @@ impl Line {
             if let Some(usage) = reply.usage {
                 self.pacer.settle(open.place, usage.prompt_tokens, usage.completion_tokens).await;
             }
-            return Ok(Next::End(Ended::Replied(Box::new(Replied { reply, body, attempt: open.attempt }))));
+            let replied = Box::new(Replied { reply, body, attempt: open.attempt });
+            return Ok(Next::End(Ended::Replied(replied, open.unkept)));
         }
         let failure = match &decision {
             Decision::Retry { failure, .. } | Decision::GiveUp { failure } => *failure,
@@ -174,6 +178,7 @@ impl Line {
 struct Open {
     attempt: AttemptId,
     place: Paced,
+    unkept: Unkept,
 }
 
 const fn without(outcome: Outcome) -> Next {

@@ -18,7 +18,7 @@ use super::format::{FileKind, Header, MAX_LINE_BYTES, encode};
 use super::{JournalError, create_file};
 
 /// A sync covers at most this many records ...
-const GROUP_RECORDS: usize = 64;
+pub const GROUP_RECORDS: usize = 64;
 /// ... and is due this long after the first of them, even if nothing else comes.
 const GROUP_WAIT: Duration = Duration::from_millis(20);
 /// Records that may wait for the thread; a few groups, so that a sync never starves the next one of records.
