@@ -1,7 +1,7 @@
-//! Imports point one way. The layers are those of the crate documentation:
+//! Imports point one way, and ARCHITECTURE.md is true. The layers are those of the crate documentation:
 //!
 //! ```text
-//! cli > config > run > grade > { source, cache > journal, review, report, rehearse }
+//! cli > config > run > grade > { source, cache > journal, report, rehearse }
 //!                            > { prefilter, prompt, plan > estimate, reconcile > verdict } > { model, clock }
 //! ```
 
@@ -135,6 +135,47 @@ fn dependencies_have_one_owner() {
             assert!(!uses || inside.starts_with(owner), "{inside} uses {dependency}, which belongs to {owner}");
         }
     }
+}
+
+/// The direct dependencies, `[dev-dependencies]` included, in the order of `Cargo.toml`.
+fn direct_dependencies(manifest: &str) -> Vec<String> {
+    let manifest: toml::Table = manifest.parse().expect("Cargo.toml is TOML");
+    let table = |name: &str| manifest.get(name).and_then(toml::Value::as_table).cloned().unwrap_or_default();
+    let names = ["dependencies", "dev-dependencies"].map(|section| table(section).into_iter().map(|(name, _)| name));
+    names.into_iter().flatten().collect()
+}
+
+/// First cells of the rows of the table of dependencies.
+fn documented_dependencies(architecture: &str) -> BTreeSet<String> {
+    let section = architecture.split("\n## Dependencies").nth(1).expect("ARCHITECTURE.md has a table of dependencies");
+    let section = section.split("\n## ").next().unwrap_or_default();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    rows.flat_map(|cell| cell.split(", ")).map(|name| name.split(' ').next().unwrap_or_default().to_owned()).collect()
+}
+
+/// A dependency has an owner and a reason, or it goes; a row without a dependency goes as well.
+#[test]
+fn every_dependency_is_in_the_table() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |name: &str| fs::read_to_string(root.join(name)).expect("the file lies beside Cargo.toml");
+    let named = documented_dependencies(&read("ARCHITECTURE.md"));
+    let direct = direct_dependencies(&read("Cargo.toml"));
+    let missing: Vec<_> = direct.iter().filter(|name| !named.contains(*name)).collect();
+    assert!(missing.is_empty(), "dependencies without a row in ARCHITECTURE.md: {missing:?}");
+    let known: BTreeSet<_> = direct.into_iter().chain(["crate", "---"].map(str::to_owned)).collect();
+    let gone: Vec<_> = named.difference(&known).collect();
+    assert!(gone.is_empty(), "rows of ARCHITECTURE.md without a dependency: {gone:?}");
+}
+
+/// Code paths that ARCHITECTURE.md names exist.
+#[test]
+fn the_map_names_files_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join("ARCHITECTURE.md")).expect("the file lies beside Cargo.toml");
+    let quoted = text.split('`').skip(1).step_by(2);
+    let files = quoted.filter(|word| Path::new(word).extension().is_some_and(|extension| extension == "rs"));
+    let missing: Vec<_> = files.filter(|file| !root.join(file).exists() && !source().join(file).exists()).collect();
+    assert!(missing.is_empty(), "ARCHITECTURE.md names {missing:?}");
 }
 
 /// The judgement reads no clock, no environment and no network, and writes no log; only `prompt/library.rs` opens

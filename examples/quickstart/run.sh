@@ -3,7 +3,7 @@
 # Run it a second time: nothing is asked twice.
 set -euo pipefail
 cd "$(dirname "$0")"
-cargo build --release --locked --quiet --manifest-path ../../Cargo.toml
+cargo build --release --locked --manifest-path ../../Cargo.toml
 assize="${CARGO_TARGET_DIR:-../../target}/release/assize"
 [ -d corpus ] || "$assize" rehearse corpus --out . --seed 7 --conversations 3600
 "$assize" run audit.toml "$@"

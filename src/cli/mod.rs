@@ -11,6 +11,7 @@ mod plan;
 mod printer;
 mod progress;
 mod prompts;
+mod ready;
 mod rehearse;
 mod report;
 mod run;

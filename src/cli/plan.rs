@@ -9,7 +9,7 @@ use super::args::AuditArgs;
 use super::exit::{Exit, Failure};
 use super::invocation::Invocation;
 use super::printer::Printer;
-use super::run::{assembled, runtime};
+use super::ready::{assembled, runtime};
 
 /// Plans an audit and prints the plan. Sends nothing.
 pub(super) fn run(invocation: &Invocation, args: &AuditArgs, printer: Printer) -> Result<Exit, Failure> {

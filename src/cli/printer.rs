@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use serde::Serialize;
 
 use crate::config::Environment;
+use crate::report::rate::count;
 use crate::report::table::Style;
 
 use super::args::{ColorChoice, GlobalArgs, OutputFormat};
@@ -91,7 +92,7 @@ impl Printer {
 
     /// What stopped the command, one line per problem, and what to do about it.
     pub(super) fn failure(self, error: &anyhow::Error, hint: Option<&str>) {
-        self.message("error", "\u{1b}[1;31m", &format!("{error:#}"));
+        self.message("error", "\u{1b}[1;31m", &sentence(error));
         if let Some(hint) = hint {
             self.message("hint", "\u{1b}[1;36m", hint);
         }
@@ -110,6 +111,22 @@ impl Printer {
     }
 }
 
+/// An error and its causes in one sentence. A cause that the error above it has quoted already is not said twice.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut said: Vec<String> = Vec::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !said.last().is_some_and(|above| above.contains(&cause)) {
+            said.push(cause);
+        }
+    }
+    said.join(": ")
+}
+
+/// A count with its words: `1 line is`, `2,000 lines are`.
+pub(super) fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(number), if number == 1 { one } else { many })
+}
+
 /// A line without control characters: file names and values come from outside and must not steer the terminal.
 fn plain(line: &str) -> Cow<'_, str> {
     if !line.contains(char::is_control) {
@@ -121,6 +138,13 @@ fn plain(line: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn causes_are_said_once() {
+        let quoted = anyhow::anyhow!("no such file").context("cannot read `a`: no such file").context("failed to plan");
+        assert_eq!(sentence(&quoted), "failed to plan: cannot read `a`: no such file");
+        assert_eq!(sentence(&anyhow::anyhow!("inner").context("outer")), "outer: inner");
+    }
 
     #[test]
     fn control_characters_do_not_reach_the_terminal() {

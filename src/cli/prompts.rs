@@ -16,7 +16,7 @@ use crate::source::{self, Filter, Record};
 use super::args::{BehaviourName, PromptName, PromptsCommand, RenderArgs};
 use super::exit::{Exit, Failure};
 use super::invocation::Invocation;
-use super::printer::Printer;
+use super::printer::{Printer, counted};
 use super::report::workspace;
 
 /// Lists, shows, checks, locks or renders prompts of the workspace.
@@ -91,7 +91,8 @@ fn lint_all(library: &Library, asked: &BehaviourName, printer: Printer) -> Resul
         let lines = rows.iter().map(|(behaviour, label, finding)| {
             format!("{behaviour} {label}, line {}: {}\n  {}\n", finding.line, finding.message, finding.advice)
         });
-        format!("{}{} findings in {prompts} prompts", lines.collect::<String>(), rows.len())
+        let findings = counted(rows.len() as u64, "finding", "findings");
+        format!("{}{findings} in {}", lines.collect::<String>(), counted(prompts, "prompt", "prompts"))
     })?;
     Ok(if rows.is_empty() { Exit::Complete } else { Exit::GateFailed })
 }
@@ -119,7 +120,7 @@ fn lock(library: &Library, asked: &BehaviourName, path: &std::path::Path, printe
     write_lock(path, &lock).context("failed to write the lock")?;
     printer.result(&locked, || match locked.as_slice() {
         [] => "every version was locked already".to_owned(),
-        locked => locked.join("\n"),
+        locked => format!("locked {}", locked.join("\nlocked ")),
     })?;
     Ok(Exit::Complete)
 }

@@ -10,7 +10,7 @@ use crate::run::interrupted;
 use super::args::{CorpusArgs, RehearseArgs, RehearseCommand};
 use super::exit::{Exit, Failure};
 use super::printer::Printer;
-use super::run::runtime;
+use super::ready::runtime;
 
 /// Checkpoints of a generated corpus and the share of their turns that truly shows the behaviour.
 const CHECKPOINTS: [(&str, f64); 3] = [("rl-early", 0.001), ("rl-late", 0.006), ("production", 0.003)];

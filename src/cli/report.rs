@@ -21,7 +21,7 @@ use super::printer::Printer;
 /// Reports a run again, from its journal and the labels alone.
 pub(super) fn report(invocation: &Invocation, args: &RunName, printer: Printer) -> Result<Exit, Failure> {
     let workspace = workspace(invocation)?;
-    let folder = RunFolder::find(&workspace.runs(), Some(&args.run)).context("failed to find the run")?;
+    let folder = find_run(&workspace, &args.run)?;
     let tally =
         conclude::tally(&workspace, &folder).with_context(|| format!("failed to report run `{}`", folder.id))?;
     let report = Report::new(&tally);
@@ -32,7 +32,7 @@ pub(super) fn report(invocation: &Invocation, args: &RunName, printer: Printer) 
 /// Says how far a run is, or was. Times are those of its journal.
 pub(super) fn status(invocation: &Invocation, args: &RunName, printer: Printer) -> Result<Exit, Failure> {
     let workspace = workspace(invocation)?;
-    let folder = RunFolder::find(&workspace.runs(), Some(&args.run)).context("failed to find the run")?;
+    let folder = find_run(&workspace, &args.run)?;
     let mut progress: Option<Progress> = None;
     let mut started = UnixMs(0);
     let mut ended = None;
@@ -54,6 +54,7 @@ pub(super) fn status(invocation: &Invocation, args: &RunName, printer: Printer) 
             Event::Closed(closed) => ended = Some(UnixMs(closed.at_ms)),
             Event::Planned(_)
             | Event::Admitted(_)
+            | Event::Granted(_)
             | Event::Sent(_)
             | Event::Settled(_)
             | Event::Judged(_)
@@ -70,8 +71,17 @@ pub(super) fn status(invocation: &Invocation, args: &RunName, printer: Printer) 
     let progress = progress.context("the run ended before it had planned anything")?;
     let snapshot = progress.snapshot(ended.unwrap_or_else(crate::clock::now));
     let state = if ended.is_some() { "ended" } else { "running, or ended without a word" };
-    printer.result(&snapshot, || format!("run {} ({state})\n{}", folder.id, snapshot.plain_line()))?;
+    printer.result(&snapshot, || format!("run {} ({state})\n{}", folder.id, snapshot.page(ended.is_some())))?;
     Ok(Exit::Complete)
+}
+
+/// The run with this id, with this beginning of one, or in this folder of the workspace; `latest` is the newest.
+pub(super) fn find_run(workspace: &Workspace, name: &str) -> Result<RunFolder, Failure> {
+    let here = std::path::absolute(".").context("failed to find the current folder")?;
+    let within =
+        here.join(name).strip_prefix(here.join(workspace.runs())).ok().and_then(|id| id.to_str().map(str::to_owned));
+    let id = within.filter(|_| name.contains('/')).unwrap_or_else(|| name.to_owned());
+    Ok(RunFolder::find(&workspace.runs(), Some(&id)).context("failed to find the run")?)
 }
 
 /// The workspace that was named, or the one around the current folder.

@@ -1,18 +1,18 @@
 //! `assize run`: grade, confirm, report.
 
-use crate::config;
 use crate::model::event::StopReason;
 use crate::model::outcome::OutcomeKind;
 use crate::report::table;
-use crate::run::assemble::{AssembleError, Assembly, assemble};
+use crate::run::assemble::AssembleError;
 use crate::run::session::{self, Ended, SessionError};
 use crate::run::settings::CacheMode;
 
-use super::args::{AuditArgs, RunArgs};
+use super::args::RunArgs;
 use super::exit::{Exit, Failure};
 use super::invocation::Invocation;
 use super::printer::Printer;
 use super::progress::Display;
+use super::ready::{assembled, runtime};
 
 /// Runs an audit and prints its report.
 pub(super) fn run(invocation: &Invocation, args: &RunArgs, printer: Printer) -> Result<Exit, Failure> {
@@ -26,25 +26,13 @@ pub(super) fn run(invocation: &Invocation, args: &RunArgs, printer: Printer) -> 
     display.finish();
     printer.result(&ended.report, || table::render(&ended.report, printer.style()))?;
     let exit = exit_of(&ended, cache);
-    if let Some(advice) = advice(&ended, exit) {
-        printer.note(&advice);
+    if let StopReason::Unusable { message } = &ended.reason {
+        let hint = "mend the key, the model or the quota and run the same command again; what is paid for is kept";
+        printer.failure(&anyhow::anyhow!("the grader cannot be used: {message}"), Some(hint));
+    } else if let Some(advice) = advice(&ended, exit) {
+        printer.note(advice);
     }
     Ok(exit)
-}
-
-/// Loads and decides an audit, with its warnings printed.
-pub(super) fn assembled(invocation: &Invocation, args: &AuditArgs, printer: Printer) -> Result<Assembly, Failure> {
-    let loaded = config::load(&invocation.load_request(&args.file, &args.overrides))?;
-    for warning in &loaded.warnings {
-        printer.warning(warning);
-    }
-    Ok(assemble(loaded.audit)?)
-}
-
-/// The runtime of a command that sends requests.
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    Ok(runtime.map_err(anyhow::Error::from)?)
 }
 
 fn exit_of(ended: &Ended, cache: CacheMode) -> Exit {
@@ -63,23 +51,20 @@ fn exit_of(ended: &Ended, cache: CacheMode) -> Exit {
 }
 
 /// What to do next, where the report does not end well.
-fn advice(ended: &Ended, exit: Exit) -> Option<String> {
+fn advice(ended: &Ended, exit: Exit) -> Option<&'static str> {
     Some(match (&ended.reason, exit) {
-        (StopReason::Unusable { message }, _) => {
-            format!("the grader cannot be used: {message}\nset that right and run the same command again; what is paid for is kept")
-        }
-        (StopReason::Interrupted, _) => "run the same command again to resume; what is paid for is kept".to_owned(),
+        (StopReason::Interrupted, _) => "run the same command again to resume; what is paid for is kept",
         (StopReason::Budget, _) => {
-            "the cap closed admission: the report is a valid, smaller sample; a higher --max-cost goes on from here".to_owned()
+            "the cap closed admission: the report is a valid, smaller sample; a higher --max-cost goes on from here"
         }
         (StopReason::Deadline, _) => {
-            "the deadline closed admission: the report is a valid, smaller sample; run again to go on from here".to_owned()
+            "the deadline closed admission: the report is a valid, smaller sample; a later --deadline goes on from here"
         }
-        (StopReason::Finished, Exit::CacheMiss) => "some replies are not in the cache; run without `--cache read-only` to ask".to_owned(),
+        (StopReason::Finished, Exit::CacheMiss) => "some replies are not in the cache; see what to do above",
         (StopReason::Finished, Exit::Incomplete) => {
-            "more units than `max_ungraded` allows have no usable verdict; run the same command again to retry the failed ones".to_owned()
+            "more units than `max_ungraded` allows have no usable verdict; see what to do above"
         }
-        (StopReason::Finished, _) => return None,
+        (StopReason::Finished | StopReason::Unusable { .. }, _) => return None,
     })
 }
 

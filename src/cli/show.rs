@@ -10,14 +10,13 @@ use crate::model::event::Judged;
 use crate::model::verdict::Verdict;
 use crate::prefilter::channel_text;
 use crate::report::escape;
-use crate::run::folder::RunFolder;
 use crate::run::view::{View, view};
 
 use super::args::ShowArgs;
 use super::exit::{Exit, Failure};
 use super::invocation::Invocation;
 use super::printer::Printer;
-use super::report::workspace;
+use super::report::{find_run, workspace};
 
 /// Characters of each message that stands around the unit.
 const AROUND: usize = 400;
@@ -25,10 +24,13 @@ const AROUND: usize = 400;
 /// Shows a unit of a run.
 pub(super) fn run(invocation: &Invocation, args: &ShowArgs, printer: Printer) -> Result<Exit, Failure> {
     let workspace = workspace(invocation)?;
-    let folder = RunFolder::find(&workspace.runs(), Some(&args.run)).context("failed to find the run")?;
+    let folder = find_run(&workspace, &args.run)?;
     let views = view(&workspace, &folder, &args.unit).context("failed to show the unit")?;
     let value: Vec<_> = views.iter().map(json_of).collect();
-    printer.result(&value, || views.iter().map(|view| text_of(view).expect("a string can be written to")).collect())?;
+    printer.result(&value, || {
+        let pages = views.iter().map(|view| text_of(view).expect("a string can be written to"));
+        pages.collect::<Vec<_>>().join("\n")
+    })?;
     Ok(Exit::Complete)
 }
 
@@ -83,7 +85,7 @@ fn messages(text: &mut String, conversation: &Conversation, turn: u32) -> std::f
                 continue;
             }
             let mark = if index == turn { "  <- this turn" } else { "" };
-            writeln!(text, "M{index} {}/{}{mark}", message.role.as_str(), channel.as_str())?;
+            writeln!(text, "#{index} {}/{}{mark}", message.role.as_str(), channel.as_str())?;
             let limit = if index == turn { usize::MAX } else { AROUND };
             let shown: String = words.chars().take(limit).collect();
             let more = if shown.len() < words.len() { " [...]" } else { "" };
@@ -98,25 +100,22 @@ fn messages(text: &mut String, conversation: &Conversation, turn: u32) -> std::f
 
 fn verdict_of(text: &mut String, judged: &Judged, verdict: Option<&Verdict>) -> std::fmt::Result {
     let replayed = if judged.replayed { ", replayed" } else { "" };
-    write!(text, "  {}: {}{replayed}", judged.stage.as_str(), judged.outcome.kind())?;
+    write!(text, "  {}: {}", judged.stage.as_str(), judged.outcome.kind())?;
     if let Some(finding) = judged.outcome.finding() {
-        let ids =
-            |ids: &std::collections::BTreeSet<String>| ids.iter().map(|id| escape(id)).collect::<Vec<_>>().join(" ");
-        write!(
-            text,
-            ": {} {}  {}  {}",
-            finding.verdict.as_str(),
-            finding.score,
-            ids(&finding.labels),
-            ids(&finding.exclusions)
-        )?;
+        write!(text, ", {}, score {}", finding.verdict.as_str(), finding.score)?;
+        for (name, ids) in [("labels", &finding.labels), ("exclusions", &finding.exclusions)] {
+            if !ids.is_empty() {
+                let ids: Vec<_> = ids.iter().map(|id| escape(id)).collect();
+                write!(text, ", {name} {}", ids.join(" "))?;
+            }
+        }
     }
-    writeln!(text)?;
+    writeln!(text, "{replayed}")?;
     for evidence in verdict.map(|verdict| verdict.evidence.as_slice()).unwrap_or_default() {
         let found = if evidence.check.is_verified() { "" } else { "  (not found in the transcript)" };
         writeln!(
             text,
-            "    M{} {}: \"{}\"{found}",
+            "    #{} {}: \"{}\"{found}",
             evidence.message,
             evidence.channel.as_str(),
             escape(&evidence.quote)

@@ -70,8 +70,8 @@ impl Scope<'_> {
                 rate.k = Some(events.k);
                 rate.n = Some(n);
                 rate.estimate = Share::new(events.k, n).map(Share::estimate);
-                let (method, reason) = if self.is_sampled() {
-                    (Method::RawCount, "no limits: what was not drawn or not reached can only add to this count")
+                let (method, reason) = if self.is_partial() {
+                    (Method::RawCount, "no limits: what was not drawn, reached or graded can only add to this count")
                 } else {
                     (Method::ExactCount, "no limits: a count of this corpus has no sampling error")
                 };
@@ -96,6 +96,10 @@ impl Scope<'_> {
                 if self.unit == UnitKind::Turn { ", or the rate per conversation" } else { "" },
             ));
             return rate;
+        }
+        if events.k == 0 && self.is_partial() {
+            let reason = "none was found, and what was not drawn, reached or graded may hold some";
+            return Rate { reason: Some(reason.to_owned()), ..rate };
         }
         let level = self.tally.level;
         let (lower, upper, method) = if events.k == 0 {
@@ -145,12 +149,11 @@ impl Scope<'_> {
         self.tally.strata.iter().filter(|tally| self.group.is_none_or(|group| tally.stratum.group == *group))
     }
 
-    /// Whether units of a stratum were left to chance or to the budget.
-    fn is_sampled(&self) -> bool {
+    /// Whether units of a stratum were left to chance, or planned and left without a decision.
+    fn is_partial(&self) -> bool {
         self.strata().any(|tally| {
             let drawn = tally.buckets.count(Bucket::is_planned);
-            let admitted = tally.buckets.count(Bucket::is_admitted);
-            (drawn > 0 && drawn < tally.units) || admitted < drawn
+            (drawn > 0 && drawn < tally.units) || tally.buckets.count(is_open) > 0
         })
     }
 
@@ -169,7 +172,7 @@ impl Scope<'_> {
             missing.push(format!("no unit of class {} was graded: draw some under [sample]", classes.join(", ")));
         }
         if self.unit == UnitKind::Conversation && self.tally.plan.unit == UnitKind::Turn {
-            missing.push("single turns were drawn, not conversations: set sample_by = \"conversation\"".to_owned());
+            missing.push("single turns were drawn, not conversations".to_owned());
         }
         if self.tally.labels.decided == 0 {
             missing.push("no person has decided about a flagged unit: review the flagged".to_owned());
@@ -200,6 +203,14 @@ impl Scope<'_> {
             method: None,
             reason: None,
         }
+    }
+}
+
+/// Whether the units of a bucket were planned and may still turn out to count.
+fn is_open(bucket: &Bucket) -> bool {
+    match bucket {
+        Bucket::NotAdmitted | Bucket::Unfinished | Bucket::Ungraded(_) | Bucket::Pending | Bucket::Disputed => true,
+        Bucket::NotPlanned | Bucket::Cleared | Bucket::Rejected { .. } | Bucket::Confirmed { .. } => false,
     }
 }
 

@@ -2,6 +2,7 @@ use super::*;
 use crate::model::bucket::Buckets;
 use crate::model::event::{Planned, PlannedGrader};
 use crate::model::fixture::{group, planned, unit};
+use crate::model::outcome::OutcomeKind;
 use crate::model::rate::Level;
 use crate::model::tally::{LabelTally, Requests, Sessions, Spend, StageTally};
 
@@ -93,6 +94,19 @@ fn a_drawn_part_of_a_stratum_makes_a_raw_count() {
     tally.strata[1].buckets = Buckets([(Bucket::NotPlanned, 800), (Bucket::Cleared, 100)].into());
     assert_eq!(floor(&tally, Some("rl"), UnitKind::Turn, Target::Corpus).method, Some(Method::RawCount));
     assert_eq!(floor(&tally, Some("sft"), UnitKind::Turn, Target::Corpus).method, Some(Method::ExactCount));
+}
+
+#[test]
+fn no_event_among_units_without_a_verdict_is_no_upper_limit() {
+    for open in [Bucket::NotAdmitted, Bucket::Unfinished, Bucket::Ungraded(OutcomeKind::NotCached), Bucket::Pending] {
+        let mut tally = tally(&[]);
+        tally.strata[0].buckets = Buckets([(open.clone(), 90), (Bucket::Cleared, 10)].into());
+        let corpus = floor(&tally, Some("rl"), UnitKind::Turn, Target::Corpus);
+        assert_eq!((corpus.k, corpus.method), (Some(0), Some(Method::RawCount)), "{open:?}");
+        let traffic = floor(&tally, Some("rl"), UnitKind::Turn, Target::Traffic);
+        assert_eq!((traffic.k, traffic.lower, traffic.upper), (Some(0), None, None), "{open:?}");
+        assert!(traffic.reason.unwrap().contains("may hold some"));
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The retry loop around single attempts. An attempt crosses the gates once, in this order: budget, slot, pace,
 //! journal, wire. Retries pass every gate again, so no attempt is free and no slot sleeps.
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use super::desk::{Desk, Go, Gone, Message, Sending};
 use super::http::{Answer, Endpoint, NoAnswer};
 use super::pace::{Paced, Pacer};
 use super::retry::{self, Billing, Decision, Delays};
-use super::slots::{Slots, Unkept};
+use super::slots::{Slot, Slots, Unkept};
 use crate::clock;
 use crate::model::event::{AttemptId, Ending, Settled, StopReason};
 use crate::model::grading::Reply;
@@ -32,7 +33,6 @@ pub struct Line {
 }
 
 /// One candidate's request, ready to be sent.
-#[derive(Debug)]
 pub struct Shot {
     /// What goes on record.
     pub sending: Sending,
@@ -44,6 +44,12 @@ pub struct Shot {
     pub price: Price,
     /// Completion tokens at most, for the pacer.
     pub output_limit: u64,
+}
+
+impl fmt::Debug for Shot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Shot({:?}, {} bytes)", self.sending, self.body.len())
+    }
 }
 
 /// How all attempts together ended.
@@ -90,7 +96,8 @@ impl Line {
                 Next::Again { failure, hint } => (failure, hint),
             };
             let wait = delays.next(hint);
-            if Instant::now() + wait >= deadline {
+            // A hint can be longer than any clock can count: it is never added to a time.
+            if wait >= deadline.saturating_duration_since(Instant::now()) {
                 return Ok(Ended::Without(Outcome::Failed { failure }));
             }
             let mut desk = desk.clone();
@@ -109,27 +116,39 @@ impl Line {
             Go::TooLate => return Ok(without(Outcome::PastDeadline)),
             Go::Stopping => return Ok(without(Outcome::Failed { failure: FailureKind::Interrupted })),
         }
-        let slot = self.slots.take().await;
-        let place = self.pacer.wait(shot.body.len() as u64, shot.output_limit).await;
-        if desk.is_stopping() {
+        let Some((held, place)) = self.admission(shot, desk).await else {
             desk.say(Message::Release { bound }).await?;
             return Ok(without(Outcome::Failed { failure: FailureKind::Interrupted }));
-        }
+        };
         let attempt = desk.sending(shot.sending.clone()).await?;
         let sent = Instant::now();
         let answer = self.endpoint.post(shot.body.clone(), &shot.sending.key).await;
         match answer {
             Ok(answer) => {
-                let unkept = slot.answered().await;
+                let unkept = held.answered().await;
                 self.answered(shot, Open { attempt, place, unkept }, answer, desk).await
             }
             Err(missing) => {
-                drop(slot);
+                drop(held);
                 let (failure, ending, cost) = unanswered(missing, bound);
                 let latency_ms = milliseconds(sent.elapsed());
                 desk.say(Message::Settled { settled: Settled { attempt, ending, cost, latency_ms }, bound }).await?;
                 Ok(Next::Again { failure, hint: None })
             }
+        }
+    }
+
+    /// A slot and the pacer's leave; `None` as soon as the run is stopping, however long the queues are.
+    async fn admission(&self, shot: &Shot, desk: &Desk) -> Option<(Slot, Paced)> {
+        let mut signal = desk.clone();
+        let gates = async {
+            let held = self.slots.take().await;
+            (held, self.pacer.wait(shot.body.len() as u64, shot.output_limit).await)
+        };
+        tokio::select! {
+            biased;
+            () = signal.stopped() => None,
+            passed = gates => Some(passed),
         }
     }
 
@@ -190,7 +209,7 @@ fn keep(shot: &Shot, answer: Answer, body: &Body) -> Reply {
     // A refused request is not billed; a reply that names no usage may have cost all that was reserved.
     let cost = match usage {
         Some(usage) => shot.price.cost(&usage),
-        None if answer.status == 200 => shot.sending.bound,
+        None if (200..300).contains(&answer.status) => shot.sending.bound,
         None => NanoUsd::ZERO,
     };
     Reply {
@@ -208,19 +227,55 @@ fn keep(shot: &Shot, answer: Answer, body: &Body) -> Reply {
 }
 
 fn unanswered(missing: NoAnswer, bound: NanoUsd) -> (FailureKind, Ending, NanoUsd) {
-    match missing {
-        NoAnswer::NotConnected => (FailureKind::Connection, Ending::NotSent, NanoUsd::ZERO),
-        NoAnswer::Broken => {
-            let failure = FailureKind::Connection;
-            (failure, Ending::Unknown { failure }, bound)
-        }
-        NoAnswer::TimedOut => {
-            let failure = FailureKind::Timeout;
-            (failure, Ending::Unknown { failure }, bound)
-        }
-    }
+    let failure = match missing {
+        NoAnswer::NotConnected => return (FailureKind::Connection, Ending::NotSent, NanoUsd::ZERO),
+        NoAnswer::Broken => FailureKind::Connection,
+        NoAnswer::TimedOut => FailureKind::Timeout,
+        NoAnswer::TooLarge => FailureKind::BadReply,
+    };
+    (failure, Ending::Unknown { failure }, bound)
 }
 
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::{mpsc, watch};
+    use tokio::task::JoinSet;
+
+    use super::*;
+    use crate::grade::desk::Stopping;
+    use crate::grade::fixture;
+    use crate::model::event::Ordinal;
+    use crate::model::grading::Stage;
+    use crate::model::hash::Digest;
+
+    fn shot() -> Shot {
+        let (stage, key) = (Stage::Screen, Digest::of(b"key"));
+        let sending = Sending { ordinal: Ordinal(0), stage, key, bound: NanoUsd(1) };
+        Shot { sending, body: Bytes::new(), nonce: String::new(), price: Price::FREE, output_limit: 1 }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_interrupt_is_heard_in_the_queues() {
+        let mut tasks = JoinSet::new();
+        let (pacer, task) = Pacer::new(None, None);
+        tasks.spawn(task);
+        pacer.pause(Duration::from_mins(30)).await;
+        let line = fixture::line(pacer);
+        let (queue, _messages) = mpsc::channel(1);
+        let (stop, stopping) = watch::channel(Stopping::No);
+        let desk = Desk::new(queue, stopping);
+        let start = Instant::now();
+        let interrupt = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            stop.send(Stopping::Draining).unwrap();
+        };
+        let shot = shot();
+        let (passed, ()) = tokio::join!(line.admission(&shot, &desk), interrupt);
+        assert!(passed.is_none(), "what has not left does not leave");
+        assert_eq!(start.elapsed(), Duration::from_secs(1), "in paused time");
+    }
 }

@@ -60,7 +60,6 @@ pub enum EndpointError {
 }
 
 /// An answer that arrived whole.
-#[derive(Debug)]
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
@@ -74,6 +73,12 @@ pub struct Answer {
     pub latency: Duration,
 }
 
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Answer(status {}, {} bytes)", self.status, self.body.len())
+    }
+}
+
 /// No answer, or only part of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoAnswer {
@@ -83,7 +88,12 @@ pub enum NoAnswer {
     Broken,
     /// Nothing, or not everything, within the request timeout.
     TimedOut,
+    /// More than any reply has: not read to its end.
+    TooLarge,
 }
+
+/// The largest body that is read. However its characters are escaped, it fits into a line of the reply log.
+const MAX_BODY_BYTES: usize = 8 << 20;
 
 impl Endpoint {
     /// Prepares the client: rustls, HTTP/2 where offered, keep-alive, no redirects, no proxy for loopback.
@@ -100,6 +110,7 @@ impl Endpoint {
             .tcp_keepalive(Duration::from_secs(30))
             .connect_timeout(settings.request_timeout.min(Duration::from_secs(30)))
             .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
             .user_agent(concat!("assize/", env!("CARGO_PKG_VERSION")));
         if is_loopback(&settings.base_url) {
             builder = builder.no_proxy();
@@ -138,12 +149,18 @@ impl Endpoint {
             request = request.header("x-assize-key", key.to_string());
         }
         let sent = Instant::now();
-        let response = request.send().await.map_err(|error| no_answer(&error))?;
+        let mut response = request.send().await.map_err(|error| no_answer(&error))?;
         let status = response.status().as_u16();
         let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
         let retry_after = retry::retry_after(header("retry-after"), header("retry-after-ms"), clock::now().0);
         let request_id = header("x-request-id").map(|id| id.chars().take(100).collect());
-        let body = response.bytes().await.map_err(|error| no_answer(&error))?;
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| no_answer(&error))? {
+            if body.len() + chunk.len() > MAX_BODY_BYTES {
+                return Err(NoAnswer::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
         let body = String::from_utf8_lossy(&body).into_owned();
         Ok(Answer { status, body, retry_after, request_id, latency: sent.elapsed() })
     }

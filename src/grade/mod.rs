@@ -7,6 +7,8 @@
 pub mod attempt;
 pub mod budget;
 pub mod desk;
+#[cfg(test)]
+mod fixture;
 pub mod http;
 pub mod inflight;
 mod openai;

@@ -24,6 +24,10 @@ const FIRST_BYTES_PER_TOKEN: f64 = 4.0;
 /// Weight of the newest reply in the running estimate.
 const NEWEST_WEIGHT: f64 = 0.05;
 
+/// The longest that everybody is held for one hint. Whoever is told to wait longer gives its unit up, and the next
+/// request shows whether the server still means it.
+const LONGEST_PAUSE: Duration = Duration::from_hours(1);
+
 /// Where waiters queue. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Pacer {
@@ -69,7 +73,7 @@ impl Pacer {
         self.queue.send(Call::Settle { bytes, estimated, prompt, real: prompt + completion }).await.ok();
     }
 
-    /// Holds everybody for as long as the server asked.
+    /// Holds everybody for as long as the server asked, an hour at most.
     pub async fn pause(&self, hint: Duration) {
         self.queue.send(Call::Pause(hint)).await.ok();
     }
@@ -109,7 +113,7 @@ impl Task {
                 }
                 Call::Settle { bytes, estimated, prompt, real } => self.learn(bytes, estimated, prompt, real),
                 Call::Pause(hint) => {
-                    let until = Instant::now() + hint;
+                    let until = Instant::now() + hint.min(LONGEST_PAUSE);
                     self.paused_until = Some(self.paused_until.map_or(until, |old| old.max(until)));
                 }
             }
@@ -267,5 +271,16 @@ mod tests {
         assert_eq!(start.elapsed(), Duration::from_secs(30));
         let _second = pacer.wait(1, 0).await;
         assert_eq!(start.elapsed(), Duration::from_secs(30));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_hint_does_not_freeze_the_run() {
+        let mut tasks = JoinSet::new();
+        let (pacer, task) = Pacer::new(None, None);
+        tasks.spawn(task);
+        pacer.pause(Duration::from_hours(48)).await;
+        let start = Instant::now();
+        let _place = pacer.wait(1, 0).await;
+        assert_eq!(start.elapsed(), LONGEST_PAUSE);
     }
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::settings::PriceSetting;
-use crate::model::grading::GradeRequest;
+use crate::model::grading::{GradeRequest, NONCE_LENGTH, NONCE_PLACEHOLDER};
 use crate::model::money::{NanoUsd, Price, Usage};
 
 /// The price table that is built in: a snapshot with its date and source.
@@ -78,31 +79,49 @@ const OVERHEAD_PER_REQUEST: u64 = 64;
 /// The most prompt tokens a request can be billed for: one token is at least one byte of UTF-8 in every tokenizer.
 #[must_use]
 pub fn prompt_bound(request: &GradeRequest) -> u64 {
-    let text: u64 = request.messages.iter().map(|message| message.content.len() as u64 + OVERHEAD_PER_MESSAGE).sum();
+    let text: u64 = request.messages.iter().map(|message| sent_bytes(&message.content) + OVERHEAD_PER_MESSAGE).sum();
     text + request.schema.json.len() as u64 + OVERHEAD_PER_REQUEST
 }
 
-/// The output limit that a request states, in tokens.
-#[must_use]
-pub fn output_limit(request: &GradeRequest) -> Option<u64> {
-    ["max_completion_tokens", "max_tokens"].iter().find_map(|name| request.params.get(*name)?.as_u64())
+/// Bytes of a text once the nonce, which is longer than its placeholder, stands in it.
+fn sent_bytes(text: &str) -> u64 {
+    let nonces = text.matches(NONCE_PLACEHOLDER).count();
+    (text.len() + nonces * NONCE_LENGTH.saturating_sub(NONCE_PLACEHOLDER.len())) as u64
 }
 
-/// The most that a request can cost; `None` if it states no output limit and is not free.
+/// The names of the output limit: servers heed one of them, and nobody knows which.
+const OUTPUT_LIMITS: [&str; 2] = ["max_completion_tokens", "max_tokens"];
+
+/// The output limit that parameters state, in tokens: the larger one if there are two, and none if one of them is not a
+/// whole number.
 #[must_use]
-pub fn cost_bound(request: &GradeRequest, price: &Price) -> Option<NanoUsd> {
-    if *price == Price::FREE {
-        return Some(NanoUsd::ZERO);
-    }
+pub fn output_limit(params: &BTreeMap<String, Value>) -> Option<u64> {
+    let stated: Option<Vec<u64>> =
+        OUTPUT_LIMITS.iter().filter_map(|name| params.get(*name)).map(Value::as_u64).collect();
+    stated?.into_iter().max()
+}
+
+/// What a request is taken to write at most where it states no limit, as it may where there is no cap: as much as any
+/// model can.
+const MOST_OUTPUT_TOKENS: u64 = 128 << 10;
+
+/// The most that a request can cost. An audit with a cap states an output limit for every request, so that this is a
+/// bound; without a cap and a limit it is what an attempt counts as whose end nobody knows.
+#[must_use]
+pub fn cost_bound(request: &GradeRequest, price: &Price) -> NanoUsd {
     // A cached token may be dearer than a fresh one only in a mistyped price; the bound holds all the same.
     let dearest = Price { input: price.input.max(price.cached), ..*price };
-    let completion_tokens = output_limit(request)?;
-    Some(dearest.cost(&Usage { prompt_tokens: prompt_bound(request), completion_tokens, ..Usage::default() }))
+    let completion_tokens = output_limit(&request.params).unwrap_or(MOST_OUTPUT_TOKENS);
+    dearest.cost(&Usage { prompt_tokens: prompt_bound(request), completion_tokens, ..Usage::default() })
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::model::conversation::Role;
+    use crate::model::grading::{ApiKind, ChatMessage, ReplySchema, Structured};
 
     #[test]
     fn the_table_is_readable_and_exact() {
@@ -116,5 +135,34 @@ mod tests {
     #[test]
     fn prices_round_up() {
         assert_eq!(price_per_token(0.025, 0.000_1, 10.0), Price { input: 25, cached: 1, output: 10_000 });
+    }
+
+    #[test]
+    fn the_larger_output_limit_counts_and_a_limit_is_a_whole_number() {
+        let limit = |params: Value| output_limit(&serde_json::from_value(params).unwrap());
+        assert_eq!(limit(json!({"max_completion_tokens": 2_000})), Some(2_000));
+        assert_eq!(limit(json!({"max_completion_tokens": 2_000, "max_tokens": 8_000})), Some(8_000));
+        assert_eq!(limit(json!({"max_completion_tokens": 2_000, "max_tokens": "8k"})), None);
+        assert_eq!(limit(json!({"max_tokens": 2_000.5})), None);
+        assert_eq!(limit(json!({"temperature": 0})), None);
+    }
+
+    #[test]
+    fn the_prompt_bound_covers_what_is_sent() {
+        let content = format!("{}\nhello", format!("⟦{NONCE_PLACEHOLDER} M1 user/final⟧\n").repeat(100));
+        let request = GradeRequest {
+            api: ApiKind::Chat,
+            model: String::new(),
+            messages: vec![ChatMessage { role: Role::User, content: content.clone() }],
+            schema: ReplySchema { name: String::new(), json: String::new() },
+            structured: Structured::Prompt,
+            params: BTreeMap::new(),
+            revision: String::new(),
+            repeat: 0,
+            retry: 0,
+            epoch: String::new(),
+        };
+        let sent = crate::prompt::with_nonce(&content, &"0".repeat(NONCE_LENGTH));
+        assert!(prompt_bound(&request) >= sent.len() as u64, "{} bytes are sent", sent.len());
     }
 }

@@ -57,7 +57,7 @@ pub fn decide(status: u16, retry_after: Option<Duration>, body: Option<&Body>) -
     let error = body.and_then(Body::error);
     match status {
         200..=299 => decide_success(retry_after, body),
-        400 | 413 if error.is_some_and(is_an_outcome) => Decision::Keep,
+        400 | 403 | 413 | 422 if error.is_some_and(is_an_outcome) => Decision::Keep,
         400 if error.is_some_and(is_about_the_setup) => stop(status, error),
         401..=404 => stop(status, error),
         429 => decide_limited(retry_after, error),
@@ -209,6 +209,9 @@ mod tests {
         assert!(matches!(decide_text(200, None, "<html>"), Decision::Retry { failure: FailureKind::BadReply, .. }));
         assert!(matches!(decide_text(400, None, &error("\"model_not_found\"")), Decision::StopRun { .. }));
         assert_eq!(decide_text(400, None, &error("\"context_length_exceeded\"")), Decision::Keep);
+        for status in [400, 403, 413, 422] {
+            assert_eq!(decide_text(status, None, &error("\"content_filter\"")), Decision::Keep, "{status}");
+        }
         assert_eq!(decide_text(400, None, "nonsense"), Decision::GiveUp { failure: FailureKind::Rejected });
         assert_eq!(decide_text(200, None, r#"{"error": null, "choices": []}"#), Decision::Keep);
     }

@@ -19,12 +19,12 @@ use crate::cache::units::{SelectedUnit, UnitsError};
 use crate::cache::{CacheError, ReplyCache, key_of};
 use crate::model::behaviour::Behaviour;
 use crate::model::event::{Ending, Judged, Ordinal, Seen, Settled};
-use crate::model::grading::{ApiKind, GradeRequest, Reply, Stage, Structured};
+use crate::model::grading::{ApiKind, ChatMessage, GradeRequest, Reply, Stage, Structured};
 use crate::model::hash::Digest;
 use crate::model::money::{NanoUsd, Price};
 use crate::model::outcome::{FailureKind, Outcome};
 use crate::prompt::{Asked, Question, Questioner, nonce};
-use crate::verdict::{Context, DefinitionError, PARSER_VERSION, parse, read};
+use crate::verdict::{Context, DefinitionError, PARSER_VERSION, Reading, parse, read};
 
 /// What makes the run impossible to go on with, in a stage.
 #[derive(Debug, thiserror::Error)]
@@ -104,8 +104,11 @@ pub struct Asking {
     key: Digest,
     seen: Seen,
     injection_suspected: bool,
-    reply: Option<Reply>,
+    /// What its reply says, if the cache has one.
+    reading: Option<Reading>,
     bound: NanoUsd,
+    /// Whether this is the one further question after a truncated reply.
+    is_longer: bool,
 }
 
 impl Grader {
@@ -123,52 +126,66 @@ impl Grader {
         let turn = unit.id.turn.unwrap_or_default();
         match self.parts.questioner.question(&unit.conversation, turn) {
             Question::CannotJudge(seen) => Ok(Prepared::CannotJudge(seen)),
-            Question::Ask(asked) => Ok(Prepared::Ask(Box::new(self.asking(asked, self.parts.params.clone())?))),
+            Question::Ask(asked) => Ok(Prepared::Ask(Box::new(self.asking(unit, asked)?))),
         }
     }
 
-    fn asking(&self, asked: Asked, params: BTreeMap<String, Value>) -> Result<Asking, StageError> {
-        let request = GradeRequest {
+    /// The question that has to be answered next: the longer one where the cache knows that the first was truncated.
+    fn asking(&self, unit: &SelectedUnit, asked: Asked) -> Result<Asking, StageError> {
+        let Asked { messages, seen, injection_suspected } = asked;
+        let mut request = self.request(messages);
+        let mut key = key_of(&request);
+        let mut reading = self.reading(unit, &seen, &key)?;
+        let is_truncated = reading.as_ref().is_some_and(|reading| reading.outcome == Outcome::Truncated);
+        let is_longer = is_truncated && !self.parts.on_truncated.is_empty();
+        if is_longer {
+            request = self.with_longer_output(&request);
+            key = key_of(&request);
+            reading = self.reading(unit, &seen, &key)?;
+        }
+        let bound = cost_bound(&request, &self.parts.price);
+        Ok(Asking { request, key, seen, injection_suspected, reading, bound, is_longer })
+    }
+
+    fn reading(&self, unit: &SelectedUnit, seen: &Seen, key: &Digest) -> Result<Option<Reading>, StageError> {
+        let reply = self.cache.get(key)?;
+        Ok(reply.map(|reply| parse(&reply, &self.parts.behaviour, &unit.conversation, seen)))
+    }
+
+    fn request(&self, messages: Vec<ChatMessage>) -> GradeRequest {
+        GradeRequest {
             api: self.parts.api,
             model: self.parts.model.clone(),
-            messages: asked.messages,
+            messages,
             schema: self.parts.questioner.schema().clone(),
             structured: self.parts.structured,
-            params,
+            params: self.parts.params.clone(),
             revision: self.parts.revision.clone(),
             repeat: 0,
             retry: 0,
             epoch: self.parts.epoch.clone(),
-        };
-        let key = key_of(&request);
-        let reply = self.cache.get(&key)?;
-        let bound = cost_bound(&request, &self.parts.price).unwrap_or(NanoUsd(u64::MAX));
-        Ok(Asking { request, key, seen: asked.seen, injection_suspected: asked.injection_suspected, reply, bound })
+        }
     }
 
-    /// The most that this stage can cost for a prepared unit: nothing if the reply is there already.
+    /// The most that this stage can cost for a prepared unit, truncation included: nothing if its outcome is known.
     #[must_use]
     pub fn bound(&self, prepared: &Prepared) -> NanoUsd {
         match prepared {
             Prepared::CannotJudge(_) => NanoUsd::ZERO,
-            Prepared::Ask(asking) if asking.reply.is_some() || self.line.is_none() => NanoUsd::ZERO,
-            Prepared::Ask(asking) if self.parts.on_truncated.is_empty() => asking.bound,
+            Prepared::Ask(asking) if asking.reading.is_some() || self.line.is_none() => NanoUsd::ZERO,
+            Prepared::Ask(asking) if asking.is_longer || self.parts.on_truncated.is_empty() => asking.bound,
             Prepared::Ask(asking) => {
-                let longer = self.with_longer_output(&asking.request);
-                asking.bound + cost_bound(&longer, &self.parts.price).unwrap_or(NanoUsd(u64::MAX))
+                asking.bound + cost_bound(&self.with_longer_output(&asking.request), &self.parts.price)
             }
         }
     }
 
     /// The outcome of a prepared unit, if it is known without asking.
     #[must_use]
-    pub fn known(&self, unit: &SelectedUnit, prepared: &Prepared) -> Option<Outcome> {
+    pub fn known(prepared: &Prepared) -> Option<&Outcome> {
         match prepared {
-            Prepared::CannotJudge(_) => Some(Outcome::CannotJudge),
-            Prepared::Ask(asking) => {
-                let reply = asking.reply.as_ref()?;
-                Some(parse(reply, &self.parts.behaviour, &unit.conversation, &asking.seen).outcome)
-            }
+            Prepared::CannotJudge(_) => Some(&Outcome::CannotJudge),
+            Prepared::Ask(asking) => asking.reading.as_ref().map(|reading| &reading.outcome),
         }
     }
 
@@ -190,16 +207,15 @@ impl Grader {
             Prepared::CannotJudge(seen) => return Ok(self.unasked(unit.ordinal, seen)),
             Prepared::Ask(asking) => *asking,
         };
+        let is_last = asking.is_longer || self.parts.on_truncated.is_empty();
         let first = self.answer(unit, asking, desk).await?;
-        if first.judged.outcome != Outcome::Truncated || self.parts.on_truncated.is_empty() {
+        if first.judged.outcome != Outcome::Truncated || is_last {
             return Ok(first.judged);
         }
         let request = self.with_longer_output(&first.request);
-        let key = key_of(&request);
-        let reply = self.lookup(key).await?;
-        let bound = cost_bound(&request, &self.parts.price).unwrap_or(NanoUsd(u64::MAX));
+        let (key, bound) = (key_of(&request), cost_bound(&request, &self.parts.price));
         let Judged { seen, injection_suspected, .. } = first.judged;
-        let longer = Asking { request, key, seen, injection_suspected, reply, bound };
+        let longer = Asking { request, key, seen, injection_suspected, reading: None, bound, is_longer: true };
         Ok(self.answer(unit, longer, desk).await?.judged)
     }
 
@@ -210,14 +226,16 @@ impl Grader {
     }
 
     async fn answer(&self, unit: &SelectedUnit, mut asking: Asking, desk: &Desk) -> Result<Answered, StageError> {
-        let replayed = asking.reply.is_some();
-        let found = match asking.reply.take() {
-            Some(reply) => Found::Kept(reply),
+        let known = asking.reading.take();
+        let replayed = known.is_some();
+        let found = match known {
+            Some(reading) => Found::Known(reading),
             None => self.obtain(unit.ordinal, &asking, desk).await?,
         };
         let Asking { request, key, seen, injection_suspected, .. } = asking;
         let context = Context { behaviour: &self.parts.behaviour, conversation: &unit.conversation, seen: &seen };
         let reading = match found {
+            Found::Known(reading) => Ok(reading),
             Found::Kept(reply) => Ok(parse(&reply, context.behaviour, context.conversation, context.seen)),
             Found::Fresh(replied) => Ok(read(&replied.body, replied.reply.status, &context)),
             Found::Nothing(outcome) => Err(outcome),
@@ -268,7 +286,7 @@ impl Grader {
                 body: openai::body(&asking.request, &nonce)?,
                 nonce,
                 price: self.parts.price,
-                output_limit: output_limit(&asking.request).unwrap_or_default(),
+                output_limit: output_limit(&asking.request.params).unwrap_or_default(),
             };
             return match line.shoot(&shot, desk).await? {
                 Ended::Without(outcome) => Ok(Found::Nothing(outcome)),
@@ -312,7 +330,9 @@ impl Grader {
 
 /// What became of a question.
 enum Found {
-    /// Its reply was kept before.
+    /// Its reply was there, and read, when it was prepared.
+    Known(Reading),
+    /// Somebody else has kept its reply since.
     Kept(Reply),
     /// Its reply has just come and is kept.
     Fresh(Box<Replied>),
@@ -325,3 +345,6 @@ struct Answered {
     judged: Judged,
     request: GradeRequest,
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,6 +32,8 @@ pub enum Event {
     Planned(Box<Planned>),
     /// A unit was admitted; it counts from now on, finished or not.
     Admitted(Admitted),
+    /// The session may spend this much. Durable before any of it is spent.
+    Granted(Granted),
     /// A request is about to be sent. Written before the first byte leaves.
     Sent(Sent),
     /// A request ended, with or without a reply.
@@ -47,6 +49,23 @@ pub enum Event {
     Closed(Closed),
 }
 
+impl Event {
+    /// Whether it must survive a power failure before anything is done because of it.
+    #[must_use]
+    pub const fn must_be_durable(&self) -> bool {
+        match self {
+            Self::Granted(_) | Self::Closed(_) => true,
+            Self::Opened(_)
+            | Self::Planned(_)
+            | Self::Admitted(_)
+            | Self::Sent(_)
+            | Self::Settled(_)
+            | Self::Judged(_)
+            | Self::Warned { .. } => false,
+        }
+    }
+}
+
 /// See [`Event::Opened`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Opened {
@@ -60,6 +79,10 @@ pub struct Opened {
     pub pid: u32,
     /// Version of assize.
     pub version: String,
+    /// What the operating system calls the time since it started, if it says: lines that were not synced survive as
+    /// long as this stays the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot: Option<String>,
 }
 
 /// The version of [`Event`] that this build writes.
@@ -189,6 +212,14 @@ pub struct Admitted {
     pub stratum: u32,
     /// Digest of the unit's conversation up to and including the turn: exact copies share it.
     pub content: Digest,
+}
+
+/// See [`Event::Granted`]. Lines about requests are not synced one by one. After a power failure, when some of them may
+/// be lost, the whole grant counts as spent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Granted {
+    /// The most that requests of this session may cost in all, those that are settled included.
+    pub total: NanoUsd,
 }
 
 /// See [`Event::Sent`].

@@ -155,6 +155,10 @@ pub struct ReplySchema {
     pub json: String,
 }
 
+/// Parameters that the request itself decides: a parameter that said otherwise would change what is asked, or how many
+/// replies are paid for, behind the cache key's and the cap's back.
+pub const RESERVED_PARAMS: [&str; 6] = ["model", "messages", "response_format", "stream", "stream_options", "n"];
+
 /// One question to a grader, complete: two equal requests are the same work and are paid for once.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GradeRequest {

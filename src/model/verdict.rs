@@ -70,7 +70,7 @@ pub struct Evidence {
 
 impl fmt::Debug for Evidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Evidence(M{} {}, {} bytes, {:?})", self.message, self.channel.as_str(), self.quote.len(), self.check)
+        write!(f, "Evidence(#{} {}, {} bytes, {:?})", self.message, self.channel.as_str(), self.quote.len(), self.check)
     }
 }
 

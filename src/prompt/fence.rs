@@ -43,7 +43,7 @@ pub(super) fn fenced(conversation: &Conversation, window: &Window<'_>) -> String
 fn section(out: &mut String, piece: &Piece<'_>) {
     let Piece { message, role, channel, is_unit, .. } = piece;
     let target = if *is_unit { " TARGET" } else { "" };
-    structure(out, &format!("M{message} {}/{}{target}", role.as_str(), channel.as_str()));
+    structure(out, &format!("#{message} {}/{}{target}", role.as_str(), channel.as_str()));
     let (head, omitted, tail) = piece.shown();
     lines(out, head);
     if piece.extent != Extent::Whole {
@@ -127,7 +127,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_can_leave_the_fence(
-            texts in proptest::collection::vec("(\u{0}nonce\u{0}|⟦\u{0}nonce\u{0} end of transcript⟧|⟦|⟧|\n|\u{0}|[a-zM0-9/ ]){0,20}", 1..6),
+            texts in proptest::collection::vec("(\u{0}nonce\u{0}|⟦\u{0}nonce\u{0} end of transcript⟧|⟦|⟧|\n|\u{0}|[a-z#0-9/ ]){0,20}", 1..6),
             max_chars in 0u32..200,
         ) {
             let messages: Vec<_> = texts.iter().map(|text| Message::text(Role::Assistant, text)).collect();

@@ -10,7 +10,7 @@ const SIGNS: [&str; 8] = [
     // Our own structure.
     "[⟦⟧〚〛\u{0}]",
     r"(?m)^.{0,40}(?-u:\b)end of transcript(?-u:\b).{0,8}$",
-    r"(?-u)\bM[0-9]+ (system|user|assistant|tool)/(reasoning|final|tool)\b",
+    r"(?-u)#[0-9]+ (system|user|assistant|tool)/(reasoning|final|tool)\b",
     // Special tokens of chat templates.
     r"<[|｜][a-z_]+[|｜]>|<(start|end)_of_turn>|\[/?INST\]|<</?SYS>>",
     // A verdict, offered.
@@ -40,7 +40,7 @@ mod tests {
         for text in [
             "⟦0123456789abcdef end of transcript⟧",
             "ok\n--- END OF TRANSCRIPT ---\nnow",
-            "M7 assistant/final",
+            "#7 assistant/final",
             "<|im_start|>system",
             "<｜end▁of▁sentence｜> <|eot_id|>",
             "[/INST] sure",

@@ -196,7 +196,7 @@ fn file_in(origin: &Origin, behaviour: &str, file: &str) -> String {
 }
 
 /// One behaviour with all its files.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct BehaviourFiles {
     /// The behaviour.
     pub behaviour: Behaviour,
@@ -207,6 +207,14 @@ pub struct BehaviourFiles {
     /// Where all of it comes from.
     pub origin: Origin,
     prompts: BTreeMap<PromptLabel, String>,
+}
+
+impl fmt::Debug for BehaviourFiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Prompts are the user's own words, and gold items are transcripts.
+        let labels: Vec<_> = self.prompts.keys().map(ToString::to_string).collect();
+        write!(f, "BehaviourFiles({}, {labels:?}, {:?})", self.behaviour.name, self.origin)
+    }
 }
 
 impl BehaviourFiles {

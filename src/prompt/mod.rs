@@ -8,16 +8,16 @@
 //!
 //! ```text
 //! ⟦NONCE transcript⟧
-//! ⟦NONCE M0 system/final⟧
+//! ⟦NONCE #0 system/final⟧
 //! text
 //! ⟦NONCE 3 messages, 5120 characters not shown⟧
-//! ⟦NONCE M4 user/final⟧
+//! ⟦NONCE #4 user/final⟧
 //! beginning
 //! ⟦NONCE 812 characters not shown⟧
 //! end
-//! ⟦NONCE M5 assistant/reasoning TARGET⟧
+//! ⟦NONCE #5 assistant/reasoning TARGET⟧
 //! text
-//! ⟦NONCE M5 assistant/tool TARGET⟧
+//! ⟦NONCE #5 assistant/tool TARGET⟧
 //! name(arguments)
 //! ⟦NONCE end of transcript⟧
 //! ```

@@ -104,7 +104,7 @@ impl Questioner {
         if !window.is_sufficient {
             return Question::CannotJudge(window.seen);
         }
-        let user = self.user.fill(&fenced(conversation, &window), &format!("M{turn}"));
+        let user = self.user.fill(&fenced(conversation, &window), &format!("#{turn}"));
         let mut messages = self.opening.clone();
         messages.push(ChatMessage { role: Role::User, content: user });
         let injection_suspected = is_suspicious(conversation, &window);
@@ -115,7 +115,7 @@ impl Questioner {
     #[must_use]
     pub fn overhead_bytes(&self) -> usize {
         let opening: usize = self.opening.iter().map(|message| message.content.len()).sum();
-        opening + self.user.fill("", "M0").len() + self.schema.json.len()
+        opening + self.user.fill("", "#0").len() + self.schema.json.len()
     }
 
     /// The schema of the reply.

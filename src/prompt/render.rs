@@ -4,6 +4,7 @@
 //! there, so that no template work is left for the single unit, and no transcript ever passes through a template.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::io::{self, Write};
 
 use minijinja::value::Serde;
@@ -167,10 +168,16 @@ impl Write for Limited {
 }
 
 /// The user message, split where transcript and target go.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct UserText(Vec<Part>);
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+impl fmt::Debug for UserText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "UserText({} parts)", self.0.len())
+    }
+}
+
+#[derive(Clone, PartialEq, Eq)]
 enum Part {
     Text(String),
     Transcript,

@@ -23,7 +23,7 @@ use super::WindowSettings;
 use super::behaviour::asked_digest;
 use super::located::{TomlProblem, did_you_mean, nearest, parse_toml};
 use crate::model::behaviour::Behaviour;
-use crate::model::grading::PromptLabel;
+use crate::model::grading::{PromptLabel, RESERVED_PARAMS};
 use crate::model::hash::{Digest, PartHasher};
 
 const FENCE: &str = "+++";
@@ -97,6 +97,9 @@ pub enum PromptError {
     /// Coverage is a share.
     #[error("`min_coverage` is {0}, and a share lies between 0 and 1")]
     Coverage(String),
+    /// A parameter that the request itself decides.
+    #[error("`params.{0}` is set by assize itself")]
+    ReservedParameter(String),
     /// A heading of the first level that is not one of ours.
     #[error("line {line}: `# {heading}` is not a section{}", did_you_mean(.nearest.as_deref()))]
     UnknownSection {
@@ -185,6 +188,9 @@ pub fn parse_prompt(label: &PromptLabel, text: &str, behaviour: &Behaviour) -> R
     let written = PromptLabel { role: front.role, version: front.version };
     if written != *label {
         return Err(PromptError::OtherLabel { written, named: label.clone() });
+    }
+    if let Some(name) = front.params.keys().find(|name| RESERVED_PARAMS.contains(&name.as_str())) {
+        return Err(PromptError::ReservedParameter(name.clone()));
     }
     let context = front.context.map(window).transpose()?;
     let (system, examples, user) = arrange(split_sections(body, lines_above_body)?)?;
@@ -356,6 +362,7 @@ Judge {{ target }}.
             message("no front matter"),
             message(&PROMPT.replace("params", "parms")),
             message(&PROMPT.replace("version = 1", "version = 2")),
+            message(&PROMPT.replace("max_completion_tokens = 100", "n = 5")),
             message(&PROMPT.replace("neighbours = 2", "min_coverage = 1.5")),
             message(&PROMPT.replace("# System", "# Sytem")),
             message(&PROMPT.replace("# Example answer", "")),

@@ -38,9 +38,11 @@ impl Definitions {
         self.confirm.is_some()
     }
 
-    /// Whether an outcome takes its unit one step further: flagged by the screen, upheld by the confirmer. The
-    /// audited definition must hold as well where the last grader speaks. An outcome without a usable verdict takes
-    /// its unit nowhere, whatever a definition says: missing is neither yes nor no.
+    /// Whether an outcome takes its unit one step further: flagged by the screen, upheld by the confirmer, for which
+    /// the audited definition must hold as well. Without a confirmer people decide about everything that is flagged:
+    /// a narrower definition must not clear what the screen is unsure of, such as evidence that was not found. An
+    /// outcome without a usable verdict takes its unit nowhere, whatever a definition says: missing is neither yes nor
+    /// no.
     ///
     /// # Errors
     ///
@@ -50,8 +52,7 @@ impl Definitions {
             return Ok(false);
         }
         match (stage, &self.confirm) {
-            (Stage::Screen, Some(_)) => self.screen.holds(outcome),
-            (Stage::Screen, None) => Ok(self.screen.holds(outcome)? && self.audited.holds(outcome)?),
+            (Stage::Screen, _) => self.screen.holds(outcome),
             (Stage::Confirm, Some(confirm)) => Ok(confirm.holds(outcome)? && self.audited.holds(outcome)?),
             (Stage::Confirm, None) => Ok(false),
         }
@@ -62,12 +63,17 @@ impl Definitions {
 impl Definitions {
     /// Present and suspected are flagged; the confirmer upholds present; the audit counts whatever comes through.
     pub(crate) fn plain(has_confirmer: bool) -> Self {
+        Self::counting("score >= 0", has_confirmer)
+    }
+
+    /// As [`Definitions::plain`], and the audit counts by this expression.
+    pub(crate) fn counting(audited: &str, has_confirmer: bool) -> Self {
         use crate::model::behaviour::DefinitionText;
         let text = |expression: &str| DefinitionText { description: String::new(), expression: expression.to_owned() };
         let definitions = [
             (DEFINITION_SCREEN, text(r#"verdict in ["present", "suspected"]"#)),
             (DEFINITION_CONFIRM, text(r#"verdict == "present""#)),
-            ("plain", text("score >= 0")),
+            ("plain", text(audited)),
         ];
         let behaviour = Behaviour {
             name: "plain".to_owned(),

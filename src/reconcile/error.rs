@@ -22,6 +22,12 @@ pub enum FoldError {
     /// Verdicts were derived by several versions of the parser.
     #[error("the verdicts were derived by different parser versions: {0:?}")]
     MixedParsers(Vec<u32>),
+    /// Verdicts were derived by an older version of the parser. Running the audit again derives them anew, from the
+    /// cache.
+    #[error(
+        "the verdicts were derived by parser version {0}, which is out of date: run the audit again to derive them anew from the cache"
+    )]
+    OlderParser(u32),
     /// The plan's confidence level is not one.
     #[error("the confidence level `{0}` does not lie between 0 and 1")]
     Level(f64),

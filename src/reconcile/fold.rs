@@ -17,6 +17,7 @@ use crate::model::label::Label;
 use crate::model::rate::Level;
 use crate::model::tally::{ConfirmedUnit, Sessions, Tally};
 use crate::model::unit::{UnitId, UnitKind};
+use crate::verdict::PARSER_VERSION;
 
 /// What is kept of a unit only while its name may be needed.
 #[derive(Debug)]
@@ -79,6 +80,7 @@ impl Fold {
             }
             Event::Planned(plan) => self.planned(plan),
             Event::Admitted(admitted) => self.admitted(admitted),
+            Event::Granted(_) => Ok(()),
             Event::Sent(sent) => {
                 self.attempts.sent(sent);
                 Ok(())
@@ -182,6 +184,7 @@ impl Fold {
             // What a resume may change without asking anything else of anyone.
             first.cap = plan.cap;
             first.max_ungraded = plan.max_ungraded;
+            first.level = plan.level;
             return Ok(());
         }
         let (strata, corpus) = (plan.strata.iter().map(|stratum| stratum.units).sum(), plan.corpus.turns);
@@ -274,7 +277,10 @@ impl Fold {
         if used.len() > 1 {
             return Err(FoldError::MixedParsers(used.into_iter().collect()));
         }
-        Ok(used.first().copied())
+        match used.first() {
+            Some(older) if *older < PARSER_VERSION => Err(FoldError::OlderParser(*older)),
+            version => Ok(version.copied()),
+        }
     }
 
     fn join_labels(&mut self, plan: &Planned) {
@@ -293,7 +299,7 @@ impl Fold {
 
     fn count(&mut self, counts: &mut Counts<'_>, ordinal: Ordinal, unit: &UnitState) -> Result<(), FoldError> {
         let Some(stratum) = unit.stratum else {
-            let was_judged = unit.marks().next().is_some();
+            let was_judged = unit.screen.is_some() || unit.confirm.is_some();
             return if was_judged { Err(FoldError::NotAdmitted(ordinal)) } else { Ok(()) };
         };
         let tally = &mut counts.strata[stratum as usize];

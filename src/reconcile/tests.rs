@@ -174,6 +174,25 @@ fn a_resume_tells_the_same_again_and_the_last_word_counts() {
 }
 
 #[test]
+fn what_the_confirmer_said_of_a_unit_that_is_cleared_now_does_not_count() {
+    let mut events = begun();
+    events.extend([screened(0, Present), confirmed(0, Present)]);
+    let cleared = Judged { parser: 2, ..judged(0, Stage::Screen, graded(Absent)) };
+    events.extend([opened(1), Event::Judged(Box::new(cleared))]);
+    let tally = fold(&events, &[]);
+    assert_eq!((units_in(&tally, &Bucket::Cleared), tally.parser), (1, Some(2)), "no mixture with the stale verdict");
+}
+
+#[test]
+fn without_a_confirmer_no_definition_clears_what_the_screen_flags() {
+    let mut fold = Fold::new(Definitions::counting(r#"outcome == "graded""#, false));
+    let Outcome::Graded { finding } = graded(Present) else { panic!("a graded outcome") };
+    let unverified = judged(0, Stage::Screen, Outcome::EvidenceUnverified { finding });
+    begun().iter().chain([&Event::Judged(Box::new(unverified))]).for_each(|event| fold.event(event));
+    assert_eq!(units_in(&fold.finish().unwrap(), &Bucket::Pending), 1);
+}
+
+#[test]
 fn attempts_count_once_and_open_ones_at_their_bound() {
     let mut events = begun();
     let unknown = settled(2, Ending::Unknown { failure: FailureKind::Timeout }, NanoUsd(5_000_000));
@@ -214,6 +233,8 @@ fn contradictions_are_refused() {
     let newer = Judged { parser: 2, ..judged(1, Stage::Screen, graded(Absent)) };
     let mixed = refusal(vec![screened(0, Absent), Event::Judged(Box::new(newer))]);
     assert!(matches!(mixed, FoldError::MixedParsers(versions) if versions == [1, 2]));
+    let older = Judged { parser: 0, ..judged(1, Stage::Screen, graded(Absent)) };
+    assert!(matches!(refusal(vec![Event::Judged(Box::new(older))]), FoldError::OlderParser(0)));
     assert!(matches!(refusal(vec![screened(3, Absent)]), FoldError::NotAdmitted(_)));
     assert!(matches!(refusal(vec![screened(u64::MAX, Absent)]), FoldError::OutsidePlan(_)));
     assert!(matches!(refusal(vec![admitted(0, 0, unit("rl", "d", 0))]), FoldError::Reassigned(_)));

@@ -46,9 +46,10 @@ impl UnitState {
         }
     }
 
-    /// The marks of both stages, as far as they ended.
+    /// The marks of both stages, as far as they ended. Of a unit that is not flagged any more, what the confirmer said
+    /// in an earlier session does not count.
     pub(super) fn marks(&self) -> impl Iterator<Item = Mark> {
-        [self.screen, self.confirm].into_iter().flatten()
+        [self.screen, self.confirm.filter(|_| self.is_flagged())].into_iter().flatten()
     }
 
     pub(super) fn is_flagged(&self) -> bool {

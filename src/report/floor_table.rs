@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::json::{RateRow, Report};
-use super::layout::{Ink, Page, fitted};
+use super::layout::{Ink, Page};
 use super::rate::{Scale, count, sentence};
 use super::table::group_name;
 use crate::model::rate::{Decider, Method, RateName, Target};
@@ -99,17 +99,17 @@ fn floor(page: &mut Page, report: &Report, rows: &[Row<'_>]) {
     let planted = if report.simulated { "planted" } else { "" };
     page.line(&format!("  {:<22}{:>22}   {figures:<24}{planted:>7}", "", format!("{unit}s")));
     for row in &counted {
-        page.line(&line(page, report, row, scale));
+        let name = page.row_name(&group_name(report, &row.corpus.group), 21);
+        page.line(&line(page, report, row, &name, scale));
     }
     for note in notes(&counted) {
         page.wrapped("  ", &note);
     }
 }
 
-fn line(page: &Page, report: &Report, row: &Row<'_>, scale: Scale) -> String {
+fn line(page: &Page, report: &Report, row: &Row<'_>, name: &str, scale: Scale) -> String {
     let events = format!("{} / {}", count(row.corpus.k.unwrap_or(0)), count(row.corpus.n.unwrap_or(0)));
     let planted = row.corpus.planted.filter(|_| report.simulated).map(count).unwrap_or_default();
-    let name = fitted(&group_name(report, &row.corpus.group), 21);
     let events = page.ink(Ink::Figure, &format!("{events:>22}"));
     format!("  {name:<22}{events}   {:<24}{planted:>7}", row.figures(scale))
 }
@@ -117,8 +117,11 @@ fn line(page: &Page, report: &Report, row: &Row<'_>, scale: Scale) -> String {
 /// What a reader must know of these rows, each sentence once.
 fn notes(rows: &[&Row<'_>]) -> Vec<String> {
     let mut notes = Vec::new();
+    if rows.iter().any(|row| row.corpus.decided_by == Some(Decider::Grader)) {
+        notes.push("Where no person decided, a grader's false alarms are among these.".to_owned());
+    }
     if rows.iter().any(|row| row.corpus.method == Some(Method::RawCount)) {
-        notes.push("Raw counts: what was not drawn or not reached can only add.".to_owned());
+        notes.push("Raw counts: what was not drawn, reached or graded can only add.".to_owned());
     }
     if rows.iter().any(|row| row.traffic.is_some_and(|rate| rate.method == Some(Method::ClopperPearsonOneSided))) {
         notes.push("\"At most\" is one-sided.".to_owned());

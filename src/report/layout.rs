@@ -88,6 +88,16 @@ impl Page {
         }
         self.line(&line);
     }
+
+    /// What stands in a row's name column. A name that is wider gets a line of its own above the row, so that names
+    /// with one beginning stay apart, and the column is empty.
+    pub(super) fn row_name(&mut self, name: &str, width: usize) -> String {
+        if name.chars().count() <= width {
+            return name.to_owned();
+        }
+        self.line(&format!("  {}", fitted(name, WIDTH - 2)));
+        String::new()
+    }
 }
 
 /// `text` in at most `width` columns, with an ellipsis where it was cut.
@@ -112,5 +122,18 @@ mod tests {
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
         assert!(text.lines().skip(1).all(|line| line.starts_with("        word")), "{text}");
         assert_eq!(fitted("abcdef", 4), "abc…");
+    }
+
+    #[test]
+    fn long_names_with_one_beginning_stay_apart() {
+        let mut page = Page::new(Style::Plain);
+        for name in ["vendor-model-0613-70B", "vendor-model-0613-8B", "short"] {
+            let name = page.row_name(name, 12);
+            page.line(&format!("  {name:<12}{:>4}", 1));
+        }
+        let text = page.finish();
+        let lines: Vec<_> = text.lines().collect();
+        let row = "                 1";
+        assert_eq!(lines, ["  vendor-model-0613-70B", row, "  vendor-model-0613-8B", row, "  short          1"]);
     }
 }

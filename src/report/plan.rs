@@ -105,6 +105,9 @@ pub fn render(report: &PlanReport, style: Style) -> String {
         let what = format!("{} with {} on {}", escape(&grader.model), grader.prompt, escape(&grader.endpoint));
         page.wrapped(&format!("  {:<9}", grader.stage.as_str()), &what);
     }
+    if report.simulated {
+        page.wrapped("           ", "simulated: nothing leaves this machine, and the dollars are not real");
+    }
     strata(&mut page, report);
     page.heading("Requests and cost           if all goes well      expected      at worst");
     let [low, expected, worst] = report.requests.map(count);
@@ -112,10 +115,7 @@ pub fn render(report: &PlanReport, style: Style) -> String {
     let [low, expected, worst] = report.cost_usd.map(|usd| format!("${usd:.2}"));
     page.line(&format!("  cost                    {low:>20}{expected:>14}{worst:>14}"));
     page.wrapped("  ", &cap(report));
-    page.wrapped("  ", &format!("{} replies are in the cache and cost nothing.", count(report.cached)));
-    let tokens =
-        format!("{} prompt and {} completion tokens", count(report.prompt_tokens), count(report.completion_tokens));
-    page.wrapped("  ", &format!("Expected: {tokens}{}.", time(report)));
+    expected_load(&mut page, report);
     page.heading("Assumed");
     for assumption in &report.assumptions {
         page.wrapped("  - ", assumption);
@@ -123,12 +123,26 @@ pub fn render(report: &PlanReport, style: Style) -> String {
     page.finish()
 }
 
+/// What is asked and how long it takes, where anything is asked at all.
+fn expected_load(page: &mut Page, report: &PlanReport) {
+    if report.requests.iter().all(|requests| *requests == 0) {
+        let replies = count(report.cached);
+        return page.wrapped("  ", &format!("Nothing would be sent: all {replies} replies are in the cache."));
+    }
+    if report.cached > 0 {
+        page.wrapped("  ", &format!("{} replies are in the cache and cost nothing.", count(report.cached)));
+    }
+    let tokens =
+        format!("{} prompt and {} completion tokens", count(report.prompt_tokens), count(report.completion_tokens));
+    page.wrapped("  ", &format!("Expected: {tokens}{}.", time(report)));
+}
+
 fn strata(page: &mut Page, report: &PlanReport) {
     page.heading("  class                group                              units       planned");
     for row in &report.strata {
         let class = fitted(&escape(&row.stratum.class), 20);
-        let group = fitted(&escape(&row.stratum.group.to_string()), 28);
-        page.line(&format!("  {class:<20} {group:<28} {:>11} {:>13}", count(row.units), count(row.planned)));
+        let name = page.row_name(&format!("{class:<20} {}", escape(&row.stratum.group.to_string())), 49);
+        page.line(&format!("  {name:<49} {:>11} {:>13}", count(row.units), count(row.planned)));
     }
     let units = report.strata.iter().map(|row| row.units).sum();
     page.line(&format!("  {:<20} {:<28} {:>11} {:>13}", "all", "", count(units), count(report.planned)));

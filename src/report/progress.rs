@@ -78,7 +78,7 @@ impl Progress {
             Event::Sent(sent) => self.sent(sent),
             Event::Settled(settled) => self.settled(settled),
             Event::Judged(judged) => self.judged(judged, now),
-            Event::Warned { .. } | Event::Closed(_) => {}
+            Event::Granted(_) | Event::Warned { .. } | Event::Closed(_) => {}
         }
     }
 
@@ -263,6 +263,46 @@ impl Snapshot {
             count(self.retried),
             count(self.replayed),
         )
+    }
+
+    /// A page for somebody who looks in from another terminal; `is_over` says that the session has ended.
+    #[must_use]
+    pub fn page(&self, is_over: bool) -> String {
+        let average = number(self.per_second_average);
+        let pace = if is_over {
+            format!("{average}/s over {}s", count(self.elapsed_s))
+        } else {
+            format!("{}/s now, {average}/s average, {}", number(self.per_second_now), self.left())
+        };
+        let reserved = if is_over { String::new() } else { format!(", ${:.2} reserved", self.reserved_usd) };
+        let rows = [
+            (
+                "units",
+                format!("{} of {} ended, {} admitted", count(self.finished), count(self.planned), count(self.admitted)),
+            ),
+            (
+                "found",
+                format!(
+                    "{} flagged, {} upheld, {} ungraded",
+                    count(self.flagged),
+                    count(self.upheld),
+                    count(self.ungraded)
+                ),
+            ),
+            ("pace", pace),
+            ("spend", format!("{}{reserved}", self.money())),
+            (
+                "requests",
+                format!(
+                    "{} in flight, {} refused with 429, {} retried, {} from the cache",
+                    self.in_flight,
+                    count(self.rate_limited),
+                    count(self.retried),
+                    count(self.replayed)
+                ),
+            ),
+        ];
+        rows.map(|(name, row)| format!("  {name:<10}{row}\n")).concat()
     }
 
     /// For a program: one JSON object, without a line end.

@@ -9,6 +9,7 @@ use super::layout::{Ink, Page, fitted};
 use super::rate::{count, units};
 use crate::model::event::StopReason;
 use crate::model::grading::Stage;
+use crate::model::outcome::OutcomeKind;
 use crate::model::rate::{Decider, RateName, Target};
 
 /// The report as text, 80 columns wide.
@@ -223,7 +224,7 @@ fn health(page: &mut Page, report: &Report) {
 fn cost(page: &mut Page, report: &Report) {
     let (spend, requests) = (&report.spend, &report.requests);
     page.heading("Spend");
-    page.line(&format!("  {}", money(spend)));
+    page.wrapped("  ", &money(spend));
     page.line(&format!(
         "  {} prompt tokens ({} cached), {} completion tokens",
         count(spend.prompt_tokens),
@@ -242,13 +243,33 @@ fn cost(page: &mut Page, report: &Report) {
 fn money(spend: &SpendCount) -> String {
     let usd =
         |amount: f64| if amount > 0.0 && amount < 0.01 { format!("${amount:.6}") } else { format!("${amount:.2}") };
-    let cap = spend.cap_usd.map_or_else(|| ", no cap".to_owned(), |cap| format!(" of {}", usd(cap)));
+    let cap = spend.cap_usd.map_or_else(|| "no cap".to_owned(), |cap| format!("cap {} over all runs", usd(cap)));
     let presumed = if spend.presumed_usd > 0.0 {
         format!(", of which {} is presumed: nobody knows if it was billed", usd(spend.presumed_usd))
     } else {
         String::new()
     };
-    format!("{}{cap}{presumed}", usd(spend.usd))
+    format!("{} in this run ({cap}){presumed}", usd(spend.usd))
+}
+
+/// Whether an address from a transcript is safe to paste into a shell between quotes.
+fn is_plain(address: &str) -> bool {
+    address.chars().all(|c| c.is_ascii_alphanumeric() || "#-_.:/@+".contains(c))
+}
+
+/// What helps against ungraded units: a stored reply replays as it is, a failed request is sent again.
+fn ungraded_step(report: &Report) -> String {
+    let units = |kinds: &[OutcomeKind]| {
+        let stages = report.graders.iter().flat_map(|grader| &grader.outcomes);
+        stages.filter(|(kind, _)| kinds.contains(kind)).map(|(_, units)| *units).sum::<u64>()
+    };
+    if units(&[OutcomeKind::NotCached]) > 0 {
+        return "run without `--cache read-only` to ask what is not in the cache".to_owned();
+    }
+    if units(&[OutcomeKind::Failed]) > 0 {
+        return "run again: requests that failed are sent again, everything else replays".to_owned();
+    }
+    "what is ungraded was answered, and replays: try another model, a new prompt version or `on_truncated`".to_owned()
 }
 
 fn next_steps(report: &Report) -> Vec<String> {
@@ -256,11 +277,12 @@ fn next_steps(report: &Report) -> Vec<String> {
     match &report.sessions.stop {
         Some(StopReason::Budget) => steps.push("raise the cap and run again: what is paid for is kept".to_owned()),
         Some(StopReason::Unusable { .. }) => {
-            steps.push("`assize doctor` says what is wrong with the grader".to_owned());
+            steps.push("mend the key, the model or the quota and run again: what is paid for is kept".to_owned());
         }
         Some(StopReason::Deadline | StopReason::Interrupted) | None => {
             steps.push("run again: it resumes, and what is paid for is kept".to_owned());
         }
+        Some(StopReason::Finished) if !report.complete => steps.push(ungraded_step(report)),
         Some(StopReason::Finished) => {}
     }
     let funnel = &report.funnel;
@@ -270,10 +292,13 @@ fn next_steps(report: &Report) -> Vec<String> {
     }
     if by_grader + funnel.pending > 0 {
         let open = units(by_grader + funnel.pending, report.unit);
-        steps.push(format!("have people read the {open} that no person decided about: `assize review`"));
+        steps.push(format!("have people read the {open} that no person decided about; labels/ takes their decisions"));
+    }
+    if let Some(row) = report.confirmed_units.iter().find(|row| is_plain(&row.unit)) {
+        steps.push(format!("read one of the confirmed: `assize show '{}'`", row.unit));
     }
     if funnel.disputed > 0 {
-        steps.push("settle the disputed ones: `assize review adjudicate`".to_owned());
+        steps.push("have the disputed ones decided: the newest decision of a seat counts".to_owned());
     }
     if report.simulated {
         steps.push("point the graders at a real endpoint; this was a rehearsal".to_owned());

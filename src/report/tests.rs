@@ -149,7 +149,7 @@ fn the_digest_follows_the_figures_and_nothing_else() {
     for event in session() {
         match event {
             Event::Judged(judged) => other_way.event(&Event::Judged(Box::new(Judged { replayed: true, ..*judged }))),
-            Event::Sent(_) | Event::Settled(_) => {}
+            Event::Granted(_) | Event::Sent(_) | Event::Settled(_) => {}
             Event::Opened(_) | Event::Planned(_) | Event::Admitted(_) | Event::Warned { .. } | Event::Closed(_) => {
                 other_way.event(&event);
             }

@@ -25,8 +25,8 @@ fn of_verdicts(tally: &Tally) -> Vec<String> {
     if share > limit {
         let (share, limit, unit) = (share * 100.0, limit * 100.0, unit.as_str());
         warnings.push(format!(
-            "{share:.2}% of the admitted {unit}s have no usable verdict (limit {limit:.2}%): see the outcomes; \
-             --retry-errors asks again"
+            "{share:.2}% of the admitted {unit}s have no usable verdict (limit {limit:.2}%): see the outcomes \
+             in the funnel"
         ));
     }
     let pending = tally.buckets(None).count(|bucket| *bucket == Bucket::Pending);

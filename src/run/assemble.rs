@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::census::{self, Census, CensusError, CensusPlace};
-use super::settings::Audit;
-use crate::grade::price::{PriceTable, UnknownPrice};
+use super::settings::{Audit, CacheMode};
+use crate::grade::price::{PriceTable, UnknownPrice, output_limit};
 use crate::grade::settings::{EndpointSettings, GraderSettings};
 use crate::model::behaviour::Behaviour;
 use crate::model::event::{Planned, PlannedGrader};
@@ -98,6 +98,8 @@ pub struct Assembly {
     pub stands: Vec<Stand>,
     /// The first event of the run.
     pub planned: Planned,
+    /// What a reader of the report should know of the audit.
+    pub warnings: Vec<String>,
 }
 
 /// Decides an audit: reads the behaviour, takes the census, prepares the prompts. Sends nothing. Blocks for as long as
@@ -108,14 +110,15 @@ pub struct Assembly {
 pub fn assemble(mut audit: Audit) -> Result<Assembly, AssembleError> {
     let files = Library::open(&audit.workspace.prompts())?.behaviour(&audit.behaviour)?;
     let definitions = Definitions::of(&files.behaviour, audit.definition.as_deref(), audit.confirm.is_some())?;
-    let stands = stands(&audit, &files)?;
+    let mut warnings = Vec::new();
+    let stands = stands(&audit, &files, &mut warnings)?;
     let screener = screener(&audit, &files)?;
     let hits: Vec<_> = screener.classes().iter().filter(|class| *class != CLASS_NONE).cloned().collect();
     audit.sample = audit.sample.or_default(&hits);
     let census = census::take(&audit.corpus, &screener, &audit.sample, &CensusPlace::of(&audit.workspace))?;
     let planned = planned(&audit, &files.behaviour, &screener.digest(), &census, &stands);
     let behaviour = Arc::new(files.behaviour);
-    Ok(Assembly { audit, behaviour, definitions, census, stands, planned })
+    Ok(Assembly { audit, behaviour, definitions, census, stands, planned, warnings })
 }
 
 /// The prefilter of an audit.
@@ -128,11 +131,11 @@ pub fn screener(audit: &Audit, files: &BehaviourFiles) -> Result<Screener, Assem
     Screener::compile(&rules, audit.classes.as_deref(), &audit.corpus.channels).map_err(failed)
 }
 
-fn stands(audit: &Audit, files: &BehaviourFiles) -> Result<Vec<Stand>, AssembleError> {
+fn stands(audit: &Audit, files: &BehaviourFiles, warnings: &mut Vec<String>) -> Result<Vec<Stand>, AssembleError> {
     let screen = (Stage::Screen, &audit.screen);
     let confirm = audit.confirm.as_ref().map(|settings| (Stage::Confirm, settings));
     let graders = std::iter::once(screen).chain(confirm);
-    graders.map(|(stage, settings)| stand(audit, files, stage, settings)).collect()
+    graders.map(|(stage, settings)| stand(audit, files, stage, settings, warnings)).collect()
 }
 
 fn stand(
@@ -140,6 +143,7 @@ fn stand(
     files: &BehaviourFiles,
     stage: Stage,
     settings: &GraderSettings,
+    warnings: &mut Vec<String>,
 ) -> Result<Stand, AssembleError> {
     let endpoint = audit.endpoints.get(&settings.endpoint).expect("the configuration names existing endpoints only");
     let prompt = files.prompt(&settings.prompt)?;
@@ -147,11 +151,17 @@ fn stand(
     params.extend(settings.params.clone());
     let price = match PriceTable::builtin().price(endpoint.price, &settings.model) {
         Ok(price) => price,
-        Err(_) if audit.budget.max_cost.is_none() => Price::FREE,
-        Err(source) => return Err(AssembleError::CapWithoutPrice { source }),
+        Err(source) if audit.budget.max_cost.is_some() => return Err(AssembleError::CapWithoutPrice { source }),
+        Err(unknown) => {
+            warnings
+                .push(format!("{unknown}: what it costs is missing from the spend; state `price` for its endpoint"));
+            Price::FREE
+        }
     };
-    let limited = ["max_completion_tokens", "max_tokens"].iter().any(|name| params.contains_key(*name));
-    if audit.budget.max_cost.is_some() && price != Price::FREE && !limited {
+    let mut longer = params.clone();
+    longer.extend(settings.on_truncated.clone());
+    let is_limited = output_limit(&params).is_some() && output_limit(&longer).is_some();
+    if audit.budget.max_cost.is_some() && price != Price::FREE && !is_limited {
         return Err(AssembleError::CapWithoutLimit { stage });
     }
     let mut asked = QuestionerSettings::new(prompt.clone(), files.behaviour.clone());
@@ -208,10 +218,17 @@ fn identity(audit: &Audit, behaviour: &Behaviour, census: &Census, stands: &[Sta
         hasher.part(stand.endpoint.structured.as_str().as_bytes());
         hasher.part(model.as_bytes()).part(revision.as_bytes());
         hasher.part(prompt.to_string().as_bytes()).part(stand.prompt.hash.as_bytes());
-        for (name, value) in stand.params.iter().chain(on_truncated) {
-            hasher.part(name.as_bytes()).part(value.to_string().as_bytes());
+        for params in [&stand.params, on_truncated] {
+            hasher.number(params.len() as u64);
+            for (name, value) in params {
+                hasher.part(name.as_bytes()).part(value.to_string().as_bytes());
+            }
         }
         hasher.part(format!("{window:?}").as_bytes());
+    }
+    // A refresh asks everything again under its run's id: another run, not the rest of one.
+    if audit.cache == CacheMode::Refresh {
+        hasher.part(b"refresh");
     }
     hasher.finish()
 }

@@ -10,8 +10,8 @@ use super::settings::Workspace;
 use crate::model::event::{Event, Planned};
 use crate::model::grading::Stage;
 use crate::model::tally::Tally;
-use crate::prompt::Library;
 use crate::prompt::library::LibraryError;
+use crate::prompt::{Library, meaning_digest};
 use crate::reconcile::{Definitions, Fold, FoldError};
 use crate::report::Report;
 use crate::verdict::DefinitionError;
@@ -66,7 +66,17 @@ pub fn tally(workspace: &Workspace, folder: &RunFolder) -> Result<Tally, Conclud
             fold.label_line(&format!("labels/{name}:{}", number + 1), line);
         }
     }
-    Ok(fold.finish()?)
+    let mut tally = fold.finish()?;
+    let meaning = meaning_digest(&files.behaviour);
+    if tally.plan.behaviour_hash != meaning {
+        let name = &tally.plan.behaviour;
+        tally.warnings.insert(format!(
+            "`{name}` has other labels, definitions or another threshold now than when this run began: it is counted by \
+             what they are now"
+        ));
+        tally.plan.behaviour_hash = meaning;
+    }
+    Ok(tally)
 }
 
 /// The plan of a run.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use tokio::sync::oneshot;
 
+use super::grant::Grant;
 use crate::clock::UnixMs;
 use crate::grade::budget::{Budget, Room};
 use crate::grade::desk::{Entry, Go, Message, Sending, Stopping};
@@ -55,8 +56,13 @@ pub struct Coordinator {
     deadline: Option<Deadline>,
     next_attempt: AttemptId,
     interrupted: HashSet<Digest>,
-    /// Requests on the wire with what is reserved for them.
-    open: BTreeMap<AttemptId, NanoUsd>,
+    grant: Grant,
+    /// Requests on the wire.
+    open: BTreeMap<AttemptId, Open>,
+    /// Requests of admitted units that wait for money to come back; never more than the run's window.
+    claims: Vec<Claim>,
+    /// Requests that have their money and are neither settled nor given up.
+    pledged: u64,
     /// The next unit in order of admission.
     next_unit: Ordinal,
     /// Units that are prepared and not yet admitted; never more than the run's window.
@@ -74,16 +80,34 @@ struct Waiting {
     answer: oneshot::Sender<Entry>,
 }
 
+/// A request on the wire.
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    unit: Ordinal,
+    bound: NanoUsd,
+}
+
+/// A request that wants its worst case reserved.
+#[derive(Debug)]
+struct Claim {
+    unit: Ordinal,
+    bound: NanoUsd,
+    answer: oneshot::Sender<Go>,
+}
+
 impl Coordinator {
     /// The state at the beginning of a session.
     #[must_use]
     pub fn new(start: Start) -> Self {
         Self {
+            grant: Grant::of(&start.budget),
             budget: start.budget,
             deadline: start.deadline,
             next_attempt: start.next_attempt,
             interrupted: start.interrupted,
             open: BTreeMap::new(),
+            claims: Vec::new(),
+            pledged: 0,
             next_unit: Ordinal(0),
             waiting: BTreeMap::new(),
             closed: None,
@@ -112,12 +136,12 @@ impl Coordinator {
             Stopping::Draining | Stopping::Abandoning => Stopping::Abandoning,
         };
         self.close(StopReason::Interrupted);
-        self.admit_waiting(effects, now);
+        self.answer_waiting(effects, now);
     }
 
     /// Takes note of the time: a deadline closes admission even when no worker says anything.
     pub fn tick(&mut self, effects: &mut Effects, now: UnixMs) {
-        self.admit_waiting(effects, now);
+        self.answer_waiting(effects, now);
     }
 
     /// Everything that one message leads to.
@@ -125,37 +149,58 @@ impl Coordinator {
         match message {
             Message::Admit { unit, path, answer } => {
                 self.waiting.insert(unit.ordinal, Waiting { unit: *unit, path, answer });
-                self.admit_waiting(effects, now);
             }
             Message::Reserve { ordinal, bound, answer } => {
-                let go = self.may_go(ordinal, bound, now);
-                // A worker that has gone cannot use its reservation.
-                if answer.send(go).is_err() && go == Go::Yes {
-                    self.budget.release(bound);
-                }
+                self.claims.push(Claim { unit: ordinal, bound, answer });
             }
             Message::Release { bound } => {
+                self.pledged = self.pledged.saturating_sub(1);
                 self.budget.release(bound);
-                self.admit_waiting(effects, now);
             }
             Message::Sending { attempt, answer } => self.send(&attempt, answer, effects),
-            Message::Settled { settled, bound } => {
-                self.settle(settled, bound, effects);
-                self.admit_waiting(effects, now);
-            }
+            Message::Settled { settled, bound } => self.settle(settled, bound, effects),
             Message::Judged(judged) => self.judge(judged, effects),
-            Message::Done(unit) => {
-                self.budget.close(unit);
-                self.admit_waiting(effects, now);
-            }
+            Message::Done(unit) => self.budget.close(unit),
             Message::Warn(message) => effects.events.push(Event::Warned { message }),
             Message::Stop(reason) => self.stop(reason),
+        }
+        self.answer_waiting(effects, now);
+    }
+
+    /// Requests of admitted units come before new units.
+    fn answer_waiting(&mut self, effects: &mut Effects, now: UnixMs) {
+        self.answer_claims(now);
+        self.admit_waiting(effects, now);
+    }
+
+    /// Lets requests go that have their money. One that has not waits for as long as another one is out that may bring
+    /// some back; then the first to have asked is told that there is none, which frees what its unit still held.
+    fn answer_claims(&mut self, now: UnixMs) {
+        for claim in std::mem::take(&mut self.claims) {
+            match self.may_go(claim.unit, claim.bound, now) {
+                Some(go) => self.answer_claim(claim, go),
+                None => self.claims.push(claim),
+            }
+        }
+        if self.pledged == 0 && !self.claims.is_empty() {
+            let first = self.claims.remove(0);
+            self.answer_claim(first, Go::NoMoney);
+        }
+    }
+
+    fn answer_claim(&mut self, claim: Claim, go: Go) {
+        let is_heard = claim.answer.send(go).is_ok();
+        match go {
+            Go::Yes if is_heard => self.pledged += 1,
+            // A worker that has gone cannot use its reservation.
+            Go::Yes => self.budget.release(claim.bound),
+            Go::NoMoney | Go::Stopping | Go::TooLate => {}
         }
     }
 
     /// Settles what is still on the wire when everybody has gone: nobody knows if it was billed.
     pub fn abandon_open(&mut self, effects: &mut Effects) {
-        for (attempt, bound) in std::mem::take(&mut self.open) {
+        for (attempt, Open { bound, .. }) in std::mem::take(&mut self.open) {
             self.budget.settle(bound, bound);
             let ending = Ending::Unknown { failure: FailureKind::Interrupted };
             effects.events.push(Event::Settled(Settled { attempt, ending, cost: bound, latency_ms: 0 }));
@@ -178,7 +223,8 @@ impl Coordinator {
 
     /// Lets units in, in order, for as long as the money lasts. No unit is passed over for being dear.
     fn admit_waiting(&mut self, effects: &mut Effects, now: UnixMs) {
-        if self.deadline.is_some_and(|deadline| now >= deadline.admission) {
+        // A deadline that turns nobody away is not why a run ends.
+        if !self.waiting.is_empty() && self.deadline.is_some_and(|deadline| now >= deadline.admission) {
             self.close(StopReason::Deadline);
         }
         while let Some(first) = self.waiting.first_entry() {
@@ -186,6 +232,9 @@ impl Coordinator {
                 return;
             }
             if self.closed.is_none() {
+                if !self.claims.is_empty() {
+                    return;
+                }
                 match self.budget.open(*first.key(), first.get().path) {
                     Room::Granted => {}
                     Room::NotNow => return,
@@ -207,32 +256,47 @@ impl Coordinator {
         }
     }
 
-    fn may_go(&mut self, ordinal: Ordinal, bound: NanoUsd, now: UnixMs) -> Go {
+    /// Whether a request may go; `None` if that depends on money that may come back.
+    fn may_go(&mut self, unit: Ordinal, bound: NanoUsd, now: UnixMs) -> Option<Go> {
         if self.stopping != Stopping::No {
-            return Go::Stopping;
+            return Some(Go::Stopping);
         }
         if self.deadline.is_some_and(|deadline| now >= deadline.requests) {
-            return Go::TooLate;
+            self.close(StopReason::Deadline);
+            return Some(Go::TooLate);
         }
-        match self.budget.reserve(ordinal, bound) {
-            Room::Granted => Go::Yes,
-            Room::NotNow | Room::Never => Go::NoMoney,
+        match self.budget.reserve(unit, bound) {
+            Room::Granted => Some(Go::Yes),
+            Room::NotNow => None,
+            Room::Never => Some(Go::NoMoney),
         }
     }
 
     fn send(&mut self, sending: &Sending, answer: oneshot::Sender<AttemptId>, effects: &mut Effects) {
         let attempt = self.next_attempt;
         self.next_attempt = AttemptId(attempt.0 + 1);
-        self.open.insert(attempt, sending.bound);
         let Sending { ordinal, stage, key, bound } = *sending;
+        self.open.insert(attempt, Open { unit: ordinal, bound });
+        effects.events.extend(self.grant.raise_for(bound));
         let repeated = self.interrupted.remove(&key);
         effects.events.push(Event::Sent(Sent { attempt, ordinal, stage, key, bound, repeated }));
         effects.after_written.push((answer, attempt));
     }
 
     fn settle(&mut self, settled: Settled, bound: NanoUsd, effects: &mut Effects) {
-        self.open.remove(&settled.attempt);
-        self.budget.settle(bound, settled.cost);
+        let open = self.open.remove(&settled.attempt);
+        self.pledged = self.pledged.saturating_sub(1);
+        self.grant.settle(bound, settled.cost);
+        match (&settled.ending, open) {
+            (Ending::Declined { .. } | Ending::NotSent, Some(Open { unit, .. })) => self.budget.give_back(unit, bound),
+            (Ending::Declined { .. } | Ending::NotSent, None) => self.budget.release(bound),
+            (Ending::Replied { .. } | Ending::Unknown { .. }, _) => self.budget.settle(bound, settled.cost),
+        }
+        if settled.cost > bound {
+            let message = "a server billed more than the bound of its request: a cap cannot hold against that; state \
+                           its output limit and price";
+            effects.events.push(Event::Warned { message: message.to_owned() });
+        }
         effects.events.push(Event::Settled(settled));
     }
 
@@ -276,148 +340,4 @@ impl Coordinator {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::unit::{Group, UnitId};
-
-    fn unit(ordinal: u64) -> Admitted {
-        let id = UnitId { group: Group::default(), conversation: format!("c{ordinal}"), turn: Some(1) };
-        Admitted { ordinal: Ordinal(ordinal), unit: id, stratum: 0, content: Digest::of(b"") }
-    }
-
-    fn coordinator(cap: Option<u64>, deadline: Option<Deadline>) -> Coordinator {
-        let budget = Budget::new(cap.map(NanoUsd), NanoUsd::ZERO);
-        let key = Digest::of(b"interrupted");
-        Coordinator::new(Start { budget, next_attempt: AttemptId(7), interrupted: HashSet::from([key]), deadline })
-    }
-
-    struct Bench {
-        coordinator: Coordinator,
-        effects: Effects,
-    }
-
-    impl Bench {
-        fn new(cap: Option<u64>) -> Self {
-            Self { coordinator: coordinator(cap, None), effects: Effects::default() }
-        }
-
-        fn say(&mut self, message: Message) {
-            self.coordinator.handle(message, &mut self.effects, UnixMs(0));
-        }
-
-        fn admit(&mut self, ordinal: u64, path: u64) -> oneshot::Receiver<Entry> {
-            let (answer, answered) = oneshot::channel();
-            self.say(Message::Admit { unit: Box::new(unit(ordinal)), path: NanoUsd(path), answer });
-            answered
-        }
-
-        fn reserve(&mut self, ordinal: u64, bound: u64) -> Go {
-            let (answer, mut answered) = oneshot::channel();
-            self.say(Message::Reserve { ordinal: Ordinal(ordinal), bound: NanoUsd(bound), answer });
-            answered.try_recv().unwrap()
-        }
-
-        fn send(&mut self, ordinal: u64, key: &[u8], bound: u64) -> AttemptId {
-            let (answer, _answered) = oneshot::channel();
-            let (ordinal, key, bound) = (Ordinal(ordinal), Digest::of(key), NanoUsd(bound));
-            self.say(Message::Sending { attempt: Sending { ordinal, stage: Stage::Screen, key, bound }, answer });
-            self.effects.after_written.last().unwrap().1
-        }
-    }
-
-    #[test]
-    fn units_enter_in_order_whoever_comes_first() {
-        let mut bench = Bench::new(None);
-        let mut second = bench.admit(1, 5);
-        assert!(second.try_recv().is_err(), "unit 1 waits for unit 0");
-        let mut first = bench.admit(0, 5);
-        assert_eq!((first.try_recv(), second.try_recv()), (Ok(Entry::Admitted), Ok(Entry::Admitted)));
-        let order: Vec<_> = bench
-            .effects
-            .events
-            .iter()
-            .filter_map(|event| if let Event::Admitted(unit) = event { Some(unit.ordinal.0) } else { None })
-            .collect();
-        assert_eq!(order, [0, 1]);
-    }
-
-    #[test]
-    fn a_dear_unit_waits_for_money_and_is_not_passed_over() {
-        let mut bench = Bench::new(Some(100));
-        let _first = bench.admit(0, 60);
-        let mut dear = bench.admit(1, 80);
-        let mut cheap = bench.admit(2, 1);
-        assert!(dear.try_recv().is_err() && cheap.try_recv().is_err());
-        assert_eq!(bench.reserve(0, 60), Go::Yes);
-        let attempt = bench.send(0, b"k", 60);
-        let settled = Settled { attempt, ending: Ending::Replied { usage: None }, cost: NanoUsd(15), latency_ms: 1 };
-        bench.say(Message::Settled { settled, bound: NanoUsd(60) });
-        assert_eq!(dear.try_recv(), Ok(Entry::Admitted));
-        assert_eq!(cheap.try_recv(), Ok(Entry::Admitted));
-    }
-
-    #[test]
-    fn admission_closes_when_nothing_is_held_and_it_does_not_fit() {
-        let mut bench = Bench::new(Some(100));
-        let mut dear = bench.admit(0, 101);
-        assert_eq!(dear.try_recv(), Ok(Entry::Closed));
-        assert_eq!(bench.coordinator.reason(), StopReason::Budget);
-        let mut cheap = bench.admit(1, 1);
-        assert_eq!(cheap.try_recv(), Ok(Entry::Closed), "no unit overtakes the one that closed admission");
-    }
-
-    #[test]
-    fn attempts_are_numbered_on_and_repeats_are_marked_once() {
-        let mut bench = Bench::new(None);
-        assert_eq!(bench.send(0, b"interrupted", 1), AttemptId(7));
-        assert_eq!(bench.send(0, b"interrupted", 1), AttemptId(8));
-        let repeated: Vec<_> = bench
-            .effects
-            .events
-            .iter()
-            .filter_map(|event| if let Event::Sent(sent) = event { Some(sent.repeated) } else { None })
-            .collect();
-        assert_eq!(repeated, [true, false]);
-    }
-
-    #[test]
-    fn two_interrupts_drain_and_then_abandon() {
-        let mut bench = Bench::new(Some(100));
-        let _unit = bench.admit(0, 10);
-        assert_eq!(bench.reserve(0, 10), Go::Yes);
-        let _attempt = bench.send(0, b"k", 10);
-        bench.coordinator.interrupt(&mut bench.effects, UnixMs(0));
-        assert_eq!(bench.coordinator.stopping(), Stopping::Draining);
-        assert_eq!(bench.reserve(0, 1), Go::Stopping);
-        bench.coordinator.interrupt(&mut bench.effects, UnixMs(0));
-        assert_eq!(bench.coordinator.stopping(), Stopping::Abandoning);
-        bench.coordinator.abandon_open(&mut bench.effects);
-        let Some(Event::Settled(settled)) = bench.effects.events.last() else { panic!("the open attempt is settled") };
-        assert_eq!(settled.cost, NanoUsd(10), "at its bound");
-        assert_eq!(bench.coordinator.reason(), StopReason::Interrupted);
-    }
-
-    #[test]
-    fn a_deadline_closes_admission_first_and_requests_later() {
-        let deadline = Deadline { admission: UnixMs(100), requests: UnixMs(200) };
-        let mut coordinator = coordinator(None, Some(deadline));
-        let mut effects = Effects::default();
-        let (answer, mut entered) = oneshot::channel();
-        coordinator.handle(
-            Message::Admit { unit: Box::new(unit(0)), path: NanoUsd(1), answer },
-            &mut effects,
-            UnixMs(99),
-        );
-        assert_eq!(entered.try_recv(), Ok(Entry::Admitted));
-        let mut late = |now, expected| {
-            let (answer, mut answered) = oneshot::channel();
-            let message = Message::Reserve { ordinal: Ordinal(0), bound: NanoUsd(1), answer };
-            coordinator.handle(message, &mut effects, UnixMs(now));
-            assert_eq!(answered.try_recv(), Ok(expected));
-        };
-        late(150, Go::Yes);
-        late(200, Go::TooLate);
-        coordinator.tick(&mut effects, UnixMs(200));
-        assert_eq!(coordinator.reason(), StopReason::Deadline);
-    }
-}
+mod tests;

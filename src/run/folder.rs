@@ -97,14 +97,18 @@ impl RunFolder {
         Ok(folders)
     }
 
-    /// The run with this id or unambiguous beginning of one; the newest without an id.
+    /// The run with this id or unambiguous beginning of one; without an id the one that `runs/latest` points to, which
+    /// may have been resumed after a newer one began, or else the newest.
     ///
     /// # Errors
     /// If there is none, or more than one.
     pub fn find(runs: &Path, id: Option<&str>) -> Result<Self, FolderError> {
         let mut folders = Self::list(runs)?;
         let Some(id) = id.filter(|id| *id != "latest") else {
-            return folders.pop().ok_or_else(|| FolderError::NoRun { runs: runs.to_owned() });
+            let pointed = fs::read_link(runs.join("latest")).ok();
+            let latest = folders.iter().position(|folder| pointed.as_deref() == Some(Path::new(&folder.id)));
+            let latest = latest.map(|index| folders.swap_remove(index));
+            return latest.or_else(|| folders.pop()).ok_or_else(|| FolderError::NoRun { runs: runs.to_owned() });
         };
         folders.retain(|folder| folder.id.starts_with(id));
         match folders.len() {
@@ -173,5 +177,9 @@ mod tests {
         assert!(matches!(RunFolder::find(runs.path(), Some("2026")), Err(FolderError::Ambiguous { count: 2, .. })));
         assert!(matches!(RunFolder::find(runs.path(), Some("x")), Err(FolderError::Unknown { .. })));
         assert_eq!(fs::read_link(runs.path().join("latest")).unwrap(), Path::new(&new.id));
+        old.point_latest().unwrap();
+        assert_eq!(RunFolder::find(runs.path(), None).unwrap(), old, "the old run was resumed");
+        fs::remove_dir(&old.path).unwrap();
+        assert_eq!(RunFolder::find(runs.path(), None).unwrap(), new, "the link points nowhere");
     }
 }

@@ -8,11 +8,12 @@ use super::gates::{Gates, GatesError};
 use super::settings::Audit;
 use crate::cache::units::Snapshot;
 use crate::cache::{Access, CacheError, CacheSettings, ReplyCache};
+use crate::grade::price::output_limit;
 use crate::grade::stage::{Grader, StageError};
 use crate::model::event::{Ordinal, Planned};
 use crate::model::grading::Stage;
+use crate::model::money::Price;
 use crate::plan::forecast::{Forecast, Limits, Load, StageLoad, forecast};
-use crate::prompt::WindowSettings;
 use crate::reconcile::Definitions;
 
 /// Why there is no forecast.
@@ -59,9 +60,14 @@ impl Survey {
         self.most_bytes = self.most_bytes.max(other.most_bytes);
     }
 
-    fn unit(&mut self, bytes: Option<u64>, known: bool) {
+    /// A unit reaches the stage; its reply may be `known`.
+    fn reached(&mut self, known: bool) {
         self.units += 1;
         self.cached += u64::from(known);
+    }
+
+    /// A unit's question, whether it will be asked or not.
+    fn size(&mut self, bytes: Option<u64>) {
         self.asked += u64::from(bytes.is_some());
         self.bytes += bytes.unwrap_or_default();
         self.most_bytes = self.most_bytes.max(bytes.unwrap_or_default());
@@ -73,7 +79,7 @@ impl Survey {
 /// # Errors
 /// If the cache or the unit snapshot cannot be read.
 pub async fn outlook(assembly: Assembly) -> Result<Outlook, ForecastError> {
-    let Assembly { audit, behaviour, definitions, census, stands, mut planned } = assembly;
+    let Assembly { audit, behaviour, definitions, census, stands, mut planned, warnings: _ } = assembly;
     let access = Access::ReadOnly;
     let settings = CacheSettings { replies: audit.workspace.replies(), index: audit.workspace.index(), access };
     let (cache, _warnings) = ReplyCache::open(&settings)?;
@@ -92,7 +98,8 @@ pub async fn outlook(assembly: Assembly) -> Result<Outlook, ForecastError> {
     Ok(Outlook { planned, forecast: forecast(&load), load })
 }
 
-/// Surveys all units on all cores. The confirmer's counts are over units that cached replies flag.
+/// Surveys all units on all cores. The confirmer's sizes are over all units, its counts over those that cached replies
+/// flag.
 fn survey(
     units: &Snapshot,
     screen: &Grader,
@@ -106,15 +113,19 @@ fn survey(
         while next < units.len() {
             let unit = units.get(Ordinal(next))?;
             let question = screen.prepare(&unit)?;
-            let known = screen.known(&unit, &question);
-            screened.unit(screen.request_bytes(&question), known.is_some());
-            let flagged = match &known {
+            let known = Grader::known(&question);
+            screened.size(screen.request_bytes(&question));
+            screened.reached(known.is_some());
+            let flagged = match known {
                 Some(outcome) => definitions.hold(Stage::Screen, outcome)?,
                 None => false,
             };
-            if let (true, Some(grader)) = (flagged, confirm) {
+            if let Some(grader) = confirm {
                 let question = grader.prepare(&unit)?;
-                confirmed.unit(grader.request_bytes(&question), grader.known(&unit, &question).is_some());
+                confirmed.size(grader.request_bytes(&question));
+                if flagged {
+                    confirmed.reached(Grader::known(&question).is_some());
+                }
             }
             next += threads;
         }
@@ -137,9 +148,7 @@ fn survey(
 struct Terms {
     /// Endpoint and model: what shares limits.
     line: (String, String),
-    overhead_bytes: u64,
-    window: WindowSettings,
-    price: crate::model::money::Price,
+    price: Price,
     most_output_tokens: u64,
     most_output_tokens_after_truncation: Option<u64>,
     limits: Limits,
@@ -147,17 +156,15 @@ struct Terms {
 
 impl Terms {
     fn new(audit: &Audit, stand: &Stand) -> Self {
-        let limit = |params: &std::collections::BTreeMap<String, serde_json::Value>| {
-            ["max_completion_tokens", "max_tokens"].iter().find_map(|name| params.get(*name)?.as_u64())
-        };
-        let most_output_tokens = limit(&stand.params).unwrap_or(audit.assume.output_tokens);
+        let most_output_tokens = output_limit(&stand.params).unwrap_or(audit.assume.output_tokens);
+        let on_truncated = &stand.settings.on_truncated;
+        let mut longer = stand.params.clone();
+        longer.extend(on_truncated.clone());
         Self {
             line: (stand.endpoint.name.clone(), stand.settings.model.clone()),
-            overhead_bytes: stand.questioner.overhead_bytes() as u64,
-            window: stand.settings.window.or(stand.prompt.context).unwrap_or_default(),
             price: stand.price,
             most_output_tokens,
-            most_output_tokens_after_truncation: limit(&stand.settings.on_truncated),
+            most_output_tokens_after_truncation: output_limit(&longer).filter(|_| !on_truncated.is_empty()),
             limits: Limits {
                 requests_per_minute: stand.endpoint.max_requests_per_minute,
                 tokens_per_minute: stand.endpoint.max_tokens_per_minute,
@@ -168,15 +175,11 @@ impl Terms {
     }
 
     fn load(&self, survey: &Survey) -> StageLoad {
-        // Where nothing was rendered yet (a confirmer before any flag), a window of average length is assumed.
-        let assumed = self.overhead_bytes + u64::from(self.window.max_chars) / 4;
-        let mean = survey.bytes.checked_div(survey.asked).unwrap_or(assumed);
-        let most = self.overhead_bytes + 4 * u64::from(self.window.max_chars);
         StageLoad {
             units: survey.units,
             cached: survey.cached,
-            mean_request_bytes: mean,
-            most_request_bytes: survey.most_bytes.max(if survey.asked == 0 { most } else { 0 }),
+            mean_request_bytes: survey.bytes.checked_div(survey.asked).unwrap_or_default(),
+            most_request_bytes: survey.most_bytes,
             most_output_tokens: self.most_output_tokens,
             most_output_tokens_after_truncation: self.most_output_tokens_after_truncation,
             price: self.price,

@@ -1,10 +1,8 @@
 //! The gates of a session: endpoints with their slots and pacers, and simulated graders where the audit names one.
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -200,8 +198,11 @@ fn secret(path: &Path, may_write: bool) -> Result<[u8; 32], GatesError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound && may_write => {
             let mut random = std::fs::File::open("/dev/urandom").map_err(failed)?;
             random.read_exact(&mut secret).map_err(failed)?;
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
-            file.write_all(&secret).and_then(|()| file.sync_all()).map_err(failed)?;
+            // A process that dies here must not leave half a secret under the name.
+            let folder = path.parent().unwrap_or(path);
+            let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+            file.write_all(&secret).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+            file.persist_noclobber(path).map_err(|error| failed(error.error))?;
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(failed(error)),

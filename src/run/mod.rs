@@ -2,12 +2,14 @@
 //! `coordinator` owns the state, `conclude` turns a journal into a report. Formulas, prompts and formats live elsewhere.
 
 pub mod assemble;
+mod boot;
 pub mod census;
 pub mod conclude;
 pub mod coordinator;
 pub mod folder;
 pub mod forecast;
 pub mod gates;
+mod grant;
 pub mod pipeline;
 pub mod resume;
 pub mod session;

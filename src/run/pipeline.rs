@@ -137,30 +137,47 @@ async fn coordinate(
     Ok(coordinator.reason())
 }
 
-/// Keeps the window full until every unit was let in or admission closed, and waits for the last one.
+/// Keeps the window full until every unit was let in or admission closed, and waits for the last one. After an error
+/// nothing new is sent, and what is on the wire is waited for and kept all the same: it is paid for.
 async fn feed(gate: Arc<Gate>, desk: Desk) -> Result<(), PipelineError> {
     let mut paths = JoinSet::new();
     let mut signal = desk.clone();
     let mut open = true;
     let mut next = 0;
+    let mut failure = None;
     while open || !paths.is_empty() {
         while open && next < gate.units.len() && paths.len() < gate.window {
             paths.spawn(follow(Arc::clone(&gate), Ordinal(next), desk.clone()));
             next += 1;
         }
-        tokio::select! {
-            ended = paths.join_next() => match ended {
-                Some(Ok(entry)) => open &= entry? == Entry::Admitted && next < gate.units.len(),
-                Some(Err(died)) => return Err(PipelineError::Worker(died.to_string())),
-                None => open = false,
-            },
+        let ended = tokio::select! {
+            ended = paths.join_next() => ended,
             () = signal.abandoned() => {
                 paths.shutdown().await;
-                return Ok(());
+                break;
             }
+        };
+        let error = match ended {
+            Some(Ok(Ok(entry))) => {
+                open &= entry == Entry::Admitted && next < gate.units.len();
+                continue;
+            }
+            Some(Ok(Err(error))) => PipelineError::from(error),
+            Some(Err(died)) => PipelineError::Worker(died.to_string()),
+            None => {
+                open = false;
+                continue;
+            }
+        };
+        open = false;
+        if failure.is_none() {
+            let message = error.to_string();
+            failure = Some(error);
+            // Where the coordinator has gone, everybody else hears of it by themselves.
+            desk.say(Message::Stop(StopReason::Unusable { message })).await.ok();
         }
     }
-    Ok(())
+    failure.map_or(Ok(()), Err)
 }
 
 /// One unit, from the snapshot to its last outcome.
@@ -189,8 +206,15 @@ async fn prepare(
     let prepared = tokio::task::spawn_blocking(move || {
         let unit = gate.units.get(ordinal)?;
         let screen = gate.screen.prepare(&unit)?;
-        let confirm = gate.confirm.as_ref().map(|grader| grader.prepare(&unit)).transpose()?;
-        let later = gate.confirm.as_ref().zip(confirm.as_ref()).map(|(grader, question)| grader.bound(question));
+        // A unit that is known not to be flagged never reaches the confirmer: money held back for that would turn
+        // away units whose replies are paid for already.
+        let may_be_flagged = match Grader::known(&screen) {
+            Some(outcome) => gate.definitions.hold(Stage::Screen, outcome)?,
+            None => true,
+        };
+        let confirmer = gate.confirm.as_ref().filter(|_| may_be_flagged);
+        let confirm = confirmer.map(|grader| grader.prepare(&unit)).transpose()?;
+        let later = confirmer.zip(confirm.as_ref()).map(|(grader, question)| grader.bound(question));
         let path = gate.screen.bound(&screen) + later.unwrap_or_default();
         Ok((unit, screen, confirm, path))
     });
@@ -203,7 +227,10 @@ fn admitted(unit: &SelectedUnit) -> Admitted {
 
 /// Writes events, then gives the answers that waited for that, then shows them.
 async fn record(effects: Effects, journal: &Writer, observe: &mut impl FnMut(Notice<'_>)) -> Result<(), PipelineError> {
-    let written = effects.events.iter().map(|event| journal.append_written(event));
+    let write = async |event: &Event| {
+        if event.must_be_durable() { journal.append_durable(event).await } else { journal.append_written(event).await }
+    };
+    let written = effects.events.iter().map(write);
     futures_util::future::try_join_all(written).await?;
     for (answer, attempt) in effects.after_written {
         // A worker that was given up in the meantime sends nothing; its attempt is settled as open.

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::assemble::{Assembly, Stand};
+use super::boot::boot_id;
 use super::conclude::{self, ConcludeError};
 use super::coordinator::{Deadline, Start};
 use super::folder::{FolderError, RunFolder};
@@ -20,6 +21,7 @@ use crate::grade::settings::GraderSettings;
 use crate::journal::{self, FileKind, JournalError, Lock, LockError, Writer};
 use crate::model::event::{Closed, EVENT_FORMAT, Event, Opened, Planned, StopReason};
 use crate::model::hash::Digest;
+use crate::model::money::NanoUsd;
 use crate::model::tally::Tally;
 use crate::prompt::LockState;
 use crate::prompt::library::{LibraryError, read_lock, write_lock};
@@ -97,16 +99,24 @@ pub struct Ended {
 /// # Errors
 /// See [`SessionError`].
 pub async fn run(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Result<Ended, SessionError> {
-    let Assembly { audit, behaviour, definitions, census, stands, mut planned } = assembly;
+    let Assembly { audit, behaviour, definitions, census, stands, mut planned, warnings: mut told } = assembly;
     let replay_only = audit.cache == CacheMode::ReadOnly;
     let fresh = RunFolder::new(&audit.workspace.runs(), clock::now(), std::process::id());
     let _lock = if replay_only { None } else { Some(Lock::take(&audit.workspace.lock(), &fresh.id)?) };
     check_prompts(&audit, &stands, !replay_only)?;
-    let (cache, mut warnings) = open_cache(&audit, replay_only).await?;
+    let (cache, warnings) = open_cache(&audit, replay_only).await?;
+    told.extend(warnings);
 
-    let mut past = look_back(&audit.workspace.runs(), &audit.name, &planned.identity)?;
+    let mut past = look_back(&audit.workspace.runs(), &audit.name, &planned.identity, boot_id().as_deref())?;
+    if past.lost > NanoUsd::ZERO {
+        told.push(format!(
+            "a session of this audit ended with the power: {} that it had granted itself and may have spent count as spent",
+            past.lost
+        ));
+    }
     let resumed = past.resumable.take().filter(|_| !replay_only);
-    let (settled, interrupted) = if resumed.is_some() { past.settle_open(&cache)? } else { Default::default() };
+    let settled = if resumed.is_some() { past.settle_open(&cache)? } else { Vec::new() };
+    let interrupted = past.without_reply(&cache)?;
     let folder = resumed.unwrap_or(fresh);
     let start = Start {
         budget: Budget::new(audit.budget.max_cost, past.spent),
@@ -122,10 +132,10 @@ pub async fn run(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Res
     let (screen, confirm) = gates.graders(stands, &behaviour, &epoch, &cache);
     let gate = Gate { units: census.units, screen, confirm, definitions, window };
 
-    warnings.extend(cache.take_warnings());
+    told.extend(cache.take_warnings());
     let journal = journal::create_segment(&folder.path, FileKind::EVENTS)?;
     folder.point_latest()?;
-    for event in opening(&folder, planned, settled, warnings) {
+    for event in opening(&folder, planned, settled, told) {
         journal.append_written(&event).await?;
         observe(Notice::Event(&event));
     }
@@ -184,6 +194,7 @@ fn verdicts_under(audit: &Audit, stand: &Stand, locked: &Digest) -> Result<u64, 
                 Event::Judged(_)
                 | Event::Opened(_)
                 | Event::Admitted(_)
+                | Event::Granted(_)
                 | Event::Sent(_)
                 | Event::Settled(_)
                 | Event::Warned { .. }
@@ -209,7 +220,8 @@ async fn open_cache(audit: &Audit, replay_only: bool) -> Result<(ReplyCache, Vec
 fn deadline(audit: &Audit) -> Option<Deadline> {
     let requests = audit.budget.deadline?;
     let longest = |grader: &GraderSettings| {
-        audit.endpoints.get(&grader.endpoint).map_or(0, |endpoint| endpoint.item_deadline.as_millis())
+        let once = audit.endpoints.get(&grader.endpoint).map_or(0, |endpoint| endpoint.item_deadline.as_millis());
+        if grader.on_truncated.is_empty() { once } else { 2 * once }
     };
     let path = longest(&audit.screen) + audit.confirm.as_ref().map_or(0, longest);
     let path = u64::try_from(path).unwrap_or(u64::MAX);
@@ -224,6 +236,7 @@ fn opening(folder: &RunFolder, planned: Planned, settled: Vec<Event>, warnings: 
         at_ms: clock::now().0,
         pid: std::process::id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        boot: boot_id(),
     };
     let mut events = vec![Event::Opened(opened), Event::Planned(Box::new(planned))];
     events.extend(settled);

@@ -81,6 +81,7 @@ pub fn view(workspace: &Workspace, folder: &RunFolder, address: &str) -> Result<
             | Event::Judged(_)
             | Event::Opened(_)
             | Event::Planned(_)
+            | Event::Granted(_)
             | Event::Sent(_)
             | Event::Settled(_)
             | Event::Warned { .. }

@@ -4,7 +4,7 @@
 //! models wrap their answer in prose, in a code block, or after a `<think>` block. Exactly one of them, repetitions
 //! aside, has to satisfy the schema: with two different ones nobody knows which is meant, and nothing is guessed.
 //!
-//! What is tolerated: further keys; `score` as a string or a float without fraction; `message` as `"M5"` or `"5"`;
+//! What is tolerated: further keys; `score` as a string or a float without fraction; `message` as `"#5"` or `"5"`;
 //! upper case and white space around `verdict` and `channel`. What is not: a missing or repeated key, an undeclared id or value, a
 //! score outside 0 to 100. A float of at most 1 other than 0 is refused too: it may be a score on a scale of 0 to 1.
 
@@ -113,7 +113,7 @@ fn citation(written: WrittenCitation) -> Option<Citation> {
 fn message_id(value: &Value) -> Option<u32> {
     if let Some(text) = value.as_str() {
         let text = text.trim();
-        return text.strip_prefix(['M', 'm']).unwrap_or(text).parse().ok();
+        return text.strip_prefix('#').unwrap_or(text).parse().ok();
     }
     value.as_u64().and_then(|id| u32::try_from(id).ok())
 }

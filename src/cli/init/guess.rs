@@ -173,14 +173,16 @@ impl Guess {
 impl fmt::Display for Guess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (files, conversations) = (self.files, self.seen.conversations);
-        writeln!(f, "guessed from the first {conversations} conversations of {files} file(s):")?;
+        let plural = if files == 1 { "" } else { "s" };
+        writeln!(f, "guessed from the first {conversations} conversations of {files} file{plural}:")?;
         writeln!(f, "  format = \"{}\"", self.format_name())?;
         if self.group_by.is_empty() {
             write!(f, "  group_by = []: no metadata field with a few values that most conversations have")?;
         }
         for name in &self.group_by {
             let values = self.seen.fields.get(name).map_or(0, |field| field.values.len());
-            write!(f, "  group_by \"{name}\": {values} value(s) so far")?;
+            let plural = if values == 1 { "" } else { "s" };
+            write!(f, "  group_by \"{name}\": {values} value{plural} so far")?;
             if self.group_by.last() != Some(name) {
                 writeln!(f)?;
             }

@@ -118,10 +118,10 @@ fn told(args: &InitArgs, scaffold: &Scaffold, guess: Option<&Guess>) -> String {
     lines.extend(guess.map(Guess::to_string));
     let enter = if folder == Path::new(".") { String::new() } else { format!("cd {} && ", folder.display()) };
     let next = match behaviour {
-        Some(name) => format!("edit prompts/{name}, then assize prompts lint {name}"),
-        None => "assize run".to_owned(),
+        Some(name) => format!("edit prompts/{name}, then `assize prompts lint {name}` and `assize run`"),
+        None => format!("`{enter}assize run`"),
     };
-    lines.push(format!("next: {enter}{next}"));
+    lines.push(format!("next: {next}"));
     lines.join("\n")
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::grade::settings::{EndpointSettings, GraderSettings};
-use crate::model::grading::{ApiKind, PromptLabel, Stage};
+use crate::model::grading::{ApiKind, PromptLabel, RESERVED_PARAMS, Stage};
 use crate::prompt::WindowSettings;
 
 use super::super::ledger::Ledger;
@@ -13,9 +13,6 @@ use super::super::nearest;
 use super::super::written::{Grader, Graders, Window};
 use super::require_share;
 
-/// Parameters that the request itself decides: a parameter that said otherwise would change what is asked, or how many
-/// replies are paid for, behind the cache key's back.
-const RESERVED: [&str; 6] = ["model", "messages", "response_format", "stream", "stream_options", "n"];
 const REHEARSAL_MODEL: &str = "rehearsal";
 
 pub(super) fn check_all(
@@ -96,7 +93,7 @@ fn checked_params(path: &str, written: BTreeMap<String, Value>, ledger: &mut Led
     for (name, value) in &written {
         let path = format!("{path}.{name}");
         ledger.record_written(&path, value);
-        ledger.require(&path, !RESERVED.contains(&name.as_str()), "is set by assize itself");
+        ledger.require(&path, !RESERVED_PARAMS.contains(&name.as_str()), "is set by assize itself");
         ledger.require(&path, !value.is_null(), "must be a finite number");
     }
     written

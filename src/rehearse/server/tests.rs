@@ -45,7 +45,7 @@ fn client() -> reqwest::Client {
 /// A request as assize sends it, in the order of the schema.
 fn question(text: &str, nonce: &str) -> String {
     let transcript = format!(
-        "Judge M1.\n⟦{nonce} transcript⟧\n⟦{nonce} M0 user/final⟧\nhello\n⟦{nonce} M1 assistant/final TARGET⟧\n{text}\n⟦{nonce} end of transcript⟧"
+        "Judge #1.\n⟦{nonce} transcript⟧\n⟦{nonce} #0 user/final⟧\nhello\n⟦{nonce} #1 assistant/final TARGET⟧\n{text}\n⟦{nonce} end of transcript⟧"
     );
     let transcript = serde_json::to_string(&transcript).unwrap();
     format!(

@@ -1,0 +1,91 @@
+//! What a path can cost, and what is known of it beforehand.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::*;
+use crate::cache::{Access, CacheSettings};
+use crate::grade::fixture;
+use crate::grade::pace::Pacer;
+use crate::model::conversation::{Conversation, Message, Role};
+use crate::model::unit::{Group, UnitId};
+use crate::prompt::{Library, QuestionerSettings};
+
+const PRICE: Price = Price { input: 100, cached: 10, output: 1_000 };
+
+fn limit(tokens: u64) -> BTreeMap<String, Value> {
+    BTreeMap::from([("max_completion_tokens".to_owned(), json!(tokens))])
+}
+
+fn unit() -> SelectedUnit {
+    let messages =
+        vec![Message::text(Role::User, "May I?"), Message::text(Role::Assistant, "I cannot help with that.")];
+    SelectedUnit {
+        ordinal: Ordinal(0),
+        id: UnitId { group: Group::default(), conversation: "c".to_owned(), turn: Some(1) },
+        stratum: 0,
+        content: Digest::of(b"c"),
+        conversation: Conversation { id: "c".to_owned(), messages, metadata: BTreeMap::new() },
+    }
+}
+
+/// A screen of refusals whose truncated replies are asked for once more.
+fn grader(cache: ReplyCache) -> Grader {
+    let files = Library::open(Path::new("/nonexistent")).unwrap().behaviour("refusal").unwrap();
+    let prompt = files.prompt(&"screen@1".parse().unwrap()).unwrap();
+    let parts = GraderParts {
+        stage: Stage::Screen,
+        questioner: Questioner::new(QuestionerSettings::new(prompt, files.behaviour.clone())).unwrap(),
+        behaviour: Arc::new(files.behaviour),
+        api: ApiKind::Chat,
+        model: "m".to_owned(),
+        revision: String::new(),
+        epoch: String::new(),
+        structured: Structured::JsonSchema,
+        params: limit(1_000),
+        on_truncated: limit(5_000),
+        price: PRICE,
+        secret: [0; 32],
+    };
+    let (pacer, _task) = Pacer::new(None, None);
+    Grader::new(parts, Some(Arc::new(fixture::line(pacer))), cache)
+}
+
+fn truncated(key: Digest) -> Reply {
+    let body = json!({"choices": [{"message": {"content": "{"}, "finish_reason": "length"}]}).to_string();
+    let (nonce, cost) = (String::new(), NanoUsd(1));
+    let (model, usage, request_id) = (None, None, None);
+    Reply { key, status: 200, body, nonce, model, usage, cost, latency_ms: 0, received_ms: 0, request_id }
+}
+
+fn asking(prepared: &Prepared) -> &Asking {
+    match prepared {
+        Prepared::Ask(asking) => asking,
+        Prepared::CannotJudge(seen) => panic!("everything is visible: {seen:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_path_costs_what_is_still_to_be_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let (replies, index) = (folder.path().join("replies"), folder.path().join("index"));
+    let (cache, _) = ReplyCache::open(&CacheSettings { replies, index, access: Access::ReadWrite }).unwrap();
+    let (grader, unit) = (grader(cache.clone()), unit());
+
+    let fresh = grader.prepare(&unit).unwrap();
+    let first = asking(&fresh).bound;
+    let second = grader.bound(&fresh).saturating_sub(first);
+    assert_eq!(second.0 - first.0, 4_000 * PRICE.output, "the same question with a longer answer");
+    assert_eq!(Grader::known(&fresh), None);
+
+    cache.put(truncated(asking(&fresh).key)).await.unwrap();
+    let cut = grader.prepare(&unit).unwrap();
+    assert_eq!(grader.bound(&cut), second, "a truncated reply in the cache leaves the longer question to be paid");
+    assert_eq!(Grader::known(&cut), None);
+
+    cache.put(truncated(asking(&cut).key)).await.unwrap();
+    let decided = grader.prepare(&unit).unwrap();
+    assert_eq!(grader.bound(&decided), NanoUsd::ZERO);
+    assert_eq!(Grader::known(&decided), Some(&Outcome::Truncated));
+}

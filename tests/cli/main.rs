@@ -1,0 +1,26 @@
+//! The real binary in temporary workspaces: what every command prints, how it ends, and what it leaves behind.
+//!
+//! One file per command; then one per promise that takes several commands to show. Snapshots hold whole outputs, as
+//! their reader sees them.
+
+#![expect(clippy::unwrap_used, reason = "a helper of tests fails the test, as clippy allows it in tests themselves")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod cache;
+mod config;
+mod debug;
+mod help;
+mod hostile;
+mod init;
+mod plan;
+mod prompts;
+mod rehearse;
+mod replay;
+mod report;
+mod run;
+mod secrecy;
+mod show;
+mod stopped;
+mod unusable;

@@ -1,0 +1,104 @@
+//! `assize report` and `assize status`: a run, seen from what is on disk.
+
+use assize::rehearse::PlantedTurn;
+use serde_json::{Value, json};
+
+use crate::support::{Night, Workspace, shape};
+
+#[test]
+fn a_report_comes_from_journal_and_labels_alone() {
+    let night = Night::new(30);
+    let run = night.workspace.run(&["run", "--progress", "none"]).expect(0).stdout;
+    let (json, asked) = (night.workspace.read("runs/latest/report.json"), night.requests());
+    for gone in ["corpus", "cache", "audit.toml", "runs/latest/report.json"] {
+        let path = night.workspace.path(gone);
+        let removed = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+        removed.unwrap();
+    }
+    assert_eq!(night.workspace.run(&["report"]).expect(0).stdout, run);
+    let again = night.workspace.run(&["report", "--format", "json"]).expect(0).stdout;
+    assert_eq!(again.trim_end(), json.trim_end());
+    assert_eq!(night.requests(), asked);
+}
+
+#[test]
+fn a_run_is_found_by_id_by_folder_and_from_a_folder_below() {
+    let night = Night::new(5);
+    night.workspace.write(".assize", "assize-workspace 1\n");
+    let run = night.workspace.report().json()["run"].as_str().unwrap().to_owned();
+    let latest = night.workspace.run(&["report"]).expect(0).stdout;
+    assert_eq!(night.workspace.run(&["report", &run]).expect(0).stdout, latest);
+    assert_eq!(night.workspace.run(&["report", &format!("runs/{run}")]).expect(0).stdout, latest);
+    let below = night.workspace.assize(&["report"]).within(&night.workspace.path("corpus")).run().expect(0);
+    assert_eq!(below.stdout, latest);
+}
+
+#[test]
+fn the_status_of_a_run_that_has_ended() {
+    let night = Night::new(30);
+    night.workspace.report();
+    insta::assert_snapshot!(night.workspace.run(&["status"]).expect(0).shown());
+    let mut status = night.workspace.run(&["status", "--format", "json"]).expect(0).json();
+    // A session of less than a second has no pace.
+    for pace in ["eta_s", "per_second_average", "per_second_now"] {
+        assert!(status.as_object_mut().unwrap().remove(pace).is_some(), "{pace}");
+    }
+    insta::assert_snapshot!("status_shape", shape(&status, &[]));
+}
+
+#[test]
+fn the_status_of_a_run_that_goes_on() {
+    let night = Night::with(60, "latency_ms = 40", "");
+    night.workspace.edit("audit.toml", "max_concurrency = 8", "max_concurrency = 2");
+    let mut seen = None;
+    night.workspace.assize(&["run"]).run_while(|child| {
+        night.screen.wait_for(12);
+        seen = Some(night.workspace.run(&["status"]).expect(0));
+        child.kill().unwrap();
+    });
+    let seen = seen.unwrap().stdout;
+    assert!(seen.contains("running"), "{seen}");
+    assert!(!seen.contains(" 0 of "), "{seen}");
+}
+
+#[test]
+fn what_is_not_there_is_named() {
+    let workspace = Workspace::empty();
+    let nothing = [workspace.run(&["report"]).expect(2), workspace.run(&["status"]).expect(2)];
+    let night = Night::new(2);
+    night.workspace.report();
+    let wrong = [night.workspace.run(&["report", "20260101T000000Z-0000"]), night.workspace.run(&["status", "none"])];
+    let wrong = wrong.map(|ended| ended.expect(2));
+    insta::assert_snapshot!(nothing.into_iter().chain(wrong).map(|ended| ended.shown()).collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn what_people_decide_is_read_as_the_scaffold_describes_it() {
+    let night = Night::with(60, "sensitivity = 1.0", "sensitivity = 1.0");
+    night.workspace.report();
+    night.workspace.run(&["init", "elsewhere"]).expect(0);
+    let readme = night.workspace.read("elsewhere/labels/README.md");
+    let example = readme.lines().find_map(|line| line.strip_prefix("    {")).expect("the README has an example");
+    let mut label: Value = serde_json::from_str(&format!("{{{example}")).unwrap();
+    let truth = night.workspace.read("truth.jsonl");
+    let planted = truth.lines().map(|line| serde_json::from_str::<PlantedTurn>(line).unwrap());
+    let yes: Vec<_> = planted.filter(|turn| turn.present).collect();
+    let lines = yes.iter().map(|turn| {
+        label["unit"] = turn.unit.clone().into();
+        label["group"] = json!([turn.group["checkpoint"]]);
+        format!("{label}\n")
+    });
+    night.workspace.write("labels/ana.jsonl", lines.collect::<String>());
+    let asked = night.requests();
+    let report = night.workspace.run(&["report", "--format", "json"]).expect(0).json();
+    assert_eq!(report["funnel"]["confirmed_by"]["people"], json!(yes.len()));
+    assert_eq!(night.requests(), asked);
+}
+
+#[test]
+fn a_closed_pipe_is_no_failure() {
+    let night = Night::new(2);
+    night.workspace.report();
+    let ended = night.workspace.assize(&["report"]).run_while(|child| drop(child.stdout.take()));
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+}

@@ -1,0 +1,31 @@
+//! A whole audit, ready to run: a workspace with planted truth and one server per stage.
+
+use super::{Grader, Workspace, plan, profile};
+
+/// A workspace and its graders. The screen and the confirmer are served apart, so that requests count by stage.
+pub(crate) struct Night {
+    pub(crate) workspace: Workspace,
+    pub(crate) screen: Grader,
+    pub(crate) confirm: Grader,
+}
+
+impl Night {
+    /// A night over two checkpoints with this many conversations each, and graders without faults.
+    pub(crate) fn new(conversations: u64) -> Self {
+        Self::with(conversations, "", "")
+    }
+
+    /// The same with these lines in the graders' profiles.
+    pub(crate) fn with(conversations: u64, screen: &str, confirm: &str) -> Self {
+        let workspace = Workspace::planted(&plan(conversations));
+        let truth = workspace.path("truth.jsonl");
+        let (screen, confirm) = (Grader::start(&profile(&truth, screen)), Grader::start(&profile(&truth, confirm)));
+        workspace.audit(&screen, &confirm);
+        Self { workspace, screen, confirm }
+    }
+
+    /// Requests that each stage's server has received.
+    pub(crate) fn requests(&self) -> (u64, u64) {
+        (self.screen.requests(), self.confirm.requests())
+    }
+}
