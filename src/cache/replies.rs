@@ -98,6 +98,12 @@ impl ReplyCache {
         Ok(None)
     }
 
+    /// Whether there seems to be a reply to the request with this key: a look at tables in memory, not at the disk.
+    #[must_use]
+    pub fn is_known(&self, key: &Digest) -> bool {
+        self.inner.tables().find(key.leading_u128(), None).is_some()
+    }
+
     /// Stores a reply. On return it is on the disk and [`ReplyCache::get`] finds it. If the returned future is dropped,
     /// it may be stored all the same, and is then found by the next process.
     ///

@@ -11,7 +11,7 @@ use super::desk::{Desk, Go, Gone, Message, Sending};
 use super::http::{Answer, Endpoint, NoAnswer};
 use super::pace::{Paced, Pacer};
 use super::retry::{self, Billing, Decision, Delays};
-use super::slots::{Slot, Slots};
+use super::slots::{Slot, Slots, Unkept};
 use crate::clock;
 use crate::model::event::{AttemptId, Ending, Settled, StopReason};
 use crate::model::grading::Reply;
@@ -55,8 +55,8 @@ impl fmt::Debug for Shot {
 /// How all attempts together ended.
 #[derive(Debug)]
 pub enum Ended {
-    /// With a reply, which is not in the log yet, and its parsed body.
-    Replied(Box<Replied>),
+    /// With a reply and its place among those that are not in the log yet.
+    Replied(Box<Replied>, Unkept),
     /// Without one.
     Without(Outcome),
 }
@@ -116,17 +116,20 @@ impl Line {
             Go::TooLate => return Ok(without(Outcome::PastDeadline)),
             Go::Stopping => return Ok(without(Outcome::Failed { failure: FailureKind::Interrupted })),
         }
-        let Some((place_on_the_wire, place)) = self.admission(shot, desk).await else {
+        let Some((held, place)) = self.admission(shot, desk).await else {
             desk.say(Message::Release { bound }).await?;
             return Ok(without(Outcome::Failed { failure: FailureKind::Interrupted }));
         };
         let attempt = desk.sending(shot.sending.clone()).await?;
         let sent = Instant::now();
         let answer = self.endpoint.post(shot.body.clone(), &shot.sending.key).await;
-        drop(place_on_the_wire);
         match answer {
-            Ok(answer) => self.answered(shot, Open { attempt, place }, answer, desk).await,
+            Ok(answer) => {
+                let unkept = held.answered().await;
+                self.answered(shot, Open { attempt, place, unkept }, answer, desk).await
+            }
             Err(missing) => {
+                drop(held);
                 let (failure, ending, cost) = unanswered(missing, bound);
                 let latency_ms = milliseconds(sent.elapsed());
                 desk.say(Message::Settled { settled: Settled { attempt, ending, cost, latency_ms }, bound }).await?;
@@ -158,7 +161,8 @@ impl Line {
             if let Some(usage) = reply.usage {
                 self.pacer.settle(open.place, usage.prompt_tokens, usage.completion_tokens).await;
             }
-            return Ok(Next::End(Ended::Replied(Box::new(Replied { reply, body, attempt: open.attempt }))));
+            let replied = Box::new(Replied { reply, body, attempt: open.attempt });
+            return Ok(Next::End(Ended::Replied(replied, open.unkept)));
         }
         let failure = match &decision {
             Decision::Retry { failure, .. } | Decision::GiveUp { failure } => *failure,
@@ -193,6 +197,7 @@ impl Line {
 struct Open {
     attempt: AttemptId,
     place: Paced,
+    unkept: Unkept,
 }
 
 const fn without(outcome: Outcome) -> Next {

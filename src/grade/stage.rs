@@ -290,9 +290,10 @@ impl Grader {
             };
             return match line.shoot(&shot, desk).await? {
                 Ended::Without(outcome) => Ok(Found::Nothing(outcome)),
-                Ended::Replied(replied) => {
+                Ended::Replied(replied, unkept) => {
                     // First the log, then the event: if the process dies in between, resume finds the reply.
                     self.cache.put(replied.reply.clone()).await?;
+                    drop(unkept);
                     let Replied { reply, attempt, .. } = &*replied;
                     let ending = Ending::Replied { usage: reply.usage };
                     let settled = Settled { attempt: *attempt, ending, cost: reply.cost, latency_ms: reply.latency_ms };
@@ -304,6 +305,9 @@ impl Grader {
     }
 
     async fn lookup(&self, key: Digest) -> Result<Option<Reply>, StageError> {
+        if !self.cache.is_known(&key) {
+            return Ok(None);
+        }
         let cache = self.cache.clone();
         let found = tokio::task::spawn_blocking(move || cache.get(&key)).await;
         Ok(found.map_err(|_| StageError::Thread)??)

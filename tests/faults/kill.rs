@@ -32,10 +32,10 @@ fn reference(conversations: u64) -> Reference {
 
 /// Kills a run when the grader has received each of these numbers of requests, resumes it every time, and lets the last
 /// one finish.
-fn killed_at(conversations: u64, reference: &Reference, points: &[u64]) {
+fn killed_at(conversations: u64, slots: u64, reference: &Reference, points: &[u64]) {
     let workspace = Workspace::new(conversations);
     let grader = Grader::start(&workspace, PROFILE);
-    workspace.audit(&AuditSettings::of(&grader));
+    workspace.audit(&AuditSettings { slots, ..AuditSettings::of(&grader) });
     for point in points {
         let running = workspace.start(&[]);
         grader.received(*point);
@@ -43,9 +43,9 @@ fn killed_at(conversations: u64, reference: &Reference, points: &[u64]) {
     }
     let finished = workspace.run(&[]);
     let report = finished.expect(0);
-    let at_most = points.len() as u64 * (SLOTS + COMMIT_GROUP);
+    let at_most = points.len() as u64 * (slots + COMMIT_GROUP);
     let (by_server, by_report) = (grader.repeated(), report.requests.repeated);
-    println!("{} kills: repeated {by_server} by the server, {by_report} by the report", points.len());
+    println!("{} kills, {slots} slots: repeated {by_server} by the server, {by_report} by the report", points.len());
     assert!(by_server <= at_most, "{by_server} requests were repeated, {at_most} allowed");
     assert!(by_report <= at_most, "the report counts {by_report} repeated requests, {at_most} allowed");
     // A request that was on record and did not leave is counted by the report only.
@@ -57,13 +57,14 @@ fn killed_at(conversations: u64, reference: &Reference, points: &[u64]) {
 
 #[test]
 fn a_killed_run_repeats_only_what_was_on_the_wire() {
-    killed_at(CONVERSATIONS, &REFERENCE, &[REFERENCE.requests * 2 / 5]);
+    killed_at(CONVERSATIONS, SLOTS, &REFERENCE, &[REFERENCE.requests * 2 / 5]);
+    killed_at(CONVERSATIONS, 96, &REFERENCE, &[REFERENCE.requests * 3 / 5]);
 }
 
 #[test]
 fn many_kills_at_many_points_add_up() {
     let at = |percent: u64| REFERENCE.requests * percent / 100;
-    killed_at(CONVERSATIONS, &REFERENCE, &[1, at(20), at(21), at(60), at(95)]);
+    killed_at(CONVERSATIONS, SLOTS, &REFERENCE, &[1, at(20), at(21), at(60), at(95)]);
 }
 
 #[test]
@@ -71,6 +72,6 @@ fn many_kills_at_many_points_add_up() {
 fn five_thousand_units_survive_a_kill_at_forty_percent() {
     let reference = reference(2_000);
     assert!(reference.requests >= 5_000, "{}", reference.requests);
-    killed_at(2_000, &reference, &[reference.requests * 2 / 5]);
-    killed_at(2_000, &reference, &[10, 30, 50, 70, 90].map(|percent| reference.requests * percent / 100));
+    killed_at(2_000, SLOTS, &reference, &[reference.requests * 2 / 5]);
+    killed_at(2_000, 64, &reference, &[10, 30, 50, 70, 90].map(|percent| reference.requests * percent / 100));
 }
