@@ -73,7 +73,8 @@ mod tests {
                 grant.settle(NanoUsd(bound), NanoUsd(cost));
                 spent += cost;
             }
-            prop_assert!(events <= 1 + spent / 20, "{events} grants for {spent}");
+            // Each grant reaches a block beyond what was exposed when it was made.
+            prop_assert!(events <= 2 + (spent + 30) / 20, "{events} grants for {spent}");
         }
     }
 

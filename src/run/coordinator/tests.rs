@@ -1,0 +1,231 @@
+//! The state machine over small scenes: money, order, stopping.
+
+use super::*;
+use crate::model::unit::{Group, UnitId};
+
+fn unit(ordinal: u64) -> Admitted {
+    let id = UnitId { group: Group::default(), conversation: format!("c{ordinal}"), turn: Some(1) };
+    Admitted { ordinal: Ordinal(ordinal), unit: id, stratum: 0, content: Digest::of(b"") }
+}
+
+fn coordinator(cap: Option<u64>, deadline: Option<Deadline>) -> Coordinator {
+    let budget = Budget::new(cap.map(NanoUsd), NanoUsd::ZERO);
+    let key = Digest::of(b"interrupted");
+    Coordinator::new(Start { budget, next_attempt: AttemptId(7), interrupted: HashSet::from([key]), deadline })
+}
+
+struct Bench {
+    coordinator: Coordinator,
+    effects: Effects,
+}
+
+impl Bench {
+    fn new(cap: Option<u64>) -> Self {
+        Self { coordinator: coordinator(cap, None), effects: Effects::default() }
+    }
+
+    fn say(&mut self, message: Message) {
+        self.coordinator.handle(message, &mut self.effects, UnixMs(0));
+    }
+
+    fn admit(&mut self, ordinal: u64, path: u64) -> oneshot::Receiver<Entry> {
+        let (answer, answered) = oneshot::channel();
+        self.say(Message::Admit { unit: Box::new(unit(ordinal)), path: NanoUsd(path), answer });
+        answered
+    }
+
+    fn ask(&mut self, ordinal: u64, bound: u64) -> oneshot::Receiver<Go> {
+        let (answer, answered) = oneshot::channel();
+        self.say(Message::Reserve { ordinal: Ordinal(ordinal), bound: NanoUsd(bound), answer });
+        answered
+    }
+
+    fn reserve(&mut self, ordinal: u64, bound: u64) -> Go {
+        self.ask(ordinal, bound).try_recv().unwrap()
+    }
+
+    fn settle(&mut self, attempt: AttemptId, ending: Ending, cost: u64, bound: u64) {
+        let settled = Settled { attempt, ending, cost: NanoUsd(cost), latency_ms: 1 };
+        self.say(Message::Settled { settled, bound: NanoUsd(bound) });
+    }
+
+    fn send(&mut self, ordinal: u64, key: &[u8], bound: u64) -> AttemptId {
+        let (answer, _answered) = oneshot::channel();
+        let (ordinal, key, bound) = (Ordinal(ordinal), Digest::of(key), NanoUsd(bound));
+        self.say(Message::Sending { attempt: Sending { ordinal, stage: Stage::Screen, key, bound }, answer });
+        self.effects.after_written.last().unwrap().1
+    }
+}
+
+#[test]
+fn units_enter_in_order_whoever_comes_first() {
+    let mut bench = Bench::new(None);
+    let mut second = bench.admit(1, 5);
+    assert!(second.try_recv().is_err(), "unit 1 waits for unit 0");
+    let mut first = bench.admit(0, 5);
+    assert_eq!((first.try_recv(), second.try_recv()), (Ok(Entry::Admitted), Ok(Entry::Admitted)));
+    let order: Vec<_> = bench
+        .effects
+        .events
+        .iter()
+        .filter_map(|event| if let Event::Admitted(unit) = event { Some(unit.ordinal.0) } else { None })
+        .collect();
+    assert_eq!(order, [0, 1]);
+}
+
+#[test]
+fn a_dear_unit_waits_for_money_and_is_not_passed_over() {
+    let mut bench = Bench::new(Some(100));
+    let _first = bench.admit(0, 60);
+    let mut dear = bench.admit(1, 80);
+    let mut cheap = bench.admit(2, 1);
+    assert!(dear.try_recv().is_err() && cheap.try_recv().is_err());
+    assert_eq!(bench.reserve(0, 60), Go::Yes);
+    let attempt = bench.send(0, b"k", 60);
+    bench.settle(attempt, Ending::Replied { usage: None }, 15, 60);
+    assert_eq!(dear.try_recv(), Ok(Entry::Admitted));
+    assert_eq!(cheap.try_recv(), Ok(Entry::Admitted));
+}
+
+#[test]
+fn admission_closes_when_nothing_is_held_and_it_does_not_fit() {
+    let mut bench = Bench::new(Some(100));
+    let mut dear = bench.admit(0, 101);
+    assert_eq!(dear.try_recv(), Ok(Entry::Closed));
+    assert_eq!(bench.coordinator.reason(), StopReason::Budget);
+    let mut cheap = bench.admit(1, 1);
+    assert_eq!(cheap.try_recv(), Ok(Entry::Closed), "no unit overtakes the one that closed admission");
+}
+
+const LIMITED: Ending = Ending::Declined { status: 429, failure: FailureKind::RateLimited };
+const TIMED_OUT: Ending = Ending::Unknown { failure: FailureKind::Timeout };
+
+#[test]
+fn money_of_an_unbilled_attempt_waits_for_the_next_one() {
+    let mut bench = Bench::new(Some(100));
+    let _first = bench.admit(0, 60);
+    let mut second = bench.admit(1, 60);
+    assert_eq!(bench.reserve(0, 60), Go::Yes);
+    let attempt = bench.send(0, b"k", 60);
+    bench.settle(attempt, LIMITED, 0, 60);
+    assert!(second.try_recv().is_err(), "no unit takes the place of one that was admitted");
+    assert_eq!(bench.reserve(0, 60), Go::Yes);
+    let attempt = bench.send(0, b"k", 60);
+    bench.settle(attempt, Ending::Replied { usage: None }, 10, 60);
+    bench.say(Message::Done(Ordinal(0)));
+    assert_eq!(second.try_recv(), Ok(Entry::Admitted));
+}
+
+#[test]
+fn a_retry_waits_for_money_that_may_come_back_and_no_longer() {
+    let mut bench = Bench::new(Some(100));
+    let _units = [bench.admit(0, 50), bench.admit(1, 50)];
+    assert_eq!((bench.reserve(0, 50), bench.reserve(1, 50)), (Go::Yes, Go::Yes));
+    let (timed_out, other) = (bench.send(0, b"a", 50), bench.send(1, b"b", 50));
+    bench.settle(timed_out, TIMED_OUT, 50, 50);
+    let mut retry = bench.ask(0, 50);
+    let mut third = bench.admit(2, 1);
+    assert!(retry.try_recv().is_err(), "unit 1 may cost less than its bound");
+    bench.settle(other, Ending::Replied { usage: None }, 10, 50);
+    assert!(retry.try_recv().is_ok_and(|go| go == Go::NoMoney), "nothing is out any more, and 40 is not enough");
+    bench.say(Message::Done(Ordinal(0)));
+    assert_eq!(third.try_recv(), Ok(Entry::Admitted));
+}
+
+#[test]
+fn a_retry_comes_before_a_new_unit() {
+    let mut bench = Bench::new(Some(100));
+    let _units = [bench.admit(0, 30), bench.admit(1, 50)];
+    assert_eq!((bench.reserve(0, 30), bench.reserve(1, 50)), (Go::Yes, Go::Yes));
+    let (timed_out, other) = (bench.send(0, b"a", 30), bench.send(1, b"b", 50));
+    bench.settle(timed_out, TIMED_OUT, 30, 30);
+    let mut retry = bench.ask(0, 30);
+    let mut cheap = bench.admit(2, 10);
+    assert!(retry.try_recv().is_err() && cheap.try_recv().is_err());
+    bench.settle(other, Ending::Replied { usage: None }, 10, 50);
+    assert_eq!((retry.try_recv(), cheap.try_recv()), (Ok(Go::Yes), Ok(Entry::Admitted)));
+}
+
+#[test]
+fn nobody_waits_for_money_in_a_run_that_is_stopping() {
+    let mut bench = Bench::new(Some(100));
+    let _units = [bench.admit(0, 50), bench.admit(1, 50)];
+    assert_eq!((bench.reserve(0, 50), bench.reserve(1, 50)), (Go::Yes, Go::Yes));
+    let (timed_out, _other) = (bench.send(0, b"a", 50), bench.send(1, b"b", 50));
+    bench.settle(timed_out, TIMED_OUT, 50, 50);
+    let mut retry = bench.ask(0, 50);
+    let mut late = bench.admit(2, 50);
+    bench.say(Message::Stop(StopReason::Unusable { message: "key".to_owned() }));
+    assert_eq!((retry.try_recv(), late.try_recv()), (Ok(Go::Stopping), Ok(Entry::Closed)));
+}
+
+#[test]
+fn a_grant_is_on_record_before_what_it_pays_for() {
+    let mut bench = Bench::new(Some(1_000));
+    let _unit = bench.admit(0, 60);
+    assert_eq!(bench.reserve(0, 60), Go::Yes);
+    let _attempt = bench.send(0, b"k", 60);
+    let kinds: Vec<_> = bench.effects.events.iter().map(Event::must_be_durable).collect();
+    assert_eq!(kinds, [false, true, false], "admitted, granted, sent");
+}
+
+#[test]
+fn more_than_the_bound_is_told() {
+    let mut bench = Bench::new(Some(100));
+    let _unit = bench.admit(0, 10);
+    assert_eq!(bench.reserve(0, 10), Go::Yes);
+    let attempt = bench.send(0, b"k", 10);
+    bench.settle(attempt, Ending::Replied { usage: None }, 11, 10);
+    assert!(bench.effects.events.iter().any(|event| matches!(event, Event::Warned { .. })));
+}
+
+#[test]
+fn attempts_are_numbered_on_and_repeats_are_marked_once() {
+    let mut bench = Bench::new(None);
+    assert_eq!(bench.send(0, b"interrupted", 1), AttemptId(7));
+    assert_eq!(bench.send(0, b"interrupted", 1), AttemptId(8));
+    let repeated: Vec<_> = bench
+        .effects
+        .events
+        .iter()
+        .filter_map(|event| if let Event::Sent(sent) = event { Some(sent.repeated) } else { None })
+        .collect();
+    assert_eq!(repeated, [true, false]);
+}
+
+#[test]
+fn two_interrupts_drain_and_then_abandon() {
+    let mut bench = Bench::new(Some(100));
+    let _unit = bench.admit(0, 10);
+    assert_eq!(bench.reserve(0, 10), Go::Yes);
+    let _attempt = bench.send(0, b"k", 10);
+    bench.coordinator.interrupt(&mut bench.effects, UnixMs(0));
+    assert_eq!(bench.coordinator.stopping(), Stopping::Draining);
+    assert_eq!(bench.reserve(0, 1), Go::Stopping);
+    bench.coordinator.interrupt(&mut bench.effects, UnixMs(0));
+    assert_eq!(bench.coordinator.stopping(), Stopping::Abandoning);
+    bench.coordinator.abandon_open(&mut bench.effects);
+    let Some(Event::Settled(settled)) = bench.effects.events.last() else { panic!("the open attempt is settled") };
+    assert_eq!(settled.cost, NanoUsd(10), "at its bound");
+    assert_eq!(bench.coordinator.reason(), StopReason::Interrupted);
+}
+
+#[test]
+fn a_deadline_closes_admission_first_and_requests_later() {
+    let deadline = Deadline { admission: UnixMs(100), requests: UnixMs(200) };
+    let mut coordinator = coordinator(None, Some(deadline));
+    let mut effects = Effects::default();
+    let (answer, mut entered) = oneshot::channel();
+    coordinator.handle(Message::Admit { unit: Box::new(unit(0)), path: NanoUsd(1), answer }, &mut effects, UnixMs(99));
+    assert_eq!(entered.try_recv(), Ok(Entry::Admitted));
+    let mut late = |now, expected| {
+        let (answer, mut answered) = oneshot::channel();
+        let message = Message::Reserve { ordinal: Ordinal(0), bound: NanoUsd(1), answer };
+        coordinator.handle(message, &mut effects, UnixMs(now));
+        assert_eq!(answered.try_recv(), Ok(expected));
+    };
+    late(150, Go::Yes);
+    late(200, Go::TooLate);
+    coordinator.tick(&mut effects, UnixMs(200));
+    assert_eq!(coordinator.reason(), StopReason::Deadline);
+}
