@@ -19,6 +19,9 @@ pub(super) fn assembled(invocation: &Invocation, args: &AuditArgs, printer: Prin
 
 /// The runtime of a command that opens sockets or waits.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    // Every unit is prepared on a blocking thread for some tens of microseconds. Tokio would start hundreds of threads
+    // for that, each with a heap of its own to fragment; a few per core keep the cores as busy.
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    let runtime = tokio::runtime::Builder::new_multi_thread().max_blocking_threads(2 * cores + 2).enable_all().build();
     Ok(runtime.map_err(anyhow::Error::from)?)
 }

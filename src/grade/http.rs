@@ -111,6 +111,7 @@ impl Endpoint {
             .connect_timeout(settings.request_timeout.min(Duration::from_secs(30)))
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
+            .retry(reqwest::retry::never())
             .user_agent(concat!("assize/", env!("CARGO_PKG_VERSION")));
         if is_loopback(&settings.base_url) {
             builder = builder.no_proxy();
