@@ -26,7 +26,7 @@ const FORMAT_KEY: &[u8] = b"format";
 const TIME_LIMIT: Duration = Duration::from_secs(if cfg!(test) { 5 } else { 20 });
 const FLUSH_EVERY_MS: u64 = 500;
 /// The tables are read once, at the start.
-const CACHE_BYTES: u64 = 16 << 20;
+const CACHE_BYTES: u64 = 1 << 20;
 
 /// Why the index cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
