@@ -1,9 +1,13 @@
 //! `assize run`: grade, confirm, report.
 
+use crate::cache::CacheError;
+use crate::grade::stage::StageError;
+use crate::journal::{JournalError, LockError};
 use crate::model::event::StopReason;
 use crate::model::outcome::OutcomeKind;
 use crate::report::table;
 use crate::run::assemble::AssembleError;
+use crate::run::pipeline::PipelineError;
 use crate::run::session::{self, Ended, SessionError};
 use crate::run::settings::CacheMode;
 
@@ -91,18 +95,43 @@ impl From<AssembleError> for Failure {
     }
 }
 
+/// What to do about a file that could not be written.
+fn hint_about(file: &JournalError) -> Option<&'static str> {
+    match file {
+        JournalError::DiskFull { .. } => {
+            Some("make room and run the same command again: it resumes, and what is paid for is kept")
+        }
+        JournalError::NotPermitted { .. } => {
+            Some("a run writes what it pays for; `--cache read-only` replays what is there and sends nothing")
+        }
+        JournalError::Io { .. }
+        | JournalError::NewerFormat { .. }
+        | JournalError::WrongKind { .. }
+        | JournalError::TooLong { .. }
+        | JournalError::NotJson { .. }
+        | JournalError::Closed { .. } => None,
+    }
+}
+
 impl From<SessionError> for Failure {
     fn from(error: SessionError) -> Self {
         let hint = match &error {
             SessionError::Prompt(changed) => Some(changed.hint.clone()),
-            SessionError::Lock(_) => Some("wait for it, or stop it; `assize status` shows how far it is".to_owned()),
+            SessionError::Lock(LockError::Held { .. }) => {
+                Some("wait for it, or stop it; `assize status` shows how far it is".to_owned())
+            }
+            SessionError::Lock(LockError::File(file))
+            | SessionError::Journal(file)
+            | SessionError::Cache(CacheError::Log(file))
+            | SessionError::Pipeline(
+                PipelineError::Journal(file) | PipelineError::Stage(StageError::Cache(CacheError::Log(file))),
+            ) => hint_about(file).map(str::to_owned),
             SessionError::Folder(_) => {
                 Some("if a journal is damaged, move its run folder away; replies stay in the cache, and what that run spent \
                       no longer counts against the cap".to_owned())
             }
             SessionError::Library(_)
             | SessionError::Cache(_)
-            | SessionError::Journal(_)
             | SessionError::Gates(_)
             | SessionError::Pipeline(_)
             | SessionError::Conclude(_)

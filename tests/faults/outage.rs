@@ -21,7 +21,6 @@ fn a_grader_that_is_down_ends_the_run_and_loses_nothing() {
     workspace.audit(&AuditSettings { base_url, ..settings });
     let finished = workspace.run(&[]);
     let partial = finished.expect(6);
-    println!("{}", finished.stderr);
     assert!(finished.stderr.contains("20 units in a row failed for good"), "{}", finished.stderr);
     assert_eq!((partial.spend.usd.to_bits(), partial.complete), (0.0_f64.to_bits(), false));
 
@@ -43,7 +42,6 @@ fn a_grader_that_dies_on_the_way_ends_the_run_and_loses_nothing() {
     let first = grader.die();
     let finished = running.wait();
     let partial = finished.expect(6);
-    println!("{}", finished.stderr);
     assert!(partial.funnel.cleared > 0, "what was graded is in the report: {:?}", partial.funnel);
 
     let grader = Grader::start(&workspace, "seed = 11");
