@@ -152,7 +152,11 @@ fn bare_loop(workspace: &Workspace, url: &str) -> Measured {
             ended.unwrap();
         }
     });
-    Measured { requests, wall: started.elapsed(), processor: processor_time(std::process::id()).saturating_sub(processor) }
+    Measured {
+        requests,
+        wall: started.elapsed(),
+        processor: processor_time(std::process::id()).saturating_sub(processor),
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the bare loop is what the product's client is compared with")]
