@@ -216,8 +216,8 @@ grader.confirm = {{ endpoint = "main", model = "rehearsal", prompt = "confirm@1"
     /// The first question about every turn, rendered.
     fn questions<'a>(&'a self, questioner: &'a Questioner) -> impl Iterator<Item = Vec<ChatMessage>> + 'a {
         self.plan.conversations(0).flat_map(move |conversation| {
-            let asked = |turn| match questioner.question(&conversation, turn) {
-                Question::Ask(asked) => Some(asked.messages),
+            let asked = |turn| match questioner.question(&conversation, turn, String::new()) {
+                Question::Ask(asked) => Some(questioner.messages(&asked)),
                 Question::CannotJudge(_) => None,
             };
             conversation.turns().filter_map(asked).collect::<Vec<_>>()

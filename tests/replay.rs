@@ -35,7 +35,7 @@ async fn run(folder: &Path, max_cost: f64) -> Report {
     request.overrides.max_cost = Some(Override { value: max_cost, origin });
     let loaded = config::load(&request).expect("the audit is right");
     let assembly = assemble::assemble(loaded.audit).expect("the corpus can be read");
-    session::run(assembly, |_| {}).await.expect("the grader answers").report
+    Box::pin(session::run(assembly, |_| {})).await.expect("the grader answers").report
 }
 
 /// A cap below what is spent leaves room for nothing that costs, and for everything that costs nothing: turns that were

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::model::grading::{ChatMessage, GradeRequest, ReplySchema};
-use crate::model::hash::{Digest, PartHasher};
+use crate::model::conversation::Role;
+use crate::model::grading::{GradeRequest, ReplySchema};
+use crate::model::hash::{Digest, PartHasher, write_part};
 
 /// Changes with the meaning of a key; then every cached reply is asked again.
 const PURPOSE: &str = "grade request 1";
@@ -14,22 +15,69 @@ const PURPOSE: &str = "grade request 1";
 /// header, nonce, path or position).
 #[must_use]
 pub fn key_of(request: &GradeRequest) -> Digest {
-    // No `..`: a new field does not compile until somebody decides whether it counts.
-    let GradeRequest { api, model, messages, schema, structured, params, revision, repeat, retry, epoch } = request;
-    let ReplySchema { name, json } = schema;
-    let mut hasher = PartHasher::new(PURPOSE);
-    hasher.part(api.as_str().as_bytes()).part(model.as_bytes());
-    hasher.number(messages.len() as u64);
-    for ChatMessage { role, content } in messages {
-        hasher.part(role.as_str().as_bytes()).part(content.as_bytes());
+    let mut hasher = before_messages(request, request.messages.len());
+    let mut parts = Vec::new();
+    request.messages.iter().for_each(|message| write_message(message.role, &message.content, &mut parts));
+    write_after_messages(request, &mut parts);
+    hasher.parts(&parts).finish()
+}
+
+/// Keys of requests that differ in their last message only: what they share is hashed once.
+#[derive(Debug, Clone)]
+pub struct Keys {
+    opening: PartHasher,
+    role: Role,
+    /// The parts that follow the last message.
+    after: Vec<u8>,
+}
+
+impl Keys {
+    /// Keys of `form` with one more message, by `role`, after its own.
+    #[must_use]
+    pub fn new(form: &GradeRequest, role: Role) -> Self {
+        let mut opening = before_messages(form, form.messages.len() + 1);
+        let (mut parts, mut after) = (Vec::new(), Vec::new());
+        form.messages.iter().for_each(|message| write_message(message.role, &message.content, &mut parts));
+        opening.parts(&parts);
+        write_after_messages(form, &mut after);
+        Self { opening, role, after }
     }
-    hasher.part(name.as_bytes()).part(json.as_bytes());
-    hasher.part(structured.as_str().as_bytes());
-    hasher.part(canonical_object(params).as_bytes());
-    hasher.part(revision.as_bytes());
-    hasher.number(u64::from(*repeat)).number(u64::from(*retry));
-    hasher.part(epoch.as_bytes());
-    hasher.finish()
+
+    /// The key of the request whose last message says `content`: the same as [`key_of`] gives for the whole of it.
+    #[must_use]
+    pub fn key(&self, content: &str) -> Digest {
+        let mut parts = Vec::with_capacity(content.len() + self.after.len() + 64);
+        write_message(self.role, content, &mut parts);
+        parts.extend_from_slice(&self.after);
+        self.opening.clone().parts(&parts).finish()
+    }
+}
+
+fn before_messages(request: &GradeRequest, messages: usize) -> PartHasher {
+    let mut hasher = PartHasher::new(PURPOSE);
+    hasher.part(request.api.as_str().as_bytes()).part(request.model.as_bytes());
+    hasher.number(messages as u64);
+    hasher
+}
+
+fn write_message(role: Role, content: &str, parts: &mut Vec<u8>) {
+    write_part(role.as_str().as_bytes(), parts);
+    write_part(content.as_bytes(), parts);
+}
+
+fn write_after_messages(request: &GradeRequest, parts: &mut Vec<u8>) {
+    // No `..`: a new field does not compile until somebody decides whether it counts. The first three stand before.
+    let GradeRequest { api: _, model: _, messages: _, schema, structured, params, revision, repeat, retry, epoch } =
+        request;
+    let ReplySchema { name, json } = schema;
+    write_part(name.as_bytes(), parts);
+    write_part(json.as_bytes(), parts);
+    write_part(structured.as_str().as_bytes(), parts);
+    write_part(canonical_object(params).as_bytes(), parts);
+    write_part(revision.as_bytes(), parts);
+    write_part(&u64::from(*repeat).to_le_bytes(), parts);
+    write_part(&u64::from(*retry).to_le_bytes(), parts);
+    write_part(epoch.as_bytes(), parts);
 }
 
 fn canonical_object(members: &BTreeMap<String, Value>) -> String {
@@ -78,8 +126,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::model::conversation::Role;
-    use crate::model::grading::{ApiKind, Structured};
+    use crate::model::grading::{ApiKind, ChatMessage, Structured};
 
     fn request() -> GradeRequest {
         let message = |role, content: &str| ChatMessage { role, content: content.to_owned() };
@@ -112,6 +159,16 @@ mod tests {
         237da0f3ad323597f5a900fa6f7c2dd5db14f085c5cb758716b1c24a0b41a7bf
         "
         );
+    }
+
+    #[test]
+    fn keys_of_a_form_are_those_of_whole_requests() {
+        let whole = request();
+        let mut form = whole.clone();
+        let last = form.messages.pop().unwrap();
+        assert_eq!(Keys::new(&form, last.role).key(&last.content), key_of(&whole));
+        assert_ne!(Keys::new(&form, Role::Assistant).key(&last.content), key_of(&whole));
+        assert_ne!(Keys::new(&form, last.role).key(""), key_of(&form));
     }
 
     #[test]

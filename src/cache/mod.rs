@@ -23,7 +23,7 @@ pub mod units;
 mod warnings;
 
 pub use error::CacheError;
-pub use key::key_of;
+pub use key::{Keys, key_of};
 pub use repair::{CacheStats, DamagedLine, IndexState, RebuildReport, VerifyReport, rebuild, stats, verify};
 pub use replies::ReplyCache;
 pub use settings::{Access, CacheSettings};

@@ -1,6 +1,10 @@
 //! The cache as its users see it: look up, store, close.
 
+use std::collections::HashMap;
+use std::fs::File;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use serde::Deserialize;
 
 use super::index::Index;
 use super::log::{self, REPLIES, SEGMENT_BYTES, SegmentId};
@@ -9,8 +13,8 @@ use super::tables::Tables;
 use super::warnings::Warnings;
 use super::{Access, CacheError, CacheSettings};
 use crate::clock;
-use crate::journal::{Damage, JournalError, Place, Writer, read_at};
-use crate::model::grading::Reply;
+use crate::journal::{Damage, JournalError, Writer, read_at};
+use crate::model::grading::{Reply, ReplyText};
 use crate::model::hash::Digest;
 
 /// A handle of the reply cache; clones share it.
@@ -25,10 +29,23 @@ pub struct ReplyCache {
 struct Inner {
     settings: CacheSettings,
     tables: RwLock<Tables>,
+    /// Segments that replies were read from.
+    files: RwLock<HashMap<SegmentId, Arc<File>>>,
     appender: RwLock<Appender>,
     /// Absent once it failed: then the next process reads the log instead.
     index: Mutex<Option<Index>>,
     warnings: Warnings,
+}
+
+/// Segments that stay open for reading: a million replies take some thirty.
+const OPEN_FILES: usize = 100;
+
+/// The part of a stored reply that a verdict needs; the rest is skipped.
+#[derive(Deserialize)]
+struct Stored {
+    key: Digest,
+    status: u16,
+    body: String,
 }
 
 /// Where replies go.
@@ -67,6 +84,7 @@ impl ReplyCache {
         let inner = Inner {
             settings: settings.clone(),
             tables: RwLock::new(tables),
+            files: RwLock::default(),
             appender: RwLock::new(Appender::Idle { started: 0 }),
             index: Mutex::new(index),
             warnings,
@@ -82,11 +100,34 @@ impl ReplyCache {
     ///
     /// [`CacheError::Log`] if the log cannot be read any more.
     pub fn get(&self, key: &Digest) -> Result<Option<Reply>, CacheError> {
+        self.find(key, |json| {
+            let reply: Reply = serde_json::from_str(json).ok()?;
+            (reply.key == *key).then_some(reply)
+        })
+    }
+
+    /// As [`Self::get`], but only what a verdict is derived from, which is faster.
+    ///
+    /// # Errors
+    ///
+    /// [`CacheError::Log`] if the log cannot be read any more.
+    pub fn get_text(&self, key: &Digest) -> Result<Option<ReplyText>, CacheError> {
+        self.find(key, |json| {
+            let Stored { key: found, status, body } = serde_json::from_str(json).ok()?;
+            (found == *key).then_some(ReplyText { status, body })
+        })
+    }
+
+    /// The last line with this key that `read` can use.
+    fn find<T>(&self, key: &Digest, read: impl Fn(&str) -> Option<T>) -> Result<Option<T>, CacheError> {
         let inner = &self.inner;
+        let mut buffer = Vec::new();
         let find = |before| inner.tables().find(key.leading_u128(), before);
         let mut found = find(None);
         while let Some((segment, place)) = found {
-            match inner.read(segment, place, key)? {
+            let file = inner.file(segment)?;
+            let json = read_at(&file, &segment.path(&inner.settings.replies), place, &mut buffer)?;
+            match json.and_then(|json| read(json).ok_or(Damage::Form)) {
                 Ok(reply) => return Ok(Some(reply)),
                 Err(damage) => inner.warnings.add(format!(
                     "a reply in `{segment}` at byte {} is skipped: {damage}; `assize cache verify` lists all damage",
@@ -111,10 +152,10 @@ impl ReplyCache {
     ///
     /// [`CacheError::Log`] if the log cannot be written (after a full disk, for the rest of this cache's life),
     /// [`CacheError::ReadOnly`] and [`CacheError::Closed`].
-    pub async fn put(&self, reply: Reply) -> Result<(), CacheError> {
+    pub async fn put(&self, reply: &Reply) -> Result<(), CacheError> {
         let mut segment = self.segment().await?;
         let place = loop {
-            match segment.writer.append_durable(&reply).await {
+            match segment.writer.append_durable(reply).await {
                 Ok(place) => break place,
                 Err(closed @ JournalError::Closed { .. }) => {
                     // Somebody closed the full segment between our look at it and our turn.
@@ -201,10 +242,19 @@ impl Inner {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn read(&self, segment: SegmentId, place: Place, key: &Digest) -> Result<Result<Reply, Damage>, JournalError> {
-        let json = read_at(&segment.path(&self.settings.replies), place)?;
-        let reply = json.and_then(|json| serde_json::from_str(&json).map_err(|_| Damage::Form));
-        Ok(reply.and_then(|reply: Reply| if reply.key == *key { Ok(reply) } else { Err(Damage::Form) }))
+    /// A segment's file, opened once as long as there are not too many.
+    fn file(&self, segment: SegmentId) -> Result<Arc<File>, JournalError> {
+        if let Some(file) = self.files.read().unwrap_or_else(PoisonError::into_inner).get(&segment) {
+            return Ok(Arc::clone(file));
+        }
+        let path = segment.path(&self.settings.replies);
+        let file = Arc::new(File::open(&path).map_err(|error| JournalError::io("open", &path, error))?);
+        let mut files = self.files.write().unwrap_or_else(PoisonError::into_inner);
+        if files.len() >= OPEN_FILES {
+            files.clear();
+        }
+        files.insert(segment, Arc::clone(&file));
+        Ok(file)
     }
 
     fn open_segment(&self) -> Result<Segment, CacheError> {

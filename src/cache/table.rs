@@ -20,35 +20,58 @@ pub(super) struct Extent {
     pub(super) edges: u32,
 }
 
-/// The places of the last reply of each key in one segment.
+/// The places of the last reply of each key in one segment: 32 bytes a reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Table {
     pub(super) extent: Extent,
-    entries: Vec<(Prefix, Place)>,
+    /// Sorted.
+    prefixes: Vec<Prefix>,
+    /// In the order of the prefixes.
+    places: Vec<Place>,
 }
 
 impl Table {
     pub(super) fn new(extent: Extent, places: HashMap<Prefix, Place>) -> Self {
         let mut entries: Vec<_> = places.into_iter().collect();
         entries.sort_unstable_by_key(|(prefix, _)| *prefix);
-        Self { extent, entries }
+        Self::of(extent, entries)
+    }
+
+    fn of(extent: Extent, entries: Vec<(Prefix, Place)>) -> Self {
+        let (prefixes, places) = entries.into_iter().unzip();
+        Self { extent, prefixes, places }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.entries.len()
+        self.prefixes.len()
     }
 
+    /// Keys are digests, so a prefix stands about where its value says; from there the search widens until it has it.
     pub(super) fn find(&self, prefix: Prefix) -> Option<Place> {
-        let found = self.entries.binary_search_by_key(&prefix, |(prefix, _)| *prefix).ok()?;
-        self.entries.get(found).map(|(_, place)| *place)
+        let count = self.prefixes.len();
+        // The upper half of a product of two halves: no overflow, and below `count`.
+        let guess = ((prefix >> 64) * count as u128) >> 64;
+        let guess = usize::try_from(guess).ok().filter(|guess| *guess < count)?;
+        let (mut low, mut high, mut step) = (guess, guess + 1, 64);
+        while low > 0 && self.prefixes.get(low).is_some_and(|least| *least > prefix) {
+            low = low.saturating_sub(step);
+            step *= 2;
+        }
+        step = 64;
+        while high < count && self.prefixes.get(high).is_some_and(|next| *next <= prefix) {
+            high = (high + step).min(count);
+            step *= 2;
+        }
+        let found = self.prefixes.get(low..high)?.binary_search(&prefix).ok()?;
+        self.places.get(low + found).copied()
     }
 
     /// As bytes: extent, entries, checksum; numbers big-endian.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(HEADER_BYTES + self.entries.len() * ENTRY_BYTES + SUM_BYTES);
+        let mut bytes = Vec::with_capacity(HEADER_BYTES + self.len() * ENTRY_BYTES + SUM_BYTES);
         bytes.extend_from_slice(&self.extent.bytes.to_be_bytes());
         bytes.extend_from_slice(&self.extent.edges.to_be_bytes());
-        for (prefix, place) in &self.entries {
+        for (prefix, place) in self.prefixes.iter().zip(&self.places) {
             bytes.extend_from_slice(&prefix.to_be_bytes());
             bytes.extend_from_slice(&place.offset.to_be_bytes());
             bytes.extend_from_slice(&place.length.to_be_bytes());
@@ -71,7 +94,7 @@ impl Table {
             return None;
         }
         let entries = entries.iter().map(|entry| read_entry(entry)).collect::<Option<_>>()?;
-        Some(Self { extent, entries })
+        Some(Self::of(extent, entries))
     }
 }
 
@@ -86,6 +109,27 @@ fn read_entry(bytes: &[u8]) -> Option<(Prefix, Place)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_key_is_found_however_the_keys_lie() {
+        let digest = |n: u32| crate::model::hash::Digest::of(&n.to_le_bytes()).leading_u128();
+        let spread: [fn(u32) -> Prefix; 4] = [
+            |n| Prefix::from(n) << 96,
+            |n| Prefix::MAX - Prefix::from(n),
+            |n| Prefix::from(n),
+            |n| Prefix::from(n % 2) << 127 | Prefix::from(n),
+        ];
+        let spread = spread.into_iter().map(|key| (0..3_000).map(key).collect::<Vec<_>>());
+        for keys in spread.chain([(0..3_000).map(digest).collect()]) {
+            let places = (0u32..).zip(&keys).map(|(n, key)| (*key, Place { offset: u64::from(n), length: n }));
+            let table = Table::new(Extent { bytes: 0, edges: 0 }, places.collect());
+            for (n, key) in (0u64..).zip(&keys) {
+                assert_eq!(table.find(*key).map(|place| place.offset), Some(n));
+                assert_eq!(table.find(key ^ 1 << 64), None);
+            }
+        }
+        assert_eq!(Table::new(Extent { bytes: 0, edges: 0 }, HashMap::new()).find(7), None);
+    }
 
     #[test]
     fn tables_round_trip_and_notice_damage() {

@@ -83,7 +83,7 @@ async fn put_all(cache: &ReplyCache, numbers: std::ops::Range<usize>) {
     // The first one starts the segment; whoever else asked for that would overtake others.
     let (first, rest) = replies.split_at(1);
     for group in std::iter::once(first).chain(rest.chunks(16)) {
-        join_all(group.iter().map(|reply| cache.put(reply.clone()))).await.into_iter().for_each(Result::unwrap);
+        join_all(group.iter().map(|reply| cache.put(reply))).await.into_iter().for_each(Result::unwrap);
     }
 }
 
@@ -122,7 +122,7 @@ async fn what_was_put_is_there_now_and_after_a_restart() {
     assert_eq!(missing(&cache, 0..200), [0; 0]);
     cache.clone().close().await.unwrap();
     assert_eq!(missing(&cache, 0..200), [0; 0]);
-    assert!(matches!(cache.put(reply(1, "x")).await, Err(CacheError::Closed)));
+    assert!(matches!(cache.put(&reply(1, "x")).await, Err(CacheError::Closed)));
 
     let cache = place.open_well();
     assert_eq!(missing(&cache, 0..200), [0; 0]);
@@ -140,7 +140,7 @@ async fn a_session_that_was_killed_loses_no_acknowledged_reply() {
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert!(warnings[0].contains("another process uses it"), "{warnings:?}");
     assert_eq!(missing(&cache, 0..50), [0; 0]);
-    cache.put(reply(50, "x")).await.unwrap();
+    cache.put(&reply(50, "x")).await.unwrap();
     assert_eq!(place.segments().len(), 2, "nobody appends to the file of another");
 }
 
@@ -148,13 +148,13 @@ async fn a_session_that_was_killed_loses_no_acknowledged_reply() {
 async fn the_last_of_equal_keys_wins_within_a_segment_and_across() {
     let place = Place::new();
     let cache = place.open_well();
-    cache.put(reply(1, "first")).await.unwrap();
-    cache.put(reply(1, "second")).await.unwrap();
+    cache.put(&reply(1, "first")).await.unwrap();
+    cache.put(&reply(1, "second")).await.unwrap();
     assert_eq!(cache.get(&key(1)).unwrap(), Some(reply(1, "second")));
     cache.close().await.unwrap();
     let cache = place.open_well();
     assert_eq!(cache.get(&key(1)).unwrap(), Some(reply(1, "second")));
-    cache.put(reply(1, "third")).await.unwrap();
+    cache.put(&reply(1, "third")).await.unwrap();
     assert_eq!(cache.get(&key(1)).unwrap(), Some(reply(1, "third")));
     cache.close().await.unwrap();
     assert_eq!(place.open_well().get(&key(1)).unwrap(), Some(reply(1, "third")));
@@ -166,7 +166,7 @@ async fn a_full_segment_is_closed_and_the_next_one_started() {
     let cache = place.open_well();
     let large = "x".repeat(24 << 20);
     for number in 0..4 {
-        cache.put(reply(number, &large)).await.unwrap();
+        cache.put(&reply(number, &large)).await.unwrap();
     }
     assert_eq!(place.segments().len(), 2);
     cache.close().await.unwrap();
@@ -205,7 +205,7 @@ async fn a_damaged_reply_is_a_miss_until_it_is_replaced() {
     let cache = place.open_well();
     assert_eq!(missing(&cache, 0..100), [50]);
     assert_eq!(cache.take_warnings().len(), 1);
-    cache.put(reply(50, "x")).await.unwrap();
+    cache.put(&reply(50, "x")).await.unwrap();
     assert_eq!(missing(&cache, 0..100), [0; 0]);
     cache.close().await.unwrap();
 
@@ -222,7 +222,7 @@ async fn behind_a_damaged_reply_is_an_older_one() {
         let cache = place.open_well();
         // Between others, so that the damage is not where a changed segment is recognised.
         put_all(&cache, 100..150).await;
-        cache.put(reply(1, body)).await.unwrap();
+        cache.put(&reply(1, body)).await.unwrap();
         put_all(&cache, 150..200).await;
         cache.close().await.unwrap();
     }
@@ -321,10 +321,11 @@ async fn without_any_index_the_cache_works_from_memory() {
 async fn an_abandoned_put_is_found_by_the_next_session() {
     let place = Place::new();
     let cache = place.open_well();
-    cache.put(reply(0, "x")).await.unwrap();
+    cache.put(&reply(0, "x")).await.unwrap();
+    let dropped = reply(1, "x");
     tokio::select! {
         biased;
-        _ = cache.put(reply(1, "x")) => panic!("a reply is not durable at the first look"),
+        _ = cache.put(&dropped) => panic!("a reply is not durable at the first look"),
         () = std::future::ready(()) => {}
     }
     cache.close().await.unwrap();
@@ -360,7 +361,7 @@ async fn handles_can_travel_between_threads() {
     let place = Place::new();
     let cache = place.open_well();
     let other = cache.clone();
-    let put = async move { other.put(reply(1, "x")).await };
+    let put = async move { other.put(&reply(1, "x")).await };
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(put);
     tasks.join_next().await.unwrap().unwrap().unwrap();
@@ -372,7 +373,7 @@ async fn a_log_that_cannot_be_written_is_an_error() {
     let place = Place::new();
     let cache = place.open_well();
     fs::write(&place.settings.replies, "in the way").unwrap();
-    assert!(matches!(cache.put(reply(1, "x")).await, Err(CacheError::Log(_))));
+    assert!(matches!(cache.put(&reply(1, "x")).await, Err(CacheError::Log(_))));
     assert_eq!(cache.get(&key(1)).unwrap(), None);
     cache.close().await.unwrap();
     assert!(matches!(ReplyCache::open(&place.settings), Err(CacheError::Log(_))));
@@ -383,7 +384,7 @@ async fn read_only_writes_nothing() {
     let place = Place::new();
     let (cache, warnings) = ReplyCache::open(&place.read_only()).unwrap();
     assert_eq!((cache.get(&key(1)).unwrap(), warnings.len()), (None, 0));
-    assert!(matches!(cache.put(reply(1, "x")).await, Err(CacheError::ReadOnly)));
+    assert!(matches!(cache.put(&reply(1, "x")).await, Err(CacheError::ReadOnly)));
     cache.close().await.unwrap();
     let root = place.settings.index.parent().unwrap().to_owned();
     assert!(!root.exists());

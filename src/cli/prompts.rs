@@ -156,8 +156,8 @@ fn asked(
     conversation: &Conversation,
     turn: u32,
 ) -> Result<Vec<crate::model::grading::ChatMessage>, Failure> {
-    match questioner.question(conversation, turn) {
-        Question::Ask(asked) => Ok(asked.messages),
+    match questioner.question(conversation, turn, String::new()) {
+        Question::Ask(asked) => Ok(questioner.messages(&asked)),
         Question::CannotJudge(seen) => {
             let share = seen.coverage * 100.0;
             let error = anyhow!("message {turn} would not be asked about: {share:.0}% of its context would be visible");

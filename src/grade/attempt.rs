@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::desk::{Desk, Go, Gone, Message, Sending};
+use super::desk::{Desk, Go, Gone, Message, Sending, Settlement};
 use super::http::{Answer, Endpoint, NoAnswer};
 use super::pace::{Paced, Pacer};
 use super::retry::{self, Billing, Decision, Delays};
@@ -132,7 +132,8 @@ impl Line {
                 drop(held);
                 let (failure, ending, cost) = unanswered(missing, bound);
                 let latency_ms = milliseconds(sent.elapsed());
-                desk.say(Message::Settled { settled: Settled { attempt, ending, cost, latency_ms }, bound }).await?;
+                let settled = Settled { attempt, ending, cost, latency_ms };
+                desk.say(Message::Settled(Settlement { settled, bound })).await?;
                 Ok(Next::Again { failure, hint: None })
             }
         }
@@ -176,7 +177,7 @@ impl Line {
         };
         let latency_ms = milliseconds(answer.latency);
         let settled = Settled { attempt: open.attempt, ending, cost, latency_ms };
-        desk.say(Message::Settled { settled, bound }).await?;
+        desk.say(Message::Settled(Settlement { settled, bound })).await?;
         match decision {
             Decision::Retry { failure, after, .. } => {
                 if let Some(hint) = after {

@@ -2,7 +2,8 @@
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::model::event::{Admitted, AttemptId, Judged, Ordinal, Settled, StopReason};
+use crate::journal::Batch;
+use crate::model::event::{Admitted, AttemptId, Event, Judged, Ordinal, Settled, StopReason};
 use crate::model::grading::Stage;
 use crate::model::hash::Digest;
 use crate::model::money::NanoUsd;
@@ -17,6 +18,13 @@ pub enum Message {
         /// The worst case of its whole path.
         path: NanoUsd,
         /// The answer.
+        answer: oneshot::Sender<Entry>,
+    },
+    /// Units whose whole path is decided without asking: each is let in at its turn, and ends at once.
+    Decided {
+        /// The units, in order.
+        units: Vec<Decided>,
+        /// The answer for the last one.
         answer: oneshot::Sender<Entry>,
     },
     /// Is there room for one request of an admitted unit?
@@ -41,20 +49,49 @@ pub enum Message {
         answer: oneshot::Sender<AttemptId>,
     },
     /// A request ended.
-    Settled {
-        /// How.
-        settled: Settled,
-        /// What was reserved for it.
-        bound: NanoUsd,
-    },
+    Settled(Settlement),
     /// A stage of a unit ended.
-    Judged(Box<Judged>),
-    /// A unit's path ended.
-    Done(Ordinal),
+    Judged {
+        /// How.
+        judged: Box<Judged>,
+        /// The end of the request that brought it, where that was not told of before.
+        settlement: Option<Settlement>,
+        /// Whether the unit's path ended with it.
+        is_last: bool,
+    },
     /// Something that a reader of the report should know.
     Warn(String),
     /// The run cannot go on.
     Stop(StopReason),
+}
+
+/// A unit whose whole path is decided.
+#[derive(Debug)]
+pub struct Decided {
+    /// Its position.
+    pub ordinal: Ordinal,
+    /// Its admission and how its stages ended.
+    pub events: Vec<Event>,
+    /// The lines of these events.
+    pub lines: Batch,
+}
+
+/// See [`Message::Settled`].
+#[derive(Debug, Clone)]
+pub struct Settlement {
+    /// How the request ended.
+    pub settled: Settled,
+    /// What was reserved for it.
+    pub bound: NanoUsd,
+}
+
+/// How a stage of a unit ended.
+#[derive(Debug)]
+pub struct StageEnd {
+    /// What goes on record.
+    pub judged: Box<Judged>,
+    /// The end of the request that brought it, if one was sent and has not been told of yet.
+    pub settlement: Option<Settlement>,
 }
 
 /// See [`Message::Sending`].
@@ -143,6 +180,23 @@ impl Desk {
     /// If the run has ended.
     pub async fn admit(&self, unit: Admitted, path: NanoUsd) -> Result<Entry, Gone> {
         self.ask(|answer| Message::Admit { unit: Box::new(unit), path, answer }).await
+    }
+
+    /// Asks for admission of units that are decided; waits for the turn of the last one.
+    ///
+    /// # Errors
+    /// If the run has ended.
+    pub async fn decided(&self, units: Vec<Decided>) -> Result<Entry, Gone> {
+        self.ask(|answer| Message::Decided { units, answer }).await
+    }
+
+    /// Says how a stage of a unit ended, and whether its path ended with it.
+    ///
+    /// # Errors
+    /// If the run has ended.
+    pub async fn judged(&self, end: StageEnd, is_last: bool) -> Result<(), Gone> {
+        let StageEnd { judged, settlement } = end;
+        self.say(Message::Judged { judged, settlement, is_last }).await
     }
 
     /// Reserves the worst case of one request.

@@ -9,9 +9,10 @@ pub mod budget;
 pub mod desk;
 #[cfg(test)]
 mod fixture;
+mod form;
 pub mod http;
 pub mod inflight;
-mod openai;
+pub mod openai;
 pub mod pace;
 pub mod price;
 pub mod retry;

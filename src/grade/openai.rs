@@ -1,6 +1,8 @@
 //! A grading question as an OpenAI chat-completions body. Types for the request come from async-openai; parameters
 //! that its types do not know are merged into the JSON. Its client is not used (ARCHITECTURE.md says why).
 
+use std::fmt;
+
 use async_openai::types::chat::{
     ChatCompletionRequestAssistantMessage, ChatCompletionRequestAssistantMessageContent, ChatCompletionRequestMessage,
     ChatCompletionRequestSystemMessage, ChatCompletionRequestUserMessage, CreateChatCompletionRequest, ResponseFormat,
@@ -13,31 +15,73 @@ use crate::model::conversation::Role;
 use crate::model::grading::{ChatMessage, GradeRequest, ReplySchema, Structured};
 use crate::prompt::with_nonce;
 
-/// The request cannot be written as JSON: a schema that is not JSON, or parameters that are not an object.
+/// A grader's requests cannot be written as JSON.
 #[derive(Debug, thiserror::Error)]
-#[error("failed to write the request body")]
-pub struct BodyError(#[from] serde_json::Error);
-
-/// The body of the request, with `nonce` in the transcript's fence.
-///
-/// # Errors
-/// If the schema's text is not JSON.
-pub(super) fn body(request: &GradeRequest, nonce: &str) -> Result<Bytes, BodyError> {
-    let typed = CreateChatCompletionRequest {
-        model: request.model.clone(),
-        messages: request.messages.iter().map(|message| typed_message(message, nonce)).collect(),
-        response_format: response_format(request.structured, &request.schema)?,
-        ..CreateChatCompletionRequest::default()
-    };
-    let mut body = serde_json::to_value(typed)?;
-    if let Value::Object(fields) = &mut body {
-        fields.extend(request.params.iter().map(|(name, value)| (name.clone(), value.clone())));
-    }
-    Ok(serde_json::to_vec(&body)?.into())
+pub enum BodyError {
+    /// The schema is not JSON, or parameters are not an object.
+    #[error("failed to write the request body")]
+    Json(#[from] serde_json::Error),
+    /// A prompt holds the text that stands for the question.
+    #[error("a prompt must not contain `{QUESTION_MARKER}`")]
+    Marker,
 }
 
-fn typed_message(message: &ChatMessage, nonce: &str) -> ChatCompletionRequestMessage {
-    let text = with_nonce(&message.content, nonce);
+/// Stands for the question while a form is written. Nothing in it is escaped in JSON, and it is checked to stand there
+/// once.
+const QUESTION_MARKER: &str = "assize:question:7d0e6a52-5f0b-4b59-a1c1-3f8f0f2b9f1e";
+
+/// The body of one grader's requests, written up to the place of the question.
+#[derive(Clone)]
+pub(super) struct BodyForm {
+    before: Vec<u8>,
+    after: Vec<u8>,
+}
+
+impl fmt::Debug for BodyForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BodyForm({} bytes)", self.before.len() + self.after.len())
+    }
+}
+
+impl BodyForm {
+    /// The body of `form` with one more message of the user, whose content is filled in later.
+    ///
+    /// # Errors
+    /// If the schema's text is not JSON, or the form holds what stands for the question.
+    pub(super) fn new(form: &GradeRequest) -> Result<Self, BodyError> {
+        let question = ChatMessage { role: Role::User, content: QUESTION_MARKER.to_owned() };
+        let typed = CreateChatCompletionRequest {
+            model: form.model.clone(),
+            messages: form.messages.iter().chain([&question]).map(typed_message).collect(),
+            response_format: response_format(form.structured, &form.schema)?,
+            ..CreateChatCompletionRequest::default()
+        };
+        let mut body = serde_json::to_value(typed)?;
+        if let Value::Object(fields) = &mut body {
+            fields.extend(form.params.iter().map(|(name, value)| (name.clone(), value.clone())));
+        }
+        let body = serde_json::to_string(&body)?;
+        let marker = format!("\"{QUESTION_MARKER}\"");
+        let mut parts = body.split(&marker);
+        match (parts.next(), parts.next(), parts.next()) {
+            (Some(before), Some(after), None) => Ok(Self { before: before.into(), after: after.into() }),
+            (_, _, _) => Err(BodyError::Marker),
+        }
+    }
+
+    /// The body with this question, and `nonce` in its transcript's fence.
+    pub(super) fn fill(&self, question: &str, nonce: &str) -> Bytes {
+        let question = with_nonce(question, nonce);
+        let mut body = Vec::with_capacity(self.before.len() + question.len() + question.len() / 8 + self.after.len());
+        body.extend_from_slice(&self.before);
+        serde_json::to_writer(&mut body, &question).expect("a string is JSON, and memory takes everything");
+        body.extend_from_slice(&self.after);
+        body.into()
+    }
+}
+
+fn typed_message(message: &ChatMessage) -> ChatCompletionRequestMessage {
+    let text = message.content.clone();
     match message.role {
         Role::System => ChatCompletionRequestSystemMessage::from(text).into(),
         Role::User | Role::Tool => ChatCompletionRequestUserMessage::from(text).into(),
@@ -62,4 +106,57 @@ fn response_format(structured: Structured, schema: &ReplySchema) -> Result<Optio
         Structured::JsonObject => Some(ResponseFormat::JsonObject),
         Structured::Prompt => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::grading::{ApiKind, NONCE_PLACEHOLDER};
+
+    fn form(system: &str) -> GradeRequest {
+        GradeRequest {
+            api: ApiKind::Chat,
+            model: "m".to_owned(),
+            messages: vec![ChatMessage { role: Role::System, content: system.to_owned() }],
+            schema: ReplySchema { name: "verdict".to_owned(), json: "{\"type\":\"object\"}".to_owned() },
+            structured: Structured::JsonSchema,
+            params: BTreeMap::from([("max_completion_tokens".to_owned(), json!(9))]),
+            revision: "r".to_owned(),
+            repeat: 0,
+            retry: 0,
+            epoch: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_filled_form_is_the_whole_body() {
+        let question = format!("⟦{NONCE_PLACEHOLDER} a⟧\n\"quoted\" \\ \u{7}");
+        let body = BodyForm::new(&form("Judge \"this\".")).unwrap().fill(&question, "0123456789abcdef");
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(
+            body,
+            json!({
+                "model": "m",
+                "messages": [
+                    { "role": "system", "content": "Judge \"this\"." },
+                    { "role": "user", "content": "⟦0123456789abcdef a⟧\n\"quoted\" \\ \u{7}" },
+                ],
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": { "name": "verdict", "schema": { "type": "object" }, "strict": true },
+                },
+                "max_completion_tokens": 9,
+            })
+        );
+    }
+
+    #[test]
+    fn a_form_that_imitates_the_question_is_refused() {
+        let forged = BodyForm::new(&form(QUESTION_MARKER)).unwrap_err();
+        assert!(forged.to_string().contains("must not contain"), "{forged}");
+    }
 }

@@ -79,13 +79,20 @@ const OVERHEAD_PER_REQUEST: u64 = 64;
 /// The most prompt tokens a request can be billed for: one token is at least one byte of UTF-8 in every tokenizer.
 #[must_use]
 pub fn prompt_bound(request: &GradeRequest) -> u64 {
-    let text: u64 = request.messages.iter().map(|message| sent_bytes(&message.content) + OVERHEAD_PER_MESSAGE).sum();
+    let text: u64 = request.messages.iter().map(|message| message_bound(&message.content)).sum();
     text + request.schema.json.len() as u64 + OVERHEAD_PER_REQUEST
+}
+
+/// The most prompt tokens that one message adds.
+#[must_use]
+pub(super) fn message_bound(content: &str) -> u64 {
+    sent_bytes(content) + OVERHEAD_PER_MESSAGE
 }
 
 /// Bytes of a text once the nonce, which is longer than its placeholder, stands in it.
 fn sent_bytes(text: &str) -> u64 {
-    let nonces = text.matches(NONCE_PLACEHOLDER).count();
+    // Only placeholders hold NUL, two each, and counting bytes is many times faster than a search.
+    let nonces = text.bytes().filter(|byte| *byte == 0).count().div_ceil(2);
     (text.len() + nonces * NONCE_LENGTH.saturating_sub(NONCE_PLACEHOLDER.len())) as u64
 }
 
@@ -105,14 +112,15 @@ pub fn output_limit(params: &BTreeMap<String, Value>) -> Option<u64> {
 /// model can.
 const MOST_OUTPUT_TOKENS: u64 = 128 << 10;
 
-/// The most that a request can cost. An audit with a cap states an output limit for every request, so that this is a
-/// bound; without a cap and a limit it is what an attempt counts as whose end nobody knows.
+/// The most that a request with these parameters can cost, if its prompt has `prompt_tokens` at most. An audit with a
+/// cap states an output limit for every request, so that this is a bound; without a cap and a limit it is what an
+/// attempt counts as whose end nobody knows.
 #[must_use]
-pub fn cost_bound(request: &GradeRequest, price: &Price) -> NanoUsd {
+pub fn cost_bound(prompt_tokens: u64, params: &BTreeMap<String, Value>, price: &Price) -> NanoUsd {
     // A cached token may be dearer than a fresh one only in a mistyped price; the bound holds all the same.
     let dearest = Price { input: price.input.max(price.cached), ..*price };
-    let completion_tokens = output_limit(&request.params).unwrap_or(MOST_OUTPUT_TOKENS);
-    dearest.cost(&Usage { prompt_tokens: prompt_bound(request), completion_tokens, ..Usage::default() })
+    let completion_tokens = output_limit(params).unwrap_or(MOST_OUTPUT_TOKENS);
+    dearest.cost(&Usage { prompt_tokens, completion_tokens, ..Usage::default() })
 }
 
 #[cfg(test)]

@@ -5,21 +5,23 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::attempt::{Ended, Line, Replied, Shot};
-use super::desk::{Desk, Gone, Message, Sending};
+use super::desk::{Desk, Gone, Message, Sending, Settlement, StageEnd};
+use super::form::Form;
 use super::inflight::{InFlight, Part};
-use super::openai::{self, BodyError};
-use super::price::{cost_bound, output_limit, prompt_bound};
+use super::openai::BodyError;
+use super::price::message_bound;
 
 use crate::cache::units::{SelectedUnit, UnitsError};
-use crate::cache::{CacheError, ReplyCache, key_of};
+use crate::cache::{CacheError, ReplyCache};
 use crate::model::behaviour::Behaviour;
 use crate::model::event::{Ending, Judged, Ordinal, Seen, Settled};
-use crate::model::grading::{ApiKind, ChatMessage, GradeRequest, Reply, Stage, Structured};
+use crate::model::grading::{ApiKind, GradeRequest, ReplyText, Stage, Structured};
 use crate::model::hash::Digest;
 use crate::model::money::{NanoUsd, Price};
 use crate::model::outcome::{FailureKind, Outcome};
@@ -35,9 +37,6 @@ pub enum StageError {
     /// The snapshot of selected units is damaged.
     #[error(transparent)]
     Units(#[from] UnitsError),
-    /// A request cannot be written.
-    #[error(transparent)]
-    Body(#[from] BodyError),
     /// A definition cannot be evaluated.
     #[error(transparent)]
     Definition(#[from] DefinitionError),
@@ -78,114 +77,173 @@ pub struct GraderParts {
     pub secret: [u8; 32],
 }
 
+impl GraderParts {
+    /// Everything that requests with these parameters have in common; the question is missing.
+    fn opening(&self, params: BTreeMap<String, Value>) -> GradeRequest {
+        GradeRequest {
+            api: self.api,
+            model: self.model.clone(),
+            messages: self.questioner.opening().to_vec(),
+            schema: self.questioner.schema().clone(),
+            structured: self.structured,
+            params,
+            revision: self.revision.clone(),
+            repeat: 0,
+            retry: 0,
+            epoch: self.epoch.clone(),
+        }
+    }
+}
+
 /// One grading stage, ready for units.
 #[derive(Debug)]
 pub struct Grader {
     parts: GraderParts,
+    first: Form,
+    /// The one further question after a truncated reply.
+    longer: Option<Form>,
     /// None where nothing may be sent.
     line: Option<Arc<Line>>,
     cache: ReplyCache,
     in_flight: InFlight,
 }
 
-/// A unit's question at one stage, with the reply if the cache has it.
+/// A unit at one stage, as far as it goes without asking.
 #[derive(Debug)]
 pub enum Prepared {
-    /// Too little would be visible: decided without asking.
-    CannotJudge(Seen),
-    /// A question.
+    /// Its reply is in the cache, or too little of it would be visible.
+    Decided {
+        /// What became of it.
+        judged: Box<Judged>,
+        /// The most prompt tokens that its question can be billed for; absent if there is none.
+        prompt_tokens: Option<u64>,
+    },
+    /// A question without a reply.
     Ask(Box<Asking>),
 }
 
 /// A question and what is known about it.
-#[derive(Debug)]
 pub struct Asking {
-    request: GradeRequest,
+    text: String,
     key: Digest,
     seen: Seen,
     injection_suspected: bool,
-    /// What its reply says, if the cache has one.
-    reading: Option<Reading>,
     bound: NanoUsd,
-    /// Whether this is the one further question after a truncated reply.
     is_longer: bool,
+}
+
+impl fmt::Debug for Asking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { text, key, bound, is_longer, .. } = self;
+        write!(f, "Asking({key:?}, {} bytes, {bound}, longer: {is_longer})", text.len())
+    }
 }
 
 impl Grader {
     /// A stage over its gates; without a `line` it only replays.
-    #[must_use]
-    pub fn new(parts: GraderParts, line: Option<Arc<Line>>, cache: ReplyCache) -> Self {
-        Self { parts, line, cache, in_flight: InFlight::default() }
+    ///
+    /// # Errors
+    /// If its requests cannot be written.
+    pub fn new(parts: GraderParts, line: Option<Arc<Line>>, cache: ReplyCache) -> Result<Self, BodyError> {
+        let first = Form::new(&parts.opening(parts.params.clone()), parts.price)?;
+        let mut longer = parts.params.clone();
+        longer.extend(parts.on_truncated.clone());
+        let asks_longer = !parts.on_truncated.is_empty();
+        let longer = asks_longer.then(|| Form::new(&parts.opening(longer), parts.price)).transpose()?;
+        Ok(Self { parts, first, longer, line, cache, in_flight: InFlight::default() })
     }
 
-    /// Renders the unit's question and looks its reply up. Blocks on disk for microseconds.
+    /// Renders the unit's question and looks its reply up. Blocks on disk for microseconds. The memory of `buffer` is
+    /// used for the question, and left behind if nothing has to be asked.
     ///
     /// # Errors
     /// If the cache cannot be read.
-    pub fn prepare(&self, unit: &SelectedUnit) -> Result<Prepared, StageError> {
+    pub fn prepare(&self, unit: &SelectedUnit, buffer: &mut String) -> Result<Prepared, StageError> {
         let turn = unit.id.turn.unwrap_or_default();
-        match self.parts.questioner.question(&unit.conversation, turn) {
-            Question::CannotJudge(seen) => Ok(Prepared::CannotJudge(seen)),
-            Question::Ask(asked) => Ok(Prepared::Ask(Box::new(self.asking(unit, asked)?))),
+        match self.parts.questioner.question(&unit.conversation, turn, std::mem::take(buffer)) {
+            Question::CannotJudge(seen) => {
+                let judged = Box::new(self.unasked(unit.ordinal, seen));
+                Ok(Prepared::Decided { judged, prompt_tokens: None })
+            }
+            Question::Ask(asked) => self.look_up(unit, asked, buffer),
         }
     }
 
-    /// The question that has to be answered next: the longer one where the cache knows that the first was truncated.
-    fn asking(&self, unit: &SelectedUnit, asked: Asked) -> Result<Asking, StageError> {
-        let Asked { messages, seen, injection_suspected } = asked;
-        let mut request = self.request(messages);
-        let mut key = key_of(&request);
+    /// The reply to the question, or the question that has to be answered next: the longer one where the cache knows
+    /// that the first was truncated.
+    fn look_up(&self, unit: &SelectedUnit, asked: Asked, buffer: &mut String) -> Result<Prepared, StageError> {
+        let Asked { text, seen, injection_suspected } = asked;
+        let (mut form, mut is_longer) = (&self.first, false);
+        let mut key = form.key(&text);
         let mut reading = self.reading(unit, &seen, &key)?;
         let is_truncated = reading.as_ref().is_some_and(|reading| reading.outcome == Outcome::Truncated);
-        let is_longer = is_truncated && !self.parts.on_truncated.is_empty();
-        if is_longer {
-            request = self.with_longer_output(&request);
-            key = key_of(&request);
+        if let (true, Some(longer)) = (is_truncated, &self.longer) {
+            (form, is_longer) = (longer, true);
+            key = form.key(&text);
             reading = self.reading(unit, &seen, &key)?;
         }
-        let bound = cost_bound(&request, &self.parts.price);
-        Ok(Asking { request, key, seen, injection_suspected, reading, bound, is_longer })
+        let Some(reading) = reading else {
+            let bound = form.bound(&text);
+            return Ok(Prepared::Ask(Box::new(Asking { text, key, seen, injection_suspected, bound, is_longer })));
+        };
+        let prompt_tokens = Some(form.prompt_tokens(&text));
+        *buffer = text;
+        let judged = self.judged(unit.ordinal, Ok((reading, key)), (seen, injection_suspected), true);
+        Ok(Prepared::Decided { judged: Box::new(judged), prompt_tokens })
     }
 
     fn reading(&self, unit: &SelectedUnit, seen: &Seen, key: &Digest) -> Result<Option<Reading>, StageError> {
-        let reply = self.cache.get(key)?;
-        Ok(reply.map(|reply| parse(&reply, &self.parts.behaviour, &unit.conversation, seen)))
+        let reply = self.cache.get_text(key)?;
+        Ok(reply.map(|reply| parse(reply.status, &reply.body, &self.context(unit, seen))))
     }
 
-    fn request(&self, messages: Vec<ChatMessage>) -> GradeRequest {
-        GradeRequest {
-            api: self.parts.api,
-            model: self.parts.model.clone(),
-            messages,
-            schema: self.parts.questioner.schema().clone(),
-            structured: self.parts.structured,
-            params: self.parts.params.clone(),
-            revision: self.parts.revision.clone(),
-            repeat: 0,
-            retry: 0,
-            epoch: self.parts.epoch.clone(),
-        }
+    fn context<'a>(&'a self, unit: &'a SelectedUnit, seen: &'a Seen) -> Context<'a> {
+        Context { behaviour: &self.parts.behaviour, conversation: &unit.conversation, seen }
+    }
+
+    fn form(&self, asking: &Asking) -> &Form {
+        self.longer.as_ref().filter(|_| asking.is_longer).unwrap_or(&self.first)
     }
 
     /// The most that this stage can cost for a prepared unit, truncation included: nothing if its outcome is known.
     #[must_use]
     pub fn bound(&self, prepared: &Prepared) -> NanoUsd {
-        match prepared {
-            Prepared::CannotJudge(_) => NanoUsd::ZERO,
-            Prepared::Ask(asking) if asking.reading.is_some() || self.line.is_none() => NanoUsd::ZERO,
-            Prepared::Ask(asking) if asking.is_longer || self.parts.on_truncated.is_empty() => asking.bound,
-            Prepared::Ask(asking) => {
-                asking.bound + cost_bound(&self.with_longer_output(&asking.request), &self.parts.price)
-            }
+        match (prepared, &self.longer) {
+            (Prepared::Decided { .. }, _) => NanoUsd::ZERO,
+            (Prepared::Ask(_), _) if self.line.is_none() => NanoUsd::ZERO,
+            (Prepared::Ask(asking), Some(longer)) if !asking.is_longer => asking.bound + longer.bound(&asking.text),
+            (Prepared::Ask(asking), _) => asking.bound,
         }
+    }
+
+    /// The most that this stage can cost after `first`, at which the unit has the question `asked`. Where both show the
+    /// same of a conversation, the length of one question tells the other's.
+    ///
+    /// # Errors
+    /// If the cache cannot be read.
+    pub fn bound_after(&self, first: &Self, asked: &Prepared, unit: &SelectedUnit) -> Result<NanoUsd, StageError> {
+        if self.line.is_none() {
+            return Ok(NanoUsd::ZERO);
+        }
+        let (ours, theirs) = (&self.parts.questioner, &first.parts.questioner);
+        let asking = match asked {
+            Prepared::Ask(asking) if ours.shows_as(theirs) => asking,
+            Prepared::Ask(_) | Prepared::Decided { .. } => {
+                return Ok(self.bound(&self.prepare(unit, &mut String::new())?));
+            }
+        };
+        let around = |questioner: &Questioner| questioner.around_bytes(unit.id.turn.unwrap_or_default()) as u64;
+        let question = message_bound(&asking.text) - around(theirs) + around(ours);
+        let forms = [Some(&self.first), self.longer.as_ref()];
+        Ok(forms.into_iter().flatten().map(|form| form.bound_of(question)).sum())
     }
 
     /// The outcome of a prepared unit, if it is known without asking.
     #[must_use]
     pub fn known(prepared: &Prepared) -> Option<&Outcome> {
         match prepared {
-            Prepared::CannotJudge(_) => Some(&Outcome::CannotJudge),
-            Prepared::Ask(asking) => asking.reading.as_ref().map(|reading| &reading.outcome),
+            Prepared::Decided { judged, .. } => Some(&judged.outcome),
+            Prepared::Ask(_) => None,
         }
     }
 
@@ -193,69 +251,47 @@ impl Grader {
     #[must_use]
     pub fn request_bytes(&self, prepared: &Prepared) -> Option<u64> {
         match prepared {
-            Prepared::CannotJudge(_) => None,
-            Prepared::Ask(asking) => Some(prompt_bound(&asking.request)),
+            Prepared::Decided { prompt_tokens, .. } => *prompt_tokens,
+            Prepared::Ask(asking) => Some(self.form(asking).prompt_tokens(&asking.text)),
         }
     }
 
-    /// Grades a prepared unit: replays its reply, or asks for it and keeps what comes.
+    /// Grades a prepared unit: asks, keeps what comes, and asks once more where the reply was cut off.
     ///
     /// # Errors
     /// If a reply cannot be kept, or the run has ended.
-    pub async fn judge(&self, unit: &SelectedUnit, prepared: Prepared, desk: &Desk) -> Result<Judged, StageError> {
+    pub async fn judge(&self, unit: &SelectedUnit, prepared: Prepared, desk: &Desk) -> Result<StageEnd, StageError> {
         let asking = match prepared {
-            Prepared::CannotJudge(seen) => return Ok(self.unasked(unit.ordinal, seen)),
-            Prepared::Ask(asking) => *asking,
+            Prepared::Decided { judged, .. } => return Ok(StageEnd { judged, settlement: None }),
+            Prepared::Ask(asking) => asking,
         };
-        let is_last = asking.is_longer || self.parts.on_truncated.is_empty();
-        let first = self.answer(unit, asking, desk).await?;
-        if first.judged.outcome != Outcome::Truncated || is_last {
-            return Ok(first.judged);
+        let first = self.answer(unit, &asking, desk).await?;
+        let (Outcome::Truncated, false, Some(longer)) = (&first.judged.outcome, asking.is_longer, &self.longer) else {
+            return Ok(first);
+        };
+        if let Some(settlement) = first.settlement {
+            desk.say(Message::Settled(settlement)).await?;
         }
-        let request = self.with_longer_output(&first.request);
-        let (key, bound) = (key_of(&request), cost_bound(&request, &self.parts.price));
-        let Judged { seen, injection_suspected, .. } = first.judged;
-        let longer = Asking { request, key, seen, injection_suspected, reading: None, bound, is_longer: true };
-        Ok(self.answer(unit, longer, desk).await?.judged)
+        let Asking { text, seen, injection_suspected, .. } = *asking;
+        let (key, bound) = (longer.key(&text), longer.bound(&text));
+        let second = Asking { text, key, seen, injection_suspected, bound, is_longer: true };
+        self.answer(unit, &second, desk).await
     }
 
-    fn with_longer_output(&self, request: &GradeRequest) -> GradeRequest {
-        let mut longer = request.clone();
-        longer.params.extend(self.parts.on_truncated.clone());
-        longer
-    }
-
-    async fn answer(&self, unit: &SelectedUnit, mut asking: Asking, desk: &Desk) -> Result<Answered, StageError> {
-        let known = asking.reading.take();
-        let replayed = known.is_some();
-        let found = match known {
-            Some(reading) => Found::Known(reading),
-            None => self.obtain(unit.ordinal, &asking, desk).await?,
+    async fn answer(&self, unit: &SelectedUnit, asking: &Asking, desk: &Desk) -> Result<StageEnd, StageError> {
+        let seen = &asking.seen;
+        let context = self.context(unit, seen);
+        let (reading, settlement) = match self.obtain(unit.ordinal, asking, desk).await? {
+            Found::Kept(reply) => (Ok(parse(reply.status, &reply.body, &context)), None),
+            Found::Fresh(replied, settlement) => {
+                (Ok(read(&replied.body, replied.reply.status, &context)), Some(settlement))
+            }
+            Found::Nothing(outcome) => (Err(outcome), None),
         };
-        let Asking { request, key, seen, injection_suspected, .. } = asking;
-        let context = Context { behaviour: &self.parts.behaviour, conversation: &unit.conversation, seen: &seen };
-        let reading = match found {
-            Found::Known(reading) => Ok(reading),
-            Found::Kept(reply) => Ok(parse(&reply, context.behaviour, context.conversation, context.seen)),
-            Found::Fresh(replied) => Ok(read(&replied.body, replied.reply.status, &context)),
-            Found::Nothing(outcome) => Err(outcome),
-        };
-        let (outcome, key, served) = match reading {
-            Ok(reading) => (reading.outcome, Some(key), reading.served),
-            Err(outcome) => (outcome, None, None),
-        };
-        let judged = Judged {
-            ordinal: unit.ordinal,
-            stage: self.parts.stage,
-            outcome,
-            key,
-            parser: PARSER_VERSION,
-            replayed,
-            served,
-            seen,
-            injection_suspected,
-        };
-        Ok(Answered { judged, request })
+        let seen = (seen.clone(), asking.injection_suspected);
+        let reading = reading.map(|reading| (reading, asking.key));
+        let judged = self.judged(unit.ordinal, reading, seen, false);
+        Ok(StageEnd { judged: Box::new(judged), settlement })
     }
 
     /// Gets the reply of a question that the cache did not have when it was prepared: by asking, or by waiting for
@@ -281,36 +317,52 @@ impl Grader {
                 return Ok(Found::Kept(reply));
             }
             let nonce = nonce(&self.parts.secret, &asking.key);
+            let form = self.form(asking);
             let shot = Shot {
                 sending: Sending { ordinal, stage: self.parts.stage, key: asking.key, bound: asking.bound },
-                body: openai::body(&asking.request, &nonce)?,
+                body: form.body(&asking.text, &nonce),
                 nonce,
                 price: self.parts.price,
-                output_limit: output_limit(&asking.request.params).unwrap_or_default(),
+                output_limit: form.output_limit(),
             };
             return match line.shoot(&shot, desk).await? {
                 Ended::Without(outcome) => Ok(Found::Nothing(outcome)),
                 Ended::Replied(replied, unkept) => {
                     // First the log, then the event: if the process dies in between, resume finds the reply.
-                    self.cache.put(replied.reply.clone()).await?;
+                    self.cache.put(&replied.reply).await?;
                     drop(unkept);
                     let Replied { reply, attempt, .. } = &*replied;
                     let ending = Ending::Replied { usage: reply.usage };
                     let settled = Settled { attempt: *attempt, ending, cost: reply.cost, latency_ms: reply.latency_ms };
-                    desk.say(Message::Settled { settled, bound: asking.bound }).await?;
-                    Ok(Found::Fresh(replied))
+                    Ok(Found::Fresh(replied, Settlement { settled, bound: asking.bound }))
                 }
             };
         }
     }
 
-    async fn lookup(&self, key: Digest) -> Result<Option<Reply>, StageError> {
+    async fn lookup(&self, key: Digest) -> Result<Option<ReplyText>, StageError> {
         if !self.cache.is_known(&key) {
             return Ok(None);
         }
         let cache = self.cache.clone();
-        let found = tokio::task::spawn_blocking(move || cache.get(&key)).await;
+        let found = tokio::task::spawn_blocking(move || cache.get_text(&key)).await;
         Ok(found.map_err(|_| StageError::Thread)??)
+    }
+
+    /// How the unit ended here: by what was read, or without a reply.
+    fn judged(
+        &self,
+        ordinal: Ordinal,
+        reading: Result<(Reading, Digest), Outcome>,
+        (seen, injection_suspected): (Seen, bool),
+        replayed: bool,
+    ) -> Judged {
+        let (outcome, key, served) = match reading {
+            Ok((reading, key)) => (reading.outcome, Some(key), reading.served),
+            Err(outcome) => (outcome, None, None),
+        };
+        let (stage, parser) = (self.parts.stage, PARSER_VERSION);
+        Judged { ordinal, stage, outcome, key, parser, replayed, served, seen, injection_suspected }
     }
 
     fn unasked(&self, ordinal: Ordinal, seen: Seen) -> Judged {
@@ -330,20 +382,12 @@ impl Grader {
 
 /// What became of a question.
 enum Found {
-    /// Its reply was there, and read, when it was prepared.
-    Known(Reading),
-    /// Somebody else has kept its reply since.
-    Kept(Reply),
+    /// Somebody else has kept its reply since it was prepared.
+    Kept(ReplyText),
     /// Its reply has just come and is kept.
-    Fresh(Box<Replied>),
+    Fresh(Box<Replied>, Settlement),
     /// It has no reply.
     Nothing(Outcome),
-}
-
-/// A judgement with the request that led to it.
-struct Answered {
-    judged: Judged,
-    request: GradeRequest,
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ pub const MAX_LINE_BYTES: usize = 64 << 20;
 
 const BEFORE_SUM: &[u8] = b"{\"crc32c\":\"";
 const SUM_DIGITS: usize = 8;
+const HEXADECIMAL: &[u8; 16] = b"0123456789abcdef";
 const BEFORE_RECORD: &[u8] = b"\",\"record\":";
 const AFTER_RECORD: &[u8] = b"}";
 
@@ -58,17 +59,26 @@ pub enum Damage {
     Form,
 }
 
-/// The line for a record, with its line break; `None` if the record has no JSON form.
-pub(super) fn encode(record: &impl Serialize) -> Option<Vec<u8>> {
-    let start = BEFORE_SUM.len() + SUM_DIGITS + BEFORE_RECORD.len();
-    let mut line = vec![b' '; start];
-    serde_json::to_writer(&mut line, record).ok()?;
-    let (frame, json) = line.split_at_mut(start);
-    let sum = format!("{:0SUM_DIGITS$x}", crc32c::crc32c(json));
-    frame.copy_from_slice(&[BEFORE_SUM, sum.as_bytes(), BEFORE_RECORD].concat());
-    line.extend_from_slice(AFTER_RECORD);
-    line.push(b'\n');
-    Some(line)
+/// Appends the line for a record, with its line break; `None`, and nothing appended, if the record has no JSON form.
+pub(super) fn encode(record: &impl Serialize, lines: &mut Vec<u8>) -> Option<()> {
+    let start = lines.len();
+    lines.extend_from_slice(BEFORE_SUM);
+    lines.extend_from_slice(&[b'0'; SUM_DIGITS]);
+    lines.extend_from_slice(BEFORE_RECORD);
+    let json = lines.len();
+    if serde_json::to_writer(&mut *lines, record).is_err() {
+        lines.truncate(start);
+        return None;
+    }
+    let (frame, record) = lines.split_at_mut(json);
+    let sum = crc32c::crc32c(record);
+    let digits = frame.iter_mut().skip(start + BEFORE_SUM.len()).take(SUM_DIGITS);
+    for (position, digit) in (1..=SUM_DIGITS).rev().zip(digits) {
+        *digit = HEXADECIMAL[(sum >> (4 * (position - 1)) & 0xf) as usize];
+    }
+    lines.extend_from_slice(AFTER_RECORD);
+    lines.push(b'\n');
+    Some(())
 }
 
 /// The record of a line without its line break.
@@ -93,7 +103,8 @@ mod tests {
 
     #[test]
     fn a_line_is_valid_json_with_a_known_checksum() {
-        let line = encode(&"123456789").unwrap();
+        let mut line = Vec::new();
+        encode(&"123456789", &mut line).unwrap();
         // The checksum covers the quotes as well: crc32c of `"123456789"`.
         assert_eq!(String::from_utf8(line).unwrap(), "{\"crc32c\":\"db9cc654\",\"record\":\"123456789\"}\n");
         assert_eq!(crc32c::crc32c(b"123456789"), 0xe306_9283, "the published check value of CRC-32C");
@@ -101,7 +112,8 @@ mod tests {
 
     #[test]
     fn every_flipped_bit_is_noticed() {
-        let line = encode(&serde_json::json!({"text": "line\nbreak", "number": 7})).unwrap();
+        let mut line = Vec::new();
+        encode(&serde_json::json!({"text": "line\nbreak", "number": 7}), &mut line).unwrap();
         let whole = line.strip_suffix(b"\n").unwrap();
         assert_eq!(decode(whole), Ok("{\"text\":\"line\\nbreak\",\"number\":7}"));
         for position in 0..whole.len() * 8 {

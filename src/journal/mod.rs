@@ -25,7 +25,7 @@ pub use format::{Damage, FileKind, MAX_LINE_BYTES};
 pub use lock::{Holder, Lock, LockError};
 pub use private::{create_file, create_folder};
 pub use reader::{Line, Reader, read_at};
-pub use writer::{GROUP_RECORDS, Place, Writer};
+pub use writer::{Batch, GROUP_RECORDS, Place, Writer};
 
 #[cfg(test)]
 mod tests;

@@ -51,22 +51,27 @@ fn parse<T: DeserializeOwned>(json: &str) -> Result<T, Damage> {
     serde_json::from_str(json).map_err(|_| Damage::Form)
 }
 
-/// The record at a place of a file.
+/// Reads the record at a place of an open file into `buffer`, whose memory is used again. `path` names the file in
+/// errors.
 ///
 /// # Errors
 ///
 /// The file system's; `Ok(Err(...))` if what stands there is not one undamaged line.
-pub fn read_at(path: &Path, place: Place) -> Result<Result<String, Damage>, JournalError> {
+pub fn read_at<'a>(
+    file: &File,
+    path: &Path,
+    place: Place,
+    buffer: &'a mut Vec<u8>,
+) -> Result<Result<&'a str, Damage>, JournalError> {
     let length = place.length as usize;
     if length > MAX_LINE_BYTES {
         return Ok(Err(Damage::TooLong));
     }
-    let mut line = vec![0; length];
-    let read = File::open(path).and_then(|file| file.read_exact_at(&mut line, place.offset));
-    match read {
+    buffer.resize(length, 0);
+    match file.read_exact_at(buffer, place.offset) {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Err(Damage::Torn)),
         Err(error) => Err(JournalError::io("read", path, error)),
-        Ok(()) => Ok(decode(&line).map(str::to_owned)),
+        Ok(()) => Ok(decode(buffer)),
     }
 }
 

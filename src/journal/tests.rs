@@ -47,7 +47,11 @@ async fn what_is_written_is_read_in_order_and_by_place() {
     let lines: Vec<_> = Reader::open(&path, NOTES).unwrap().map(Result::unwrap).collect();
     for ((line, place), record) in lines.iter().zip(&places).zip(&records) {
         assert_eq!(line.place, *place);
-        assert_eq!(read_at(&path, *place).unwrap(), Ok(serde_json::to_string(record).unwrap()));
+        let (file, mut buffer) = (std::fs::File::open(&path).unwrap(), Vec::new());
+        assert_eq!(
+            read_at(&file, &path, *place, &mut buffer).unwrap(),
+            Ok(serde_json::to_string(record).unwrap().as_str())
+        );
     }
     assert_eq!(lines[0].number, 2, "the header is line 1");
 }

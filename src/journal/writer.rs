@@ -3,6 +3,7 @@
 //! Group commit: the thread writes what it is handed at once and syncs once for many: as soon as nothing is waiting to be
 //! written, after 64 records, or after 20 ms, whichever comes first.
 
+use std::fmt;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -43,6 +44,43 @@ pub struct Writer {
     commits: Arc<AtomicU64>,
 }
 
+/// Lines that are written together. No `Debug` of their text: a line may hold a conversation's.
+#[derive(Default)]
+pub struct Batch {
+    lines: Vec<u8>,
+    is_durable: bool,
+}
+
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Batch({} bytes)", self.lines.len())
+    }
+}
+
+impl Batch {
+    /// Adds a record; `is_durable` says whether it has to survive a power failure before anybody acts on it.
+    ///
+    /// # Panics
+    ///
+    /// If the record has no JSON form.
+    pub fn push(&mut self, record: &impl Serialize, is_durable: bool) {
+        encode(record, &mut self.lines).expect("the records of a batch have a JSON form");
+        self.is_durable |= is_durable;
+    }
+
+    /// Adds all lines of another batch.
+    pub fn append(&mut self, other: &Self) {
+        self.lines.extend_from_slice(&other.lines);
+        self.is_durable |= other.is_durable;
+    }
+
+    /// Whether it holds no line.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+}
+
 /// When the caller wants to hear of its record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ack {
@@ -67,7 +105,8 @@ impl Writer {
     pub fn create(path: &Path, kind: FileKind) -> Result<Self, JournalError> {
         super::create_folder(path.parent().unwrap_or(path))?;
         let mut file = create_file(path)?;
-        let header = encode(&Header::from(kind)).ok_or_else(|| JournalError::NotJson { path: path.to_owned() })?;
+        let mut header = Vec::new();
+        encode(&Header::from(kind), &mut header).ok_or_else(|| JournalError::NotJson { path: path.to_owned() })?;
         file.write_all(&header)
             .and_then(|()| file.sync_all())
             .map_err(|error| JournalError::io("write", path, error))?;
@@ -117,6 +156,21 @@ impl Writer {
         self.append(record, Ack::Durable).await
     }
 
+    /// Appends all lines of a batch, one after the other, and returns when they are with the operating system, or on
+    /// the disk if one of them has to be.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Writer::append_written`]; then no line of the batch is in the file.
+    pub async fn append_batch(&self, batch: Batch) -> Result<(), JournalError> {
+        let Batch { lines, is_durable } = batch;
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let ack = if is_durable { Ack::Durable } else { Ack::Written };
+        self.ask(|answer| Command::Append { line: lines, ack, answer }).await.map(|_| ())
+    }
+
     /// Syncs what was handed over and ends the writer; records handed over later, by clones, are refused as
     /// [`JournalError::Closed`].
     ///
@@ -129,7 +183,8 @@ impl Writer {
 
     async fn append(&self, record: &impl Serialize, ack: Ack) -> Result<Place, JournalError> {
         let path = || self.path.to_path_buf();
-        let line = encode(record).ok_or_else(|| JournalError::NotJson { path: path() })?;
+        let mut line = Vec::new();
+        encode(record, &mut line).ok_or_else(|| JournalError::NotJson { path: path() })?;
         if line.len() > MAX_LINE_BYTES {
             return Err(JournalError::TooLong { path: path(), bytes: line.len(), limit: MAX_LINE_BYTES });
         }

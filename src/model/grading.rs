@@ -212,6 +212,21 @@ pub struct Reply {
     pub request_id: Option<String>,
 }
 
+/// The part of a reply that an outcome is derived from.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ReplyText {
+    /// HTTP status.
+    pub status: u16,
+    /// The raw body, as received.
+    pub body: String,
+}
+
+impl fmt::Debug for ReplyText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ReplyText(status {}, {} bytes)", self.status, self.body.len())
+    }
+}
+
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Reply({:?}, status {}, {} bytes)", self.key, self.status, self.body.len())

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::verdict::Finding;
 
 /// How a candidate ended at one grading stage.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
     /// A verdict of present, suspected or absent that satisfies the schema.

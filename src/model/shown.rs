@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
+use aho_corasick::packed::Searcher;
 use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::conversation::{Channel, Message};
@@ -45,6 +46,10 @@ static SHAPES: LazyLock<AhoCorasick> = LazyLock::new(|| {
         .expect("a short list of literals compiles")
 });
 
+/// The same shapes but NUL, in a form that finds out many times faster that a text has none of them.
+static ANY_SHAPE: LazyLock<Option<Searcher>> =
+    LazyLock::new(|| Searcher::new(DISARMED.iter().map(|(shape, _)| shape).filter(|shape| **shape != "\u{0}")));
+
 /// The text of one channel of a message; empty if the message has none. A tool call reads `name(arguments)`, one call
 /// after the other on lines of their own.
 #[must_use]
@@ -64,6 +69,10 @@ pub fn channel_text(message: &Message, channel: Channel) -> Cow<'_, str> {
 /// the special tokens of common chat templates. Applying it twice changes nothing more.
 #[must_use]
 pub fn neutralise(text: &str) -> Cow<'_, str> {
+    let may_hold = ANY_SHAPE.as_ref().is_none_or(|any| any.find(text).is_some() || text.contains('\0'));
+    if !may_hold {
+        return Cow::Borrowed(text);
+    }
     let mut disarmed = Cow::Borrowed(text);
     // A replacement can complete another shape (`⟦INST]` reads `[[INST]`), so passes repeat until none is left.
     while let Some(next) = disarm_once(&disarmed) {
@@ -119,6 +128,7 @@ mod tests {
         fn nothing_dangerous_remains(text in "[a-z⟦⟧〚\\x00<>|/\\[\\]INSTs]{0,60}") {
             let once = neutralise(&text).into_owned();
             prop_assert!(!SHAPES.is_match(&once), "{once:?}");
+            prop_assert_eq!(once == text, !SHAPES.is_match(&text), "{:?}", once);
         }
     }
 }

@@ -38,7 +38,7 @@ impl Judgement {
 }
 
 /// The countable part of a verdict: everything that definitions are evaluated over, and no text of the transcript.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Finding {
     /// The conclusion.
     pub verdict: Judgement,

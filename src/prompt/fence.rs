@@ -21,23 +21,22 @@ pub fn with_nonce(text: &str, nonce: &str) -> String {
     text.replace(NONCE_PLACEHOLDER, nonce)
 }
 
-/// Renders a window; see the module's documentation for the form.
-pub(super) fn fenced(conversation: &Conversation, window: &Window<'_>) -> String {
+/// Renders a window at the end of `out`; see the module's documentation for the form.
+pub(super) fn fence(out: &mut String, conversation: &Conversation, window: &Window<'_>) {
     let text: usize = window.pieces.iter().map(|piece| piece.text.len() + 48).sum();
-    let mut out = String::with_capacity(text + 64);
-    structure(&mut out, "transcript");
+    out.reserve(text + 64);
+    structure(out, "transcript");
     let shown = |piece: &&Piece<'_>| window.seen.messages.binary_search(&piece.message).is_ok();
     let mut next = 0;
     for piece in window.pieces.iter().filter(shown) {
-        gap(&mut out, conversation, next, piece.message);
-        section(&mut out, piece);
+        gap(out, conversation, next, piece.message);
+        section(out, piece);
         next = piece.message + 1;
     }
     let end = u32::try_from(conversation.messages.len()).unwrap_or(u32::MAX);
-    gap(&mut out, conversation, next, end);
-    structure(&mut out, "end of transcript");
+    gap(out, conversation, next, end);
+    structure(out, "end of transcript");
     out.pop();
-    out
 }
 
 fn section(out: &mut String, piece: &Piece<'_>) {
@@ -94,7 +93,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn render(conversation: &Conversation, turn: u32, settings: WindowSettings) -> String {
-        fenced(conversation, &window(conversation, turn, &settings, &BTreeSet::from(Channel::ALL)))
+        let mut out = String::new();
+        fence(&mut out, conversation, &window(conversation, turn, &settings, &BTreeSet::from(Channel::ALL)));
+        out
     }
 
     #[test]

@@ -207,13 +207,15 @@ impl UserText {
         }
     }
 
-    pub(super) fn fill(&self, transcript: &str, target: &str) -> String {
-        let parts = self.0.iter().map(|part| match part {
-            Part::Text(text) => text.as_str(),
-            Part::Transcript => transcript,
-            Part::Target => target,
-        });
-        parts.collect()
+    /// Appends the message to `out`; `transcript` writes the transcript at its place.
+    pub(super) fn fill(&self, out: &mut String, transcript: impl Fn(&mut String), target: &str) {
+        for part in &self.0 {
+            match part {
+                Part::Text(text) => out.push_str(text),
+                Part::Transcript => transcript(out),
+                Part::Target => out.push_str(target),
+            }
+        }
     }
 
     pub(super) fn has_text_after_transcript(&self) -> bool {

@@ -1,5 +1,5 @@
-//! From a run's journal and people's labels to its report. The same path for a run that just ended, one that is still
-//! going, and one from last year.
+//! From a run's events and people's labels to its report. The same path for a run that just ended, whose events are
+//! counted as they happen, for one that is still going, and for one from last year.
 
 use std::fs;
 use std::io::{self, Write};
@@ -9,6 +9,7 @@ use super::folder::{FolderError, RunFolder};
 use super::settings::Workspace;
 use crate::model::event::{Event, Planned};
 use crate::model::grading::Stage;
+use crate::model::hash::Digest;
 use crate::model::tally::Tally;
 use crate::prompt::library::LibraryError;
 use crate::prompt::{Library, meaning_digest};
@@ -47,36 +48,70 @@ pub enum ConcludeError {
     },
 }
 
+/// A run's events on their way to its tally.
+#[derive(Debug)]
+pub struct Conclusion {
+    fold: Fold,
+    behaviour: String,
+    /// Digest of what the behaviour means now.
+    meaning: Digest,
+    labels: PathBuf,
+}
+
+impl Conclusion {
+    /// Of a run with this plan, which counts by the behaviour as it is now.
+    ///
+    /// # Errors
+    /// If the behaviour cannot be read or a definition of it does not compile.
+    pub fn begin(workspace: &Workspace, planned: &Planned) -> Result<Self, ConcludeError> {
+        let files = Library::open(&workspace.prompts())?.behaviour(&planned.behaviour)?;
+        let with_confirmer = planned.graders.iter().any(|grader| grader.stage == Stage::Confirm);
+        let definitions = Definitions::of(&files.behaviour, Some(&planned.definition), with_confirmer)?;
+        let meaning = meaning_digest(&files.behaviour);
+        let behaviour = planned.behaviour.clone();
+        Ok(Self { fold: Fold::new(definitions), behaviour, meaning, labels: workspace.labels() })
+    }
+
+    /// Adds one event of the run.
+    pub fn event(&mut self, event: &Event) {
+        self.fold.event(event);
+    }
+
+    /// Adds the workspace's labels and counts.
+    ///
+    /// # Errors
+    /// If a label file cannot be read, or events mix what must not be mixed.
+    pub fn finish(mut self) -> Result<Tally, ConcludeError> {
+        for path in label_files(&self.labels)? {
+            let text = fs::read_to_string(&path).map_err(|source| ConcludeError::Io { path: path.clone(), source })?;
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+                self.fold.label_line(&format!("labels/{name}:{}", number + 1), line);
+            }
+        }
+        let mut tally = self.fold.finish()?;
+        if tally.plan.behaviour_hash != self.meaning {
+            let name = &self.behaviour;
+            tally.warnings.insert(format!(
+                "`{name}` has other labels, definitions or another threshold now than when this run began: it is counted \
+                 by what they are now"
+            ));
+            tally.plan.behaviour_hash = self.meaning;
+        }
+        Ok(tally)
+    }
+}
+
 /// Folds a run's journal and the workspace's labels.
 ///
 /// # Errors
 /// If the journal or a label file cannot be read, or mixes what must not be mixed.
 pub fn tally(workspace: &Workspace, folder: &RunFolder) -> Result<Tally, ConcludeError> {
-    let planned = plan_of(folder)?;
-    let files = Library::open(&workspace.prompts())?.behaviour(&planned.behaviour)?;
-    let with_confirmer = planned.graders.iter().any(|grader| grader.stage == Stage::Confirm);
-    let mut fold = Fold::new(Definitions::of(&files.behaviour, Some(&planned.definition), with_confirmer)?);
+    let mut conclusion = Conclusion::begin(workspace, &plan_of(folder)?)?;
     for event in folder.events() {
-        fold.event(&event?);
+        conclusion.event(&event?);
     }
-    for path in label_files(&workspace.labels())? {
-        let text = fs::read_to_string(&path).map_err(|source| ConcludeError::Io { path: path.clone(), source })?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            fold.label_line(&format!("labels/{name}:{}", number + 1), line);
-        }
-    }
-    let mut tally = fold.finish()?;
-    let meaning = meaning_digest(&files.behaviour);
-    if tally.plan.behaviour_hash != meaning {
-        let name = &tally.plan.behaviour;
-        tally.warnings.insert(format!(
-            "`{name}` has other labels, definitions or another threshold now than when this run began: it is counted by \
-             what they are now"
-        ));
-        tally.plan.behaviour_hash = meaning;
-    }
-    Ok(tally)
+    conclusion.finish()
 }
 
 /// The plan of a run.

@@ -8,7 +8,8 @@ use tokio::sync::oneshot;
 use super::grant::Grant;
 use crate::clock::UnixMs;
 use crate::grade::budget::{Budget, Room};
-use crate::grade::desk::{Entry, Go, Message, Sending, Stopping};
+use crate::grade::desk::{Decided, Entry, Go, Message, Sending, Settlement, Stopping};
+use crate::journal::Batch;
 use crate::model::event::{Admitted, AttemptId, Ending, Event, Judged, Ordinal, Sent, Settled, StopReason};
 use crate::model::grading::Stage;
 use crate::model::hash::Digest;
@@ -44,9 +45,18 @@ pub struct Start {
 #[derive(Debug, Default)]
 pub struct Effects {
     /// Goes into the journal.
+    pub lines: Batch,
+    /// What these lines say.
     pub events: Vec<Event>,
     /// Answers that may only be given once the events are written.
     pub after_written: Vec<(oneshot::Sender<AttemptId>, AttemptId)>,
+}
+
+impl Effects {
+    fn event(&mut self, event: Event) {
+        self.lines.push(&event, event.must_be_durable());
+        self.events.push(event);
+    }
 }
 
 /// The state of a run.
@@ -73,11 +83,31 @@ pub struct Coordinator {
     served: BTreeMap<Stage, String>,
 }
 
+/// A unit that is prepared and not yet admitted.
 #[derive(Debug)]
-struct Waiting {
-    unit: Admitted,
-    path: NanoUsd,
-    answer: oneshot::Sender<Entry>,
+enum Waiting {
+    /// It asks, and needs this much at worst.
+    Asks { unit: Admitted, path: NanoUsd, answer: oneshot::Sender<Entry> },
+    /// Nothing is left to be done about it. The last one of several brings the answer for all.
+    Decided { unit: Decided, answer: Option<oneshot::Sender<Entry>> },
+}
+
+impl Waiting {
+    const fn path(&self) -> NanoUsd {
+        match self {
+            Self::Asks { path, .. } => *path,
+            Self::Decided { .. } => NanoUsd::ZERO,
+        }
+    }
+
+    fn turn_away(self) {
+        let answer = match self {
+            Self::Asks { answer, .. } => Some(answer),
+            Self::Decided { answer, .. } => answer,
+        };
+        // A worker that has gone does not need to know.
+        answer.map(|answer| answer.send(Entry::Closed).ok());
+    }
 }
 
 /// A request on the wire.
@@ -148,7 +178,13 @@ impl Coordinator {
     pub fn handle(&mut self, message: Message, effects: &mut Effects, now: UnixMs) {
         match message {
             Message::Admit { unit, path, answer } => {
-                self.waiting.insert(unit.ordinal, Waiting { unit: *unit, path, answer });
+                self.waiting.insert(unit.ordinal, Waiting::Asks { unit: *unit, path, answer });
+            }
+            Message::Decided { mut units, answer } => {
+                let last = units.pop();
+                let waiting = |unit: Decided, answer| (unit.ordinal, Waiting::Decided { unit, answer });
+                self.waiting.extend(units.into_iter().map(|unit| waiting(unit, None)));
+                self.waiting.extend(last.map(|unit| waiting(unit, Some(answer))));
             }
             Message::Reserve { ordinal, bound, answer } => {
                 self.claims.push(Claim { unit: ordinal, bound, answer });
@@ -158,10 +194,18 @@ impl Coordinator {
                 self.budget.release(bound);
             }
             Message::Sending { attempt, answer } => self.send(&attempt, answer, effects),
-            Message::Settled { settled, bound } => self.settle(settled, bound, effects),
-            Message::Judged(judged) => self.judge(judged, effects),
-            Message::Done(unit) => self.budget.close(unit),
-            Message::Warn(message) => effects.events.push(Event::Warned { message }),
+            Message::Settled(settlement) => self.settle(settlement, effects),
+            Message::Judged { judged, settlement, is_last } => {
+                if let Some(settlement) = settlement {
+                    self.settle(settlement, effects);
+                }
+                self.judge(&judged);
+                if is_last {
+                    self.budget.close(judged.ordinal);
+                }
+                effects.event(Event::Judged(judged));
+            }
+            Message::Warn(message) => effects.event(Event::Warned { message }),
             Message::Stop(reason) => self.stop(reason),
         }
         self.answer_waiting(effects, now);
@@ -203,7 +247,7 @@ impl Coordinator {
         for (attempt, Open { bound, .. }) in std::mem::take(&mut self.open) {
             self.budget.settle(bound, bound);
             let ending = Ending::Unknown { failure: FailureKind::Interrupted };
-            effects.events.push(Event::Settled(Settled { attempt, ending, cost: bound, latency_ms: 0 }));
+            effects.event(Event::Settled(Settled { attempt, ending, cost: bound, latency_ms: 0 }));
         }
     }
 
@@ -235,25 +279,44 @@ impl Coordinator {
                 if !self.claims.is_empty() {
                     return;
                 }
-                match self.budget.open(*first.key(), first.get().path) {
+                match self.budget.open(*first.key(), first.get().path()) {
                     Room::Granted => {}
                     Room::NotNow => return,
                     Room::Never => self.closed = Some(StopReason::Budget),
                 }
             }
-            let Waiting { unit, answer, .. } = first.remove();
+            let (ordinal, waiting) = first.remove_entry();
             if self.closed.is_some() {
-                // A worker that has gone does not need to know.
-                answer.send(Entry::Closed).ok();
+                waiting.turn_away();
                 continue;
             }
-            self.next_unit = Ordinal(unit.ordinal.0 + 1);
-            let ordinal = unit.ordinal;
-            effects.events.push(Event::Admitted(unit));
-            if answer.send(Entry::Admitted).is_err() {
-                self.budget.close(ordinal);
+            self.next_unit = Ordinal(ordinal.0 + 1);
+            match waiting {
+                Waiting::Asks { unit, answer, .. } => {
+                    effects.event(Event::Admitted(unit));
+                    if answer.send(Entry::Admitted).is_err() {
+                        self.budget.close(ordinal);
+                    }
+                }
+                Waiting::Decided { unit, answer } => {
+                    self.conclude(unit, effects);
+                    answer.map(|answer| answer.send(Entry::Admitted).ok());
+                }
             }
         }
+    }
+
+    /// Lets a decided unit in and out again.
+    fn conclude(&mut self, unit: Decided, effects: &mut Effects) {
+        let Decided { ordinal, events, lines } = unit;
+        self.budget.close(ordinal);
+        for event in &events {
+            if let Event::Judged(judged) = event {
+                self.judge(judged);
+            }
+        }
+        effects.lines.append(&lines);
+        effects.events.extend(events);
     }
 
     /// Whether a request may go; `None` if that depends on money that may come back.
@@ -277,13 +340,15 @@ impl Coordinator {
         self.next_attempt = AttemptId(attempt.0 + 1);
         let Sending { ordinal, stage, key, bound } = *sending;
         self.open.insert(attempt, Open { unit: ordinal, bound });
-        effects.events.extend(self.grant.raise_for(bound));
+        if let Some(granted) = self.grant.raise_for(bound) {
+            effects.event(granted);
+        }
         let repeated = self.interrupted.remove(&key);
-        effects.events.push(Event::Sent(Sent { attempt, ordinal, stage, key, bound, repeated }));
+        effects.event(Event::Sent(Sent { attempt, ordinal, stage, key, bound, repeated }));
         effects.after_written.push((answer, attempt));
     }
 
-    fn settle(&mut self, settled: Settled, bound: NanoUsd, effects: &mut Effects) {
+    fn settle(&mut self, Settlement { settled, bound }: Settlement, effects: &mut Effects) {
         let open = self.open.remove(&settled.attempt);
         self.pledged = self.pledged.saturating_sub(1);
         self.grant.settle(bound, settled.cost);
@@ -295,12 +360,12 @@ impl Coordinator {
         if settled.cost > bound {
             let message = "a server billed more than the bound of its request: a cap cannot hold against that; state \
                            its output limit and price";
-            effects.events.push(Event::Warned { message: message.to_owned() });
+            effects.event(Event::Warned { message: message.to_owned() });
         }
-        effects.events.push(Event::Settled(settled));
+        effects.event(Event::Settled(settled));
     }
 
-    fn judge(&mut self, judged: Box<Judged>, effects: &mut Effects) {
+    fn judge(&mut self, judged: &Judged) {
         match judged.outcome.kind() {
             OutcomeKind::Failed if self.stopping == Stopping::No => self.failures_in_a_row += 1,
             OutcomeKind::Failed | OutcomeKind::NotCached | OutcomeKind::OverBudget | OutcomeKind::PastDeadline => {}
@@ -318,7 +383,6 @@ impl Coordinator {
             self.stop(StopReason::Unusable { message });
         }
         self.check_served(judged.stage, judged.served.as_deref());
-        effects.events.push(Event::Judged(judged));
     }
 
     /// Verdicts of two served models are never mixed.

@@ -86,7 +86,7 @@ pub async fn outlook(assembly: Assembly) -> Result<Outlook, ForecastError> {
     let mut gates = Gates::open(&audit, &stands, true).await?;
     planned.planted.clone_from(&gates.planted);
     let terms: Vec<_> = stands.iter().map(|stand| Terms::new(&audit, stand)).collect();
-    let (screen, confirm) = gates.graders(stands, &behaviour, "", &cache);
+    let (screen, confirm) = gates.graders(stands, &behaviour, "", &cache)?;
     let (screened, confirmed) = survey(&census.units, &screen, confirm.as_ref(), &definitions)?;
     let mut loads = terms.iter().zip([screened, confirmed]).map(|(terms, survey)| terms.load(&survey));
     let load = Load {
@@ -109,10 +109,10 @@ fn survey(
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get) as u64;
     let share = |first: u64| -> Result<(Survey, Survey), StageError> {
         let (mut screened, mut confirmed) = (Survey::default(), Survey::default());
-        let mut next = first;
+        let (mut next, mut reader, mut buffer) = (first, units.reader()?, String::new());
         while next < units.len() {
-            let unit = units.get(Ordinal(next))?;
-            let question = screen.prepare(&unit)?;
+            let unit = reader.get(Ordinal(next))?;
+            let question = screen.prepare(&unit, &mut buffer)?;
             let known = Grader::known(&question);
             screened.size(screen.request_bytes(&question));
             screened.reached(known.is_some());
@@ -121,7 +121,7 @@ fn survey(
                 None => false,
             };
             if let Some(grader) = confirm {
-                let question = grader.prepare(&unit)?;
+                let question = grader.prepare(&unit, &mut buffer)?;
                 confirmed.size(grader.request_bytes(&question));
                 if flagged {
                     confirmed.reached(Grader::known(&question).is_some());

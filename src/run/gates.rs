@@ -14,6 +14,7 @@ use super::settings::Audit;
 use crate::cache::ReplyCache;
 use crate::grade::attempt::Line;
 use crate::grade::http::{Endpoint, EndpointError};
+use crate::grade::openai::BodyError;
 use crate::grade::pace::Pacer;
 use crate::grade::settings::EndpointSettings;
 use crate::grade::slots::Slots;
@@ -37,6 +38,9 @@ pub enum GatesError {
         /// Its address.
         url: String,
     },
+    /// A grader's requests cannot be written.
+    #[error(transparent)]
+    Body(#[from] BodyError),
     /// The simulated grader cannot be started.
     #[error(transparent)]
     Rehearse(#[from] RehearseError),
@@ -127,14 +131,16 @@ impl Gates {
     }
 
     /// The graders of all stages: the screen and, if there is one, the confirmer.
-    #[must_use]
+    ///
+    /// # Errors
+    /// If a grader's requests cannot be written.
     pub fn graders(
         &mut self,
         stands: Vec<Stand>,
         behaviour: &Arc<Behaviour>,
         epoch: &str,
         cache: &ReplyCache,
-    ) -> (Grader, Option<Grader>) {
+    ) -> Result<(Grader, Option<Grader>), GatesError> {
         let mut lines = std::mem::take(&mut self.lines).into_iter();
         let mut graders = stands.into_iter().map(|stand| {
             let parts = GraderParts {
@@ -153,8 +159,8 @@ impl Gates {
             };
             Grader::new(parts, lines.next(), cache.clone())
         });
-        let screen = graders.next().expect("every audit has a screen");
-        (screen, graders.next())
+        let screen = graders.next().expect("every audit has a screen")?;
+        Ok((screen, graders.next().transpose()?))
     }
 
     /// Ends simulated graders and pacers.

@@ -1,9 +1,11 @@
 //! The one place where stages meet. A unit's way through this file, top to bottom:
 //!
-//! `run` feeds units in order of admission into a window of `follow` tasks; `follow` prepares a unit, waits for its
-//! admission, screens it, confirms it if it is flagged, and reports what happened; the coordinator, at the same time,
-//! decides, journals and shows every event.
+//! `run` feeds units in order of admission through `prepare`, which reads them, renders their questions and looks their
+//! replies up, many at a time. A unit whose replies are all there is decided and goes to the coordinator as it is. Any
+//! other is taken on by `follow`: it waits for its admission, is screened, confirmed if it is flagged, and reported. The
+//! coordinator, at the same time, admits, decides, journals and shows every event.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,9 +16,9 @@ use super::coordinator::{Coordinator, Effects, Start};
 use super::shutdown::Interrupts;
 use crate::cache::units::{SelectedUnit, Snapshot};
 use crate::clock;
-use crate::grade::desk::{Desk, Entry, Message, Stopping};
+use crate::grade::desk::{Decided, Desk, Entry, Message, Stopping};
 use crate::grade::stage::{Grader, Prepared, StageError};
-use crate::journal::{JournalError, Writer};
+use crate::journal::{Batch, JournalError, Writer};
 use crate::model::event::{Admitted, Event, Ordinal, StopReason};
 use crate::model::grading::Stage;
 use crate::model::money::NanoUsd;
@@ -24,6 +26,8 @@ use crate::reconcile::Definitions;
 
 /// Units that are being followed at once, per slot: those that wait for a retry hold no slot.
 pub const WINDOW_PER_SLOT: usize = 4;
+/// Units that one thread prepares in one go: a millisecond's work.
+const PREPARED_TOGETHER: u64 = 64;
 /// Messages to the coordinator that may queue: a few per unit of the window; workers wait beyond that.
 const QUEUE: usize = 1_024;
 /// Messages that are handled between two writes of the journal.
@@ -137,29 +141,69 @@ async fn coordinate(
     Ok(coordinator.reason())
 }
 
+/// What one task of the feed came to.
+enum Step {
+    /// These units are prepared.
+    Prepared(Vec<Ready>),
+    /// This many units have ended, or were turned away.
+    Ended(u64, Entry),
+}
+
+/// A unit, as far as it goes without asking.
+enum Ready {
+    /// To its end.
+    Decided(Decided),
+    /// Up to a question.
+    Asks(Box<Candidate>),
+}
+
+/// A unit with a question.
+struct Candidate {
+    unit: SelectedUnit,
+    screen: Prepared,
+    /// Its second question, where the first one is decided.
+    confirm: Option<Prepared>,
+    /// The most that its whole path can cost.
+    path: NanoUsd,
+}
+
 /// Keeps the window full until every unit was let in or admission closed, and waits for the last one. After an error
 /// nothing new is sent, and what is on the wire is waited for and kept all the same: it is paid for.
 async fn feed(gate: Arc<Gate>, desk: Desk) -> Result<(), PipelineError> {
-    let mut paths = JoinSet::new();
+    let mut steps = JoinSet::new();
     let mut signal = desk.clone();
-    let mut open = true;
-    let mut next = 0;
     let mut failure = None;
-    while open || !paths.is_empty() {
-        while open && next < gate.units.len() && paths.len() < gate.window {
-            paths.spawn(follow(Arc::clone(&gate), Ordinal(next), desk.clone()));
-            next += 1;
+    let (mut open, mut next, mut inside) = (true, 0, 0);
+    let together = (gate.window as u64 / 4).clamp(1, PREPARED_TOGETHER);
+    while open || !steps.is_empty() {
+        while open && next < gate.units.len() && inside + together <= gate.window as u64 {
+            let end = (next + together).min(gate.units.len());
+            let (gate, range) = (Arc::clone(&gate), next..end);
+            steps.spawn_blocking(move || prepare(&gate, range).map(Step::Prepared));
+            inside += end - next;
+            next = end;
         }
         let ended = tokio::select! {
-            ended = paths.join_next() => ended,
+            ended = steps.join_next() => ended,
             () = signal.abandoned() => {
-                paths.shutdown().await;
+                steps.shutdown().await;
                 break;
             }
         };
         let error = match ended {
-            Some(Ok(Ok(entry))) => {
-                open &= entry == Entry::Admitted && next < gate.units.len();
+            Some(Ok(Ok(Step::Prepared(units)))) => {
+                let (decided, asks) = apart(units);
+                if !decided.is_empty() {
+                    steps.spawn(pass(decided, desk.clone()));
+                }
+                for candidate in asks {
+                    steps.spawn(follow(Arc::clone(&gate), candidate, desk.clone()));
+                }
+                continue;
+            }
+            Some(Ok(Ok(Step::Ended(units, entry)))) => {
+                inside -= units;
+                open &= entry == Entry::Admitted && (next < gate.units.len() || inside > 0);
                 continue;
             }
             Some(Ok(Err(error))) => PipelineError::from(error),
@@ -180,43 +224,90 @@ async fn feed(gate: Arc<Gate>, desk: Desk) -> Result<(), PipelineError> {
     failure.map_or(Ok(()), Err)
 }
 
-/// One unit, from the snapshot to its last outcome.
-async fn follow(gate: Arc<Gate>, ordinal: Ordinal, desk: Desk) -> Result<Entry, StageError> {
-    let (unit, screen, confirm, path) = prepare(Arc::clone(&gate), ordinal).await?;
-    if desk.admit(admitted(&unit), path).await? == Entry::Closed {
-        return Ok(Entry::Closed);
-    }
-    let screened = gate.screen.judge(&unit, screen, &desk).await?;
-    let flagged = gate.definitions.hold(Stage::Screen, &screened.outcome)?;
-    desk.say(Message::Judged(Box::new(screened))).await?;
-    if let (true, Some(grader), Some(question)) = (flagged, &gate.confirm, confirm) {
-        let confirmed = grader.judge(&unit, question, &desk).await?;
-        desk.say(Message::Judged(Box::new(confirmed))).await?;
-    }
-    desk.say(Message::Done(ordinal)).await?;
-    Ok(Entry::Admitted)
+/// Reads units, renders their questions and looks their replies up, on a thread that may block.
+fn prepare(gate: &Gate, range: Range<u64>) -> Result<Vec<Ready>, StageError> {
+    let (mut units, mut buffer) = (gate.units.reader()?, String::new());
+    range.map(|ordinal| ready(gate, units.get(Ordinal(ordinal))?, &mut buffer)).collect()
 }
 
-/// Reads a unit, renders its questions and looks their replies up, on a thread that may block. The last figure is the
-/// most that its whole path can cost.
-async fn prepare(
-    gate: Arc<Gate>,
-    ordinal: Ordinal,
-) -> Result<(SelectedUnit, Prepared, Option<Prepared>, NanoUsd), StageError> {
-    let prepared = tokio::task::spawn_blocking(move || {
-        let unit = gate.units.get(ordinal)?;
-        let screen = gate.screen.prepare(&unit)?;
-        // A unit that is known not to be flagged never reaches the confirmer: money held back for that would turn
-        // away units whose replies are paid for already.
-        let may_be_flagged = match Grader::known(&screen) {
-            Some(outcome) => gate.definitions.hold(Stage::Screen, outcome)?,
-            None => true,
-        };
-        let confirmer = gate.confirm.as_ref().filter(|_| may_be_flagged);
-        let confirm = confirmer.map(|grader| grader.prepare(&unit)).transpose()?;
-        let later = confirmer.zip(confirm.as_ref()).map(|(grader, question)| grader.bound(question));
+fn ready(gate: &Gate, unit: SelectedUnit, buffer: &mut String) -> Result<Ready, StageError> {
+    let screen = gate.screen.prepare(&unit, buffer)?;
+    let Prepared::Decided { judged, .. } = screen else {
+        let later = gate.confirm.as_ref().map(|grader| grader.bound_after(&gate.screen, &screen, &unit)).transpose()?;
         let path = gate.screen.bound(&screen) + later.unwrap_or_default();
-        Ok((unit, screen, confirm, path))
+        return Ok(Ready::Asks(Box::new(Candidate { unit, screen, confirm: None, path })));
+    };
+    let mut events = vec![Event::Admitted(admitted(&unit))];
+    // A unit that is known not to be flagged never reaches the confirmer: money held back for that would turn away
+    // units whose replies are paid for already.
+    let flagged = gate.definitions.hold(Stage::Screen, &judged.outcome)?;
+    if let (true, Some(grader)) = (flagged, &gate.confirm) {
+        match grader.prepare(&unit, buffer)? {
+            Prepared::Decided { judged: second, .. } => events.extend([Event::Judged(judged), Event::Judged(second)]),
+            confirm @ Prepared::Ask(_) => {
+                let (path, screen) = (grader.bound(&confirm), Prepared::Decided { judged, prompt_tokens: None });
+                return Ok(Ready::Asks(Box::new(Candidate { unit, screen, confirm: Some(confirm), path })));
+            }
+        }
+    } else {
+        events.push(Event::Judged(judged));
+    }
+    let mut lines = Batch::default();
+    for event in &events {
+        lines.push(event, event.must_be_durable());
+    }
+    Ok(Ready::Decided(Decided { ordinal: unit.ordinal, events, lines }))
+}
+
+fn apart(units: Vec<Ready>) -> (Vec<Decided>, Vec<Candidate>) {
+    let (mut decided, mut asks) = (Vec::new(), Vec::new());
+    for unit in units {
+        match unit {
+            Ready::Decided(unit) => decided.push(unit),
+            Ready::Asks(candidate) => asks.push(*candidate),
+        }
+    }
+    (decided, asks)
+}
+
+/// Units that are decided: all that is left for them is their turn.
+async fn pass(units: Vec<Decided>, desk: Desk) -> Result<Step, StageError> {
+    let count = units.len() as u64;
+    Ok(Step::Ended(count, desk.decided(units).await?))
+}
+
+/// One unit that asks, from its admission to its last outcome.
+async fn follow(gate: Arc<Gate>, candidate: Candidate, desk: Desk) -> Result<Step, StageError> {
+    let Candidate { unit, screen, confirm, path } = candidate;
+    if desk.admit(admitted(&unit), path).await? == Entry::Closed {
+        return Ok(Step::Ended(1, Entry::Closed));
+    }
+    let first = gate.screen.judge(&unit, screen, &desk).await?;
+    let flagged = gate.definitions.hold(Stage::Screen, &first.judged.outcome)?;
+    let confirmer = gate.confirm.as_ref().filter(|_| flagged);
+    desk.judged(first, confirmer.is_none()).await?;
+    if let Some(grader) = confirmer {
+        let (unit, question) = second_question(&gate, unit, confirm).await?;
+        let second = grader.judge(&unit, question, &desk).await?;
+        desk.judged(second, true).await?;
+    }
+    Ok(Step::Ended(1, Entry::Admitted))
+}
+
+/// The confirmer's question, prepared as soon as it is sure to be needed.
+async fn second_question(
+    gate: &Arc<Gate>,
+    unit: SelectedUnit,
+    prepared: Option<Prepared>,
+) -> Result<(SelectedUnit, Prepared), StageError> {
+    if let Some(prepared) = prepared {
+        return Ok((unit, prepared));
+    }
+    let gate = Arc::clone(gate);
+    let prepared = tokio::task::spawn_blocking(move || {
+        let grader = gate.confirm.as_ref().expect("only a run with a confirmer has second questions");
+        let prepared = grader.prepare(&unit, &mut String::new())?;
+        Ok((unit, prepared))
     });
     prepared.await.map_err(|_| StageError::Thread)?
 }
@@ -227,15 +318,14 @@ fn admitted(unit: &SelectedUnit) -> Admitted {
 
 /// Writes events, then gives the answers that waited for that, then shows them.
 async fn record(effects: Effects, journal: &Writer, observe: &mut impl FnMut(Notice<'_>)) -> Result<(), PipelineError> {
-    let write = async |event: &Event| {
-        if event.must_be_durable() { journal.append_durable(event).await } else { journal.append_written(event).await }
-    };
-    let written = effects.events.iter().map(write);
-    futures_util::future::try_join_all(written).await?;
-    for (answer, attempt) in effects.after_written {
+    let Effects { lines, events, after_written } = effects;
+    journal.append_batch(lines).await?;
+    for (answer, attempt) in after_written {
         // A worker that was given up in the meantime sends nothing; its attempt is settled as open.
         answer.send(attempt).ok();
     }
-    effects.events.iter().for_each(|event| observe(Notice::Event(event)));
+    for event in &events {
+        observe(Notice::Event(event));
+    }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::assemble::{Assembly, Stand};
 use super::boot::boot_id;
-use super::conclude::{self, ConcludeError};
+use super::conclude::{self, ConcludeError, Conclusion};
 use super::coordinator::{Deadline, Start};
 use super::folder::{FolderError, RunFolder};
 use super::gates::{Gates, GatesError};
@@ -18,7 +18,7 @@ use crate::cache::{Access, CacheError, CacheSettings, ReplyCache};
 use crate::clock::{self, UnixMs};
 use crate::grade::budget::Budget;
 use crate::grade::settings::GraderSettings;
-use crate::journal::{self, FileKind, JournalError, Lock, LockError, Writer};
+use crate::journal::{self, FileKind, JournalError, Lock, LockError};
 use crate::model::event::{Closed, EVENT_FORMAT, Event, Opened, Planned, StopReason};
 use crate::model::hash::Digest;
 use crate::model::money::NanoUsd;
@@ -115,6 +115,10 @@ pub async fn run(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Res
         ));
     }
     let resumed = past.resumable.take().filter(|_| !replay_only);
+    let mut conclusion = Conclusion::begin(&audit.workspace, &planned)?;
+    for event in resumed.iter().flat_map(RunFolder::events) {
+        conclusion.event(&event?);
+    }
     let settled = if resumed.is_some() { past.settle_open(&cache)? } else { Vec::new() };
     let interrupted = past.without_reply(&cache)?;
     let folder = resumed.unwrap_or(fresh);
@@ -129,23 +133,37 @@ pub async fn run(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Res
     planned.planted.clone_from(&gates.planted);
     let epoch = if audit.cache == CacheMode::Refresh { folder.id.clone() } else { String::new() };
     let window = gates.window;
-    let (screen, confirm) = gates.graders(stands, &behaviour, &epoch, &cache);
+    let (screen, confirm) = gates.graders(stands, &behaviour, &epoch, &cache)?;
     let gate = Gate { units: census.units, screen, confirm, definitions, window };
 
     told.extend(cache.take_warnings());
     let journal = journal::create_segment(&folder.path, FileKind::EVENTS)?;
     folder.point_latest()?;
+    let mut tell = |notice: Notice<'_>| {
+        if let Notice::Event(event) = &notice {
+            conclusion.event(event);
+        }
+        observe(notice);
+    };
     for event in opening(&folder, planned, settled, told) {
         journal.append_written(&event).await?;
-        observe(Notice::Event(&event));
+        tell(Notice::Event(&event));
     }
     let interrupts = Interrupts::listen().map_err(|source| SessionError::Io { path: "signals".into(), source })?;
-    let reason = pipeline::run(gate, start, &journal, interrupts, observe).await?;
-    close_journal(journal, &cache, reason.clone()).await?;
+    let reason = Box::pin(pipeline::run(gate, start, &journal, interrupts, &mut tell)).await?;
+    for event in closing(&cache, reason.clone()) {
+        if event.must_be_durable() {
+            journal.append_durable(&event).await
+        } else {
+            journal.append_written(&event).await
+        }?;
+        tell(Notice::Event(&event));
+    }
+    journal.close().await?;
     cache.close().await?;
     gates.close().await;
 
-    let tally = conclude::tally(&audit.workspace, &folder)?;
+    let tally = conclusion.finish()?;
     let report = Report::new(&tally);
     conclude::write(&folder, &report)?;
     Ok(Ended { folder, reason, tally, report })
@@ -244,10 +262,8 @@ fn opening(folder: &RunFolder, planned: Planned, settled: Vec<Event>, warnings: 
     events
 }
 
-async fn close_journal(journal: Writer, cache: &ReplyCache, reason: StopReason) -> Result<(), JournalError> {
-    for message in cache.take_warnings() {
-        journal.append_written(&Event::Warned { message }).await?;
-    }
-    journal.append_durable(&Event::Closed(Closed { reason, at_ms: clock::now().0 })).await?;
-    journal.close().await
+/// The last events of a session.
+fn closing(cache: &ReplyCache, reason: StopReason) -> Vec<Event> {
+    let warned = cache.take_warnings().into_iter().map(|message| Event::Warned { message });
+    warned.chain([Event::Closed(Closed { reason, at_ms: clock::now().0 })]).collect()
 }

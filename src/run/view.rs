@@ -10,7 +10,7 @@ use crate::model::event::{Admitted, Event, Judged, Planned};
 use crate::model::verdict::Verdict;
 use crate::prefilter::{CuesError, Hit, Rules, Screener};
 use crate::prompt::Library;
-use crate::verdict::parse;
+use crate::verdict::{self, parse};
 
 /// One unit of a run.
 pub struct View {
@@ -123,6 +123,8 @@ impl Context {
     fn verdict(&self, judged: &Judged, unit: &SelectedUnit) -> Result<Option<Verdict>, ViewError> {
         let Some(key) = &judged.key else { return Ok(None) };
         let reply = self.cache.get(key)?;
-        Ok(reply.and_then(|reply| parse(&reply, &self.behaviour, &unit.conversation, &judged.seen).verdict))
+        let context =
+            verdict::Context { behaviour: &self.behaviour, conversation: &unit.conversation, seen: &judged.seen };
+        Ok(reply.and_then(|reply| parse(reply.status, &reply.body, &context).verdict))
     }
 }

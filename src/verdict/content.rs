@@ -67,8 +67,9 @@ struct WrittenCitation {
 
 /// The one verdict that the content states; `None` if there is none, or more than one.
 pub(super) fn claim(content: &str, behaviour: &Behaviour) -> Option<Claim> {
-    if serde_json::from_str::<IgnoredAny>(content).is_ok() {
-        return satisfying(content, behaviour);
+    let whole = satisfying(content, behaviour);
+    if whole.is_some() || serde_json::from_str::<IgnoredAny>(content).is_ok() {
+        return whole;
     }
     let mut claims = objects(after_thinking(content)).filter_map(|object| satisfying(object, behaviour));
     let first = claims.next()?;

@@ -5,9 +5,9 @@
 //! wrong. So each is checked when it is loaded: names, fields and string literals have to be declared, and the value
 //! has to be boolean for sample verdicts of every kind.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, PoisonError, RwLock};
 
 use minijinja::value::{Serde, ValueKind};
 use minijinja::{Environment, Expression, UndefinedBehavior};
@@ -82,7 +82,13 @@ pub struct Definition {
     name: String,
     threshold: u8,
     expression: Expression<'static, 'static>,
+    /// What it said about outcomes. Grading repeats a few findings over and over, and evaluating an expression takes
+    /// microseconds.
+    known: RwLock<HashMap<Outcome, bool>>,
 }
+
+/// Outcomes that a definition remembers at most: findings differ in score, labels and fields only.
+const MOST_KNOWN: usize = 4_096;
 
 impl fmt::Debug for Definition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -129,7 +135,8 @@ impl Definition {
         let syntax = |error: minijinja::Error| DefinitionErrorKind::Syntax(message(&error)).of(name);
         let expression = EMPTY.compile_expression(source).map_err(syntax)?;
         check_names(&expression, behaviour).map_err(|kind| kind.of(name))?;
-        let definition = Self { name: name.to_owned(), threshold: behaviour.threshold, expression };
+        let known = RwLock::default();
+        let definition = Self { name: name.to_owned(), threshold: behaviour.threshold, expression, known };
         for outcome in samples(behaviour) {
             definition.holds(&outcome)?;
         }
@@ -149,6 +156,18 @@ impl Definition {
     ///
     /// An expression that fails for this verdict, such as a division by its score; sample verdicts did not show it.
     pub fn holds(&self, outcome: &Outcome) -> Result<bool, DefinitionError> {
+        if let Some(known) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(outcome) {
+            return Ok(*known);
+        }
+        let holds = self.evaluate(outcome)?;
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() < MOST_KNOWN {
+            known.insert(outcome.clone(), holds);
+        }
+        Ok(holds)
+    }
+
+    fn evaluate(&self, outcome: &Outcome) -> Result<bool, DefinitionError> {
         let Some(finding) = outcome.finding() else { return Ok(false) };
         let Finding { verdict, score, labels, exclusions, fields } = finding;
         let variables = Variables {

@@ -1,13 +1,12 @@
 //! From a stored reply to an outcome. Whatever cannot be read as a verdict has a name of its own; nothing becomes a
 //! "no" because it could not be read.
 
-use super::body::{Body, Finish};
+use super::body::{Body, Finish, NotJson};
 use super::content::{Citation, Cited, Claim, claim};
 use super::quote::check_quote;
 use crate::model::behaviour::Behaviour;
 use crate::model::conversation::Conversation;
 use crate::model::event::Seen;
-use crate::model::grading::Reply;
 use crate::model::outcome::{FailureKind, Outcome};
 use crate::model::verdict::{Evidence, Judgement, QuoteCheck, Verdict};
 
@@ -28,12 +27,13 @@ pub struct Reading {
 
 /// Reads a stored reply: [`Body::parse`], then [`read`].
 #[must_use]
-pub fn parse(reply: &Reply, behaviour: &Behaviour, conversation: &Conversation, seen: &Seen) -> Reading {
-    let Ok(body) = Body::parse(&reply.body) else {
-        let failure = failure_of(reply.status);
-        return Reading { outcome: Outcome::Failed { failure }, verdict: None, served: None };
-    };
-    read(&body, reply.status, &Context { behaviour, conversation, seen })
+pub fn parse(status: u16, body: &str, context: &Context<'_>) -> Reading {
+    match Body::parse(body) {
+        Ok(body) => read(&body, status, context),
+        Err(NotJson) => {
+            Reading { outcome: Outcome::Failed { failure: failure_of(status) }, verdict: None, served: None }
+        }
+    }
 }
 
 /// What a reply is read against.
@@ -126,8 +126,6 @@ mod tests {
     use super::*;
     use crate::model::behaviour::{Field, Term};
     use crate::model::conversation::{Message, Role};
-    use crate::model::hash::Digest;
-    use crate::model::money::NanoUsd;
     use crate::model::verdict::Finding;
 
     fn behaviour() -> Behaviour {
@@ -151,24 +149,9 @@ mod tests {
         Conversation { id: "c".to_owned(), messages, metadata: BTreeMap::new() }
     }
 
-    fn reply(status: u16, body: String) -> Reply {
-        Reply {
-            key: Digest::of(b"key"),
-            status,
-            body,
-            nonce: String::new(),
-            model: None,
-            usage: None,
-            cost: NanoUsd::ZERO,
-            latency_ms: 0,
-            received_ms: 0,
-            request_id: None,
-        }
-    }
-
-    fn reading(status: u16, body: String) -> Reading {
+    fn reading(status: u16, body: &str) -> Reading {
         let seen = Seen { messages: vec![0, 2], coverage: 1.0, cut: false };
-        parse(&reply(status, body), &behaviour(), &conversation(), &seen)
+        parse(status, body, &Context { behaviour: &behaviour(), conversation: &conversation(), seen: &seen })
     }
 
     fn summary(reading: &Reading) -> String {
@@ -202,7 +185,7 @@ mod tests {
             let name = file.file_stem().unwrap().to_str().unwrap();
             let status = name.split_once('-').unwrap().0.parse().unwrap();
             let body = fs::read_to_string(&file).unwrap();
-            lines.push(format!("{name}: {}", summary(&reading(status, body))));
+            lines.push(format!("{name}: {}", summary(&reading(status, &body))));
         }
         insta::assert_snapshot!(lines.join("\n"));
     }
@@ -220,7 +203,7 @@ mod tests {
                 let record: serde_json::Value = serde_json::from_str(line).unwrap();
                 let Some(body) = record["response_body"].as_str() else { continue };
                 let status = u16::try_from(record["status"]["code"].as_u64().unwrap()).unwrap();
-                let reading = reading(status, body.to_owned());
+                let reading = reading(status, body);
                 assert!(!reading.outcome.kind().is_usable() && reading.verdict.is_none());
                 replies += 1;
             }
@@ -231,7 +214,7 @@ mod tests {
     #[test]
     fn text_never_shows_in_debug() {
         let file = fixtures().into_iter().find(|file| file.ends_with("200-graded.json")).unwrap();
-        let shown = format!("{:?}", reading(200, fs::read_to_string(file).unwrap()));
+        let shown = format!("{:?}", reading(200, &fs::read_to_string(file).unwrap()));
         assert!(shown.contains("H1") && !shown.contains("quick"), "{shown}");
     }
 }

@@ -24,7 +24,7 @@ use assize::run::folder::RunFolder;
 use assize::run::settings::{Audit, Workspace};
 use assize::source::settings::{CorpusSettings, SourceSettings};
 use assize::source::{Filter, Parser, files, read};
-use assize::verdict::{Body, parse};
+use assize::verdict::{Body, Context, parse};
 
 use bytes::Bytes;
 
@@ -97,15 +97,15 @@ fn prompts_and_questions_show_no_text() {
     keeps_secrets(&questioner);
     let snapshot = snapshot(&night);
     let unit = snapshot.get(Ordinal(0)).unwrap();
-    let question = questioner.question(&unit.conversation, unit.id.turn.unwrap());
+    let question = questioner.question(&unit.conversation, unit.id.turn.unwrap(), String::new());
     keeps_secrets(&question);
     let Question::Ask(asked) = question else { panic!("the whole conversation is visible") };
-    assert!(asked.messages.iter().any(|message| message.content.contains(TRANSCRIPT)));
+    assert!(asked.text.contains(TRANSCRIPT));
     keeps_secrets(&asked);
     keeps_secrets(&GradeRequest {
         api: ApiKind::Chat,
         model: "m".to_owned(),
-        messages: asked.messages,
+        messages: questioner.messages(&asked),
         schema: questioner.schema().clone(),
         structured: Structured::default(),
         params: std::collections::BTreeMap::new(),
@@ -189,7 +189,8 @@ fn events_replies_and_verdicts_show_no_text() {
         let reply = cache.get(&judged.key.unwrap()).unwrap().unwrap();
         keeps_secrets(&reply);
         keeps_secrets(&Body::parse(&reply.body));
-        let reading = parse(&reply, &files.behaviour, &unit.conversation, &judged.seen);
+        let context = Context { behaviour: &files.behaviour, conversation: &unit.conversation, seen: &judged.seen };
+        let reading = parse(reply.status, &reply.body, &context);
         keeps_secrets(&reading);
         quoted += u64::from(judged.stage == Stage::Screen && reply.body.contains(TRANSCRIPT));
     }

@@ -9,6 +9,7 @@ use crate::cache::{Access, CacheSettings};
 use crate::grade::fixture;
 use crate::grade::pace::Pacer;
 use crate::model::conversation::{Conversation, Message, Role};
+use crate::model::grading::Reply;
 use crate::model::unit::{Group, UnitId};
 use crate::prompt::{Library, QuestionerSettings};
 
@@ -49,7 +50,7 @@ fn grader(cache: ReplyCache) -> Grader {
         secret: [0; 32],
     };
     let (pacer, _task) = Pacer::new(None, None);
-    Grader::new(parts, Some(Arc::new(fixture::line(pacer))), cache)
+    Grader::new(parts, Some(Arc::new(fixture::line(pacer))), cache).unwrap()
 }
 
 fn truncated(key: Digest) -> Reply {
@@ -62,7 +63,7 @@ fn truncated(key: Digest) -> Reply {
 fn asking(prepared: &Prepared) -> &Asking {
     match prepared {
         Prepared::Ask(asking) => asking,
-        Prepared::CannotJudge(seen) => panic!("everything is visible: {seen:?}"),
+        Prepared::Decided { judged, .. } => panic!("nothing is known yet: {judged:?}"),
     }
 }
 
@@ -73,19 +74,19 @@ async fn a_path_costs_what_is_still_to_be_asked() {
     let (cache, _) = ReplyCache::open(&CacheSettings { replies, index, access: Access::ReadWrite }).unwrap();
     let (grader, unit) = (grader(cache.clone()), unit());
 
-    let fresh = grader.prepare(&unit).unwrap();
+    let fresh = grader.prepare(&unit, &mut String::new()).unwrap();
     let first = asking(&fresh).bound;
     let second = grader.bound(&fresh).saturating_sub(first);
     assert_eq!(second.0 - first.0, 4_000 * PRICE.output, "the same question with a longer answer");
     assert_eq!(Grader::known(&fresh), None);
 
-    cache.put(truncated(asking(&fresh).key)).await.unwrap();
-    let cut = grader.prepare(&unit).unwrap();
+    cache.put(&truncated(asking(&fresh).key)).await.unwrap();
+    let cut = grader.prepare(&unit, &mut String::new()).unwrap();
     assert_eq!(grader.bound(&cut), second, "a truncated reply in the cache leaves the longer question to be paid");
     assert_eq!(Grader::known(&cut), None);
 
-    cache.put(truncated(asking(&cut).key)).await.unwrap();
-    let decided = grader.prepare(&unit).unwrap();
+    cache.put(&truncated(asking(&cut).key)).await.unwrap();
+    let decided = grader.prepare(&unit, &mut String::new()).unwrap();
     assert_eq!(grader.bound(&decided), NanoUsd::ZERO);
     assert_eq!(Grader::known(&decided), Some(&Outcome::Truncated));
 }

@@ -1,7 +1,9 @@
 //! The state machine over small scenes: money, order, stopping.
 
 use super::*;
+use crate::model::fixture::{graded, judged};
 use crate::model::unit::{Group, UnitId};
+use crate::model::verdict::Judgement;
 
 fn unit(ordinal: u64) -> Admitted {
     let id = UnitId { group: Group::default(), conversation: format!("c{ordinal}"), turn: Some(1) };
@@ -46,7 +48,13 @@ impl Bench {
 
     fn settle(&mut self, attempt: AttemptId, ending: Ending, cost: u64, bound: u64) {
         let settled = Settled { attempt, ending, cost: NanoUsd(cost), latency_ms: 1 };
-        self.say(Message::Settled { settled, bound: NanoUsd(bound) });
+        self.say(Message::Settled(Settlement { settled, bound: NanoUsd(bound) }));
+    }
+
+    /// The unit is judged for the last time.
+    fn end(&mut self, ordinal: u64) {
+        let judged = Box::new(judged(ordinal, Stage::Screen, graded(Judgement::Absent)));
+        self.say(Message::Judged { judged, settlement: None, is_last: true });
     }
 
     fn send(&mut self, ordinal: u64, key: &[u8], bound: u64) -> AttemptId {
@@ -112,7 +120,7 @@ fn money_of_an_unbilled_attempt_waits_for_the_next_one() {
     assert_eq!(bench.reserve(0, 60), Go::Yes);
     let attempt = bench.send(0, b"k", 60);
     bench.settle(attempt, Ending::Replied { usage: None }, 10, 60);
-    bench.say(Message::Done(Ordinal(0)));
+    bench.end(0);
     assert_eq!(second.try_recv(), Ok(Entry::Admitted));
 }
 
@@ -128,7 +136,7 @@ fn a_retry_waits_for_money_that_may_come_back_and_no_longer() {
     assert!(retry.try_recv().is_err(), "unit 1 may cost less than its bound");
     bench.settle(other, Ending::Replied { usage: None }, 10, 50);
     assert!(retry.try_recv().is_ok_and(|go| go == Go::NoMoney), "nothing is out any more, and 40 is not enough");
-    bench.say(Message::Done(Ordinal(0)));
+    bench.end(0);
     assert_eq!(third.try_recv(), Ok(Entry::Admitted));
 }
 
