@@ -1,10 +1,12 @@
-//! What a run costs the machine: requests a second and processor time beside a bare loop that does the same JSON work
-//! against the same server, and peak memory on a small and on a large corpus.
+//! What a run costs the machine: requests a second and processor time beside a bare client that does the same work
+//! without any of the promises (it reads each unit from the snapshot, renders and hashes its question, writes the body,
+//! posts it, parses the reply and the verdict, and appends the reply to a file), replay from the cache, and peak memory.
 //!
 //! ```text
-//! cargo bench                     throughput on 20,000 candidates
-//! cargo bench -- --memory         peak memory on 20,000 and on 200,000 candidates
-//! cargo bench -- --units 5000     any other size
+//! cargo bench                                               20,000 candidates, 64 slots, replies at once
+//! cargo bench -- --units 40000 --slots 512 --latency 50     any other size, concurrency and latency
+//! cargo bench -- --memory                                   peak memory on 20,000 and on 200,000 candidates
+//! cargo bench -- --memory --units 1000000 --slots 512       peak memory on one size
 //! ```
 //!
 //! The server is a process of its own, so that its work is nobody's figure here. All three share the processors, so
@@ -15,12 +17,17 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use assize::cache::units::Snapshot;
+use assize::model::event::Ordinal;
 use assize::model::grading::ChatMessage;
+use assize::model::hash::Digest;
 use assize::prompt::{Library, Question, Questioner, QuestionerSettings};
 use assize::rehearse::{CorpusPlan, GroupPlan, Probability};
 use assize::report::Report;
@@ -28,19 +35,27 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
-/// Requests in flight at once, for the run and for the loop.
-const SLOTS: usize = 64;
 /// Turns in a conversation, on average.
 const TURNS: f64 = 2.5;
+
+/// What is measured.
+#[derive(Clone, Copy)]
+struct Case {
+    units: u64,
+    slots: usize,
+    latency_ms: u64,
+}
 
 fn main() {
     // cargo adds `--bench` to what the user says.
     let words: Vec<_> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
-    let units = words.iter().position(|word| word == "--units").map(|at| words[at + 1].parse().unwrap());
-    if words.iter().any(|word| word == "--memory") {
-        memory(&[20_000, 200_000]);
-    } else {
-        throughput(units.unwrap_or(20_000));
+    let number = |name: &str| words.iter().position(|word| word == name).map(|at| words[at + 1].parse().unwrap());
+    let slots = usize::try_from(number("--slots").unwrap_or(64)).unwrap();
+    let case = |units| Case { units, slots, latency_ms: number("--latency").unwrap_or(0) };
+    match (words.iter().any(|word| word == "--memory"), number("--units")) {
+        (false, units) => throughput(case(units.unwrap_or(20_000))),
+        (true, Some(units)) => memory(&[case(units)]),
+        (true, None) => memory(&[case(20_000), case(200_000)]),
     }
 }
 
@@ -68,37 +83,44 @@ impl Measured {
     }
 }
 
-fn throughput(units: u64) {
+fn throughput(case: Case) {
+    let Case { units, slots, latency_ms } = case;
     let workspace = Workspace::new(units);
-    let server = Grader::start(&workspace);
-    workspace.audit(&server.url);
+    let server = Grader::start(&workspace, latency_ms);
+    workspace.audit(&server.url, slots);
     // The census is taken and the units are copied once, so that only grading is compared.
     assert!(workspace.assize(&["plan"]).status().unwrap().success());
 
-    let bare = bare_loop(&workspace, &server.url);
+    let bare = bare_client(&workspace, &server.url, slots);
     let run = workspace.run();
     let replayed = workspace.run();
-    println!("\n{:<34} {:>9} {:>12}", format!("{SLOTS} slots, latency 0 ms"), "requests/s", "CPU ms/1,000");
-    bare.print("bare loop");
+    println!("\n{:<34} {:>9} {:>12}", format!("{slots} slots, {latency_ms} ms"), "requests/s", "CPU ms/1,000");
+    bare.print("bare client");
     run.measured.print("assize run");
     replayed.measured.print("assize run again, from the cache");
     let (rate, processor) = (run.measured.rate() / bare.rate(), run.measured.processor_ms() / bare.processor_ms());
-    println!("\nrun / bare loop: {rate:.2} of the requests a second, {processor:.2} times the processor time");
-    println!("peak memory of the run: {} MiB", run.peak_kib / 1_024);
+    println!("\nrun / bare client: {rate:.2} of the requests a second, {processor:.2} times the processor time");
+    if latency_ms > 0 {
+        #[expect(clippy::cast_precision_loss, reason = "a rate of thousands a second")]
+        let possible = slots as f64 * 1e3 / latency_ms as f64;
+        println!("run / (slots / latency): {:.2} of {possible:.0} requests a second", run.measured.rate() / possible);
+    }
+    println!("peak memory of the run: {} MiB, from the cache: {} MiB", run.peak_kib / 1_024, replayed.peak_kib / 1_024);
 }
 
-fn memory(sizes: &[u64]) {
+fn memory(cases: &[Case]) {
     println!("{:>10} {:>10} {:>9} {:>16} {:>16}", "candidates", "requests", "seconds", "peak MiB", "again, peak MiB");
     let mut peaks = Vec::new();
-    for size in sizes {
-        let workspace = Workspace::new(*size);
-        let server = Grader::start(&workspace);
-        workspace.audit(&server.url);
+    for case in cases {
+        let workspace = Workspace::new(case.units);
+        let server = Grader::start(&workspace, case.latency_ms);
+        workspace.audit(&server.url, case.slots);
         let run = workspace.run();
         let again = workspace.run();
-        let (candidates, peak, again) = (run.candidates, run.peak_kib / 1_024, again.peak_kib / 1_024);
+        let (candidates, peak) = (run.candidates, run.peak_kib / 1_024);
         let (requests, seconds) = (run.measured.requests, run.measured.wall.as_secs());
-        println!("{candidates:>10} {requests:>10} {seconds:>9} {peak:>16} {again:>16}");
+        println!("{candidates:>10} {requests:>10} {seconds:>9} {peak:>16} {:>16}", again.peak_kib / 1_024);
+        again.measured.print("again, from the cache: units/s");
         peaks.push(run.peak_kib);
     }
     #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
@@ -106,51 +128,48 @@ fn memory(sizes: &[u64]) {
     println!("\nlargest / smallest: {ratio:.2}");
 }
 
-/// The same questions as the run's, by the shortest program that asks them: build a body, post it, parse the reply and
-/// the verdict in it. No key, no cache, no log, no budget, no journal.
-fn bare_loop(workspace: &Workspace, url: &str) -> Measured {
+/// What the bare client's workers share.
+struct Bare {
+    units: Snapshot,
+    next: AtomicU64,
+    questioner: Questioner,
+    format: Value,
+    params: BTreeMap<String, Value>,
+    client: reqwest::Client,
+    url: String,
+    log: Mutex<BufWriter<fs::File>>,
+}
+
+/// The run's first question about every unit, asked by the shortest program that does the same reading, rendering,
+/// hashing, JSON and appending. No cache, no sync, no budget, no journal, no retry.
+fn bare_client(workspace: &Workspace, url: &str, slots: usize) -> Measured {
     let files = Library::open(Path::new("prompts")).unwrap().behaviour("metagaming").unwrap();
     let prompt = files.prompt(&"screen@1".parse().unwrap()).unwrap();
     let params = prompt.params.clone();
-    let questioner = Questioner::new(QuestionerSettings::new(prompt, files.behaviour.clone())).unwrap();
-    let questions: Vec<_> = workspace.questions(&questioner).collect();
+    let questioner = Questioner::new(QuestionerSettings::new(prompt, files.behaviour)).unwrap();
     let schema: Value = serde_json::from_str(&questioner.schema().json).unwrap();
-    let schema_name = questioner.schema().name.clone();
-    let body = move |question: &Vec<ChatMessage>| {
-        let message = |message: &ChatMessage| json!({"role": message.role.as_str(), "content": message.content});
-        let messages: Vec<_> = question.iter().map(message).collect();
-        let format = json!({"name": schema_name, "schema": schema, "strict": true});
-        let mut body = json!({"model": "rehearsal", "messages": messages,
-            "response_format": {"type": "json_schema", "json_schema": format}});
-        body.as_object_mut().unwrap().extend(params.clone());
-        serde_json::to_vec(&body).unwrap()
-    };
-    let client = client();
-    let url = format!("{url}/chat/completions");
-    let requests = questions.len() as u64;
-    let shared = std::sync::Arc::new((questions, body, client, url));
+    let shared = Arc::new(Bare {
+        units: workspace.snapshot(),
+        next: AtomicU64::new(0),
+        format: json!({"name": questioner.schema().name, "schema": schema, "strict": true}),
+        params,
+        questioner,
+        client: client(slots),
+        url: format!("{url}/chat/completions"),
+        log: Mutex::new(BufWriter::new(fs::File::create(workspace.path("bare.jsonl")).unwrap())),
+    });
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-
     let (processor, started) = (processor_time(std::process::id()), Instant::now());
-    runtime.block_on(async {
+    let requests = runtime.block_on(async {
         let mut workers = JoinSet::new();
-        for worker in 0..SLOTS {
-            let shared = std::sync::Arc::clone(&shared);
-            workers.spawn(async move {
-                let (questions, body, client, url) = &*shared;
-                for question in questions.iter().skip(worker).step_by(SLOTS) {
-                    let request = client.post(url).header("content-type", "application/json").body(body(question));
-                    let reply = request.send().await.unwrap().bytes().await.unwrap();
-                    let reply: Value = serde_json::from_slice(&reply).unwrap();
-                    let content = reply["choices"][0]["message"]["content"].as_str().unwrap();
-                    let verdict: Value = serde_json::from_str(content).unwrap();
-                    assert!(verdict["verdict"].is_string());
-                }
-            });
+        for _ in 0..slots {
+            workers.spawn(bare_worker(Arc::clone(&shared)));
         }
+        let mut requests = 0;
         while let Some(ended) = workers.join_next().await {
-            ended.unwrap();
+            requests += ended.unwrap();
         }
+        requests
     });
     Measured {
         requests,
@@ -159,11 +178,44 @@ fn bare_loop(workspace: &Workspace, url: &str) -> Measured {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the bare loop is what the product's client is compared with")]
-fn client() -> reqwest::Client {
+async fn bare_worker(shared: Arc<Bare>) -> u64 {
+    let Bare { units, next, questioner, format, params, client, url, log } = &*shared;
+    let mut requests = 0;
+    loop {
+        let ordinal = next.fetch_add(1, Ordering::Relaxed);
+        if ordinal >= units.len() {
+            return requests;
+        }
+        let unit = units.get(Ordinal(ordinal)).unwrap();
+        let turn = unit.id.turn.unwrap();
+        let Question::Ask(asked) = questioner.question(&unit.conversation, turn, String::new()) else { continue };
+        let messages = questioner.messages(&asked);
+        let message = |message: &ChatMessage| json!({"role": message.role.as_str(), "content": message.content});
+        let mut body = json!({
+            "model": "rehearsal",
+            "messages": messages.iter().map(message).collect::<Vec<_>>(),
+            "response_format": {"type": "json_schema", "json_schema": format},
+        });
+        body.as_object_mut().unwrap().extend(params.clone());
+        let body = serde_json::to_vec(&body).unwrap();
+        let key = Digest::of(&body);
+        let request = client.post(url).header("content-type", "application/json").body(body);
+        let text = request.send().await.unwrap().text().await.unwrap();
+        let reply: Value = serde_json::from_str(&text).unwrap();
+        let content = reply["choices"][0]["message"]["content"].as_str().unwrap();
+        let verdict: Value = serde_json::from_str(content).unwrap();
+        assert!(verdict["verdict"].is_string());
+        let line = json!({"key": key.to_string(), "status": 200, "body": text}).to_string();
+        writeln!(log.lock().unwrap(), "{line}").unwrap();
+        requests += 1;
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the bare client is what the product's client is compared with")]
+fn client(slots: usize) -> reqwest::Client {
     // A second installation in one process is as good as the first.
     rustls::crypto::ring::default_provider().install_default().ok();
-    reqwest::Client::builder().no_proxy().pool_max_idle_per_host(SLOTS).build().unwrap()
+    reqwest::Client::builder().no_proxy().pool_max_idle_per_host(slots).build().unwrap()
 }
 
 /// What a run came to.
@@ -188,7 +240,6 @@ impl Workspace {
         let plan = CorpusPlan::new(1, vec![GroupPlan { values, conversations, prevalence }]);
         let workspace = Self { folder, plan };
         fs::write(workspace.path(".assize"), "").unwrap();
-        fs::write(workspace.path("rehearsal.toml"), "truth = \"truth.jsonl\"\n").unwrap();
         workspace.plan.write(&workspace.path("corpus"), &workspace.path("truth.jsonl")).unwrap();
         workspace
     }
@@ -197,7 +248,7 @@ impl Workspace {
         self.folder.path().join(inside)
     }
 
-    fn audit(&self, url: &str) {
+    fn audit(&self, url: &str, slots: usize) {
         let audit = format!(
             r#"
 name = "bench"
@@ -205,7 +256,7 @@ seed = 1
 corpus = {{ source = [{{ paths = ["corpus/*.jsonl"] }}], group_by = ["checkpoint"] }}
 behaviour = {{ name = "metagaming" }}
 sample = {{ core = "all", action = "all", generic_near_self = "all", none = "all" }}
-endpoint.main = {{ base_url = "{url}", price = "free", max_concurrency = {SLOTS} }}
+endpoint.main = {{ base_url = "{url}", price = "free", max_concurrency = {slots} }}
 grader.screen = {{ endpoint = "main", model = "rehearsal", prompt = "screen@1" }}
 grader.confirm = {{ endpoint = "main", model = "rehearsal", prompt = "confirm@1" }}
 "#
@@ -213,15 +264,12 @@ grader.confirm = {{ endpoint = "main", model = "rehearsal", prompt = "confirm@1"
         fs::write(self.path("audit.toml"), audit).unwrap();
     }
 
-    /// The first question about every turn, rendered.
-    fn questions<'a>(&'a self, questioner: &'a Questioner) -> impl Iterator<Item = Vec<ChatMessage>> + 'a {
-        self.plan.conversations(0).flat_map(move |conversation| {
-            let asked = |turn| match questioner.question(&conversation, turn, String::new()) {
-                Question::Ask(asked) => Some(questioner.messages(&asked)),
-                Question::CannotJudge(_) => None,
-            };
-            conversation.turns().filter_map(asked).collect::<Vec<_>>()
-        })
+    /// The selected units, as `plan` copied them.
+    fn snapshot(&self) -> Snapshot {
+        let units = self.path("cache/units");
+        let mut name = fs::read_dir(&units).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let digest = name.find_map(|name| name.parse().ok()).unwrap();
+        Snapshot::open(&units, &digest).unwrap().unwrap()
     }
 
     fn assize(&self, words: &[&str]) -> Command {
@@ -252,7 +300,9 @@ struct Grader {
 }
 
 impl Grader {
-    fn start(workspace: &Workspace) -> Self {
+    fn start(workspace: &Workspace, latency_ms: u64) -> Self {
+        let profile = format!("truth = \"truth.jsonl\"\nlatency_ms = {latency_ms}\n");
+        fs::write(workspace.path("rehearsal.toml"), profile).unwrap();
         let words = ["rehearse", "--listen", "127.0.0.1:0", "--profile", "rehearsal.toml"];
         let mut process = workspace.assize(&words).stderr(Stdio::piped()).spawn().unwrap();
         let mut said = String::new();

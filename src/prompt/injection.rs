@@ -27,8 +27,8 @@ static DETECTOR: LazyLock<RegexSet> =
     LazyLock::new(|| RegexSetBuilder::new(SIGNS).case_insensitive(true).build().expect("the list of signs compiles"));
 
 /// What every text with a sign holds, in lower case: most texts hold none of it, and looking for a few words is ten times
-/// faster than looking for the signs themselves. The Kelvin sign and the long s count as k and s to [`SIGNS`].
-const HINTS: [&str; 26] = [
+/// faster than looking for the signs themselves. The Kelvin sign counts as k to [`SIGNS`].
+const HINTS: [&str; 24] = [
     "⟦",
     "⟧",
     "〚",
@@ -38,7 +38,6 @@ const HINTS: [&str; 26] = [
     "user/",
     "assistant/",
     "tool/",
-    "<|",
     "<｜",
     "_of_turn>",
     "inst]",
@@ -54,8 +53,11 @@ const HINTS: [&str; 26] = [
     "forget",
     "override",
     "\u{212a}",
-    "\u{17f}",
 ];
+
+/// The same, of fewer than three bytes: the shortest hint decides how fast the search for all of them is. The long s
+/// counts as s.
+const SHORT_HINTS: [&str; 3] = ["<|", "\u{17f}", "\0"];
 
 static HINT: LazyLock<Option<Searcher>> = LazyLock::new(|| Searcher::new(HINTS));
 
@@ -66,7 +68,8 @@ pub(super) fn is_suspected(text: &str, lower: &mut String) -> bool {
     lower.clear();
     lower.push_str(text);
     lower.make_ascii_lowercase();
-    let may_be = HINT.as_ref().is_none_or(|hint| hint.find(lower.as_str()).is_some() || lower.contains('\0'));
+    let has_hint = HINT.as_ref().is_none_or(|hint| hint.find(lower.as_str()).is_some());
+    let may_be = has_hint || SHORT_HINTS.iter().any(|hint| lower.contains(hint));
     may_be && DETECTOR.is_match(text)
 }
 
