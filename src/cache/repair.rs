@@ -27,8 +27,10 @@ pub struct CacheStats {
     pub bytes: u64,
     /// Files of the log.
     pub segments: u64,
-    /// What all replies, replaced ones too, were settled at, in nano-dollars.
+    /// What all replies, replaced ones too, were settled at, in nano-dollars; without those of other workspaces.
     pub spend: NanoUsd,
+    /// Replies that another workspace paid for.
+    pub imported: u64,
     /// Replies by the model that the server says it served; `unknown` where it did not say.
     pub models: BTreeMap<String, u64>,
     /// Damaged lines.
@@ -52,7 +54,11 @@ pub fn stats(settings: &CacheSettings) -> Result<CacheStats, CacheError> {
         for line in Reader::open(&path, REPLIES)? {
             match line?.parse::<Reply>() {
                 Ok(reply) => {
-                    stats.spend += reply.cost;
+                    if reply.imported {
+                        stats.imported += 1;
+                    } else {
+                        stats.spend += reply.cost;
+                    }
                     *stats.models.entry(reply.model.unwrap_or_else(|| "unknown".to_owned())).or_default() += 1;
                     *if keys.insert(reply.key.leading_u128()) { &mut stats.replies } else { &mut stats.replaced } += 1;
                 }

@@ -163,6 +163,7 @@ mod tests {
             latency_ms: 0,
             received_ms: 0,
             request_id: None,
+            imported: false,
         }
     }
 

@@ -11,6 +11,7 @@ mod contention;
 mod damaged_cache;
 mod damaged_journal;
 mod disk;
+mod exchange;
 mod funnel;
 mod grader;
 mod kill;
