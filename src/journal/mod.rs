@@ -17,6 +17,7 @@ mod format;
 mod lock;
 mod private;
 mod reader;
+mod room;
 mod writer;
 
 pub use error::JournalError;
@@ -25,6 +26,7 @@ pub use format::{Damage, FileKind, MAX_LINE_BYTES, line_of};
 pub use lock::{Holder, Lock, LockError};
 pub use private::{create_file, create_folder};
 pub use reader::{Line, Reader, read_at};
+pub use room::{DiskSpace, disk_space};
 pub use writer::{GROUP_RECORDS, Place, Writer};
 
 #[cfg(test)]

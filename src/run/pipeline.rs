@@ -11,9 +11,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::coordinator::{Coordinator, Effects, Start};
+use super::disks::{DiskNotice, Disks};
 use super::shutdown::Interrupts;
 use crate::cache::units::{SelectedUnit, Snapshot};
-use crate::clock;
+use crate::clock::{self, UnixMs};
 use crate::grade::desk::{Desk, Entry, Message, Stopping};
 use crate::grade::stage::{Grader, Prepared, StageError};
 use crate::journal::{JournalError, Writer};
@@ -53,6 +54,8 @@ pub enum Notice<'a> {
     Tick,
     /// Somebody asked the run to stop.
     Stopping(Stopping),
+    /// The run pauses for lack of room on a disk, or goes on.
+    Disk(DiskNotice),
 }
 
 /// Why a run broke off with an error of its own.
@@ -75,7 +78,7 @@ pub enum PipelineError {
 /// If a reply or an event cannot be kept. Everything that was acknowledged before is on disk.
 pub async fn run(
     gate: Gate,
-    start: Start,
+    mut start: Start,
     journal: &Writer,
     interrupts: Interrupts,
     observe: impl FnMut(Notice<'_>),
@@ -83,7 +86,7 @@ pub async fn run(
     let (queue, messages) = mpsc::channel(QUEUE);
     let (stop, stopping) = watch::channel(Stopping::No);
     let fed = feed(Arc::new(gate), Desk::new(queue, stopping));
-    let ear = Ear { messages, stop, interrupts };
+    let ear = Ear { messages, stop, interrupts, disks: std::mem::take(&mut start.disks) };
     let coordinated = coordinate(Coordinator::new(start), ear, journal, observe);
     let (fed, coordinated) = tokio::join!(fed, coordinated);
     // A journal that cannot be written makes every worker end with "the run has ended": the cause comes first.
@@ -97,6 +100,7 @@ struct Ear {
     messages: mpsc::Receiver<Message>,
     stop: watch::Sender<Stopping>,
     interrupts: Interrupts,
+    disks: Disks,
 }
 
 /// Decides, journals and shows, until the last worker has gone.
@@ -108,6 +112,8 @@ async fn coordinate(
 ) -> Result<StopReason, PipelineError> {
     let mut batch = Vec::with_capacity(BATCH);
     let mut second = tokio::time::interval(Duration::from_secs(1));
+    let mut full = None;
+    look_for_room(&mut ear.disks, &mut coordinator, clock::now(), &mut observe);
     loop {
         let mut effects = Effects::default();
         tokio::select! {
@@ -123,7 +129,14 @@ async fn coordinate(
                 observe(Notice::Stopping(coordinator.stopping()));
             }
             _ = second.tick() => {
-                coordinator.tick(&mut effects, clock::now());
+                let now = clock::now();
+                look_for_room(&mut ear.disks, &mut coordinator, now, &mut observe);
+                if let Some(error) = ear.disks.given_up(now) {
+                    let message = error.to_string();
+                    full.get_or_insert(error);
+                    coordinator.handle(Message::Stop(StopReason::Unusable { message }), &mut effects, now);
+                }
+                coordinator.tick(&mut effects, now);
                 observe(Notice::Tick);
             }
         }
@@ -134,7 +147,15 @@ async fn coordinate(
     let mut effects = Effects::default();
     coordinator.abandon_open(&mut effects);
     record(effects, journal, &mut observe).await?;
-    Ok(coordinator.reason())
+    full.map_or_else(|| Ok(coordinator.reason()), |full| Err(full.into()))
+}
+
+/// Pauses what is new while there is too little room on a disk, and says so.
+fn look_for_room(disks: &mut Disks, coordinator: &mut Coordinator, now: UnixMs, observe: &mut impl FnMut(Notice<'_>)) {
+    if let Some(told) = disks.look(now) {
+        observe(Notice::Disk(told));
+    }
+    coordinator.hold(disks.is_low());
 }
 
 /// Keeps the window full until every unit was let in or admission closed, and waits for the last one. After an error

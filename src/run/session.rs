@@ -8,6 +8,7 @@ use super::assemble::{Assembly, Stand};
 use super::boot::boot_id;
 use super::conclude::{self, ConcludeError};
 use super::coordinator::{Deadline, Start};
+use super::disks::Disks;
 use super::folder::{FolderError, RunFolder};
 use super::gates::{Gates, GatesError};
 use super::pipeline::{self, Gate, Notice, PipelineError};
@@ -118,18 +119,19 @@ pub async fn run(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Res
     let settled = if resumed.is_some() { past.settle_open(&cache)? } else { Vec::new() };
     let interrupted = past.without_reply(&cache)?;
     let folder = resumed.unwrap_or(fresh);
-    let start = Start {
-        budget: Budget::new(audit.budget.max_cost, past.spent),
-        next_attempt: past.next_attempt,
-        interrupted,
-        deadline: deadline(&audit),
-    };
 
     let mut gates = Gates::open(&audit, &stands, replay_only).await?;
     planned.planted.clone_from(&gates.planted);
     let epoch = if audit.cache == CacheMode::Refresh { folder.id.clone() } else { String::new() };
     let window = gates.window;
     let (screen, confirm) = gates.graders(stands, &behaviour, &epoch, &cache);
+    let start = Start {
+        budget: Budget::new(audit.budget.max_cost, past.spent),
+        next_attempt: past.next_attempt,
+        interrupted,
+        deadline: deadline(&audit),
+        disks: Disks::new(vec![audit.workspace.runs(), audit.workspace.replies(), audit.workspace.units()], window),
+    };
     let gate = Gate { units: census.units, screen, confirm, definitions, window };
 
     told.extend(cache.take_warnings());

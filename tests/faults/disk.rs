@@ -3,9 +3,12 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use assize::journal::disk_space;
+use assize::model::event::StopReason;
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::grader::Grader;
@@ -19,8 +22,13 @@ struct SmallDisk {
 impl SmallDisk {
     /// Mounts one; nothing, with a printed reason, where that is not allowed.
     fn mount() -> Option<Self> {
+        Self::of("6m")
+    }
+
+    /// The same with another size.
+    fn of(size: &str) -> Option<Self> {
         let disk = Self { folder: TempDir::new().unwrap() };
-        match disk.mount_with(&["-t", "tmpfs", "-o", "size=6m", "none"]) {
+        match disk.mount_with(&["-t", "tmpfs", "-o", &format!("size={size}"), "none"]) {
             Ok(()) => Some(disk),
             Err(reason) => {
                 println!("skipped: this user cannot mount a small file system ({reason})");
@@ -40,10 +48,16 @@ impl SmallDisk {
     }
 
     /// Fills it to the last byte. The file is the space to be freed.
-    fn fill(&self) -> std::path::PathBuf {
+    fn fill(&self) -> PathBuf {
+        self.fill_but(0)
+    }
+
+    /// Fills it but for this many bytes.
+    fn fill_but(&self, left: u64) -> PathBuf {
         let path = self.path().join("ballast");
         let mut file = fs::File::create(&path).unwrap();
-        while file.write_all(&[0; 4_096]).is_ok() {}
+        let room = || disk_space(self.path()).unwrap().free;
+        while room() > left && file.write_all(&[0; 4_096]).is_ok() {}
         path
     }
 }
@@ -81,6 +95,53 @@ fn a_full_disk_stops_the_run_and_nothing_that_was_kept_is_lost() {
     let unharmed = Workspace::new(120);
     unharmed.audit(&AuditSettings::of(&grader));
     assert_eq!(unharmed.run(&[]).expect(0).digest, report.digest);
+}
+
+/// Of a disk of 40 MiB a tenth must stay free.
+const SMALL: &str = "40m";
+/// Less than that, and enough for what is on the wire.
+const SCARCE: u64 = 3 << 20;
+
+#[test]
+fn a_run_pauses_before_the_disk_is_full_and_goes_on_by_itself() {
+    let Some(disk) = SmallDisk::of(SMALL) else { return };
+    let workspace = Workspace::at(disk.path(), 60);
+    let grader = Grader::start(&workspace, "seed = 12\nlatency_ms = 300");
+    workspace.audit(&AuditSettings::of(&grader));
+    let ballast = disk.fill_but(SCARCE);
+    let mut running = workspace.start(&[]);
+    running.says("paused before the disk is full");
+    assert_eq!(grader.stats().requests, 0, "nothing is sent before there is room");
+    fs::remove_file(ballast).unwrap();
+    running.says("the run goes on");
+
+    grader.received(SLOTS * 2);
+    let ballast = disk.fill_but(SCARCE);
+    running.says("paused before the disk is full");
+    fs::remove_file(ballast).unwrap();
+    let finished = running.wait();
+    let report = finished.expect(0);
+    assert_eq!(finished.stderr.matches("the run goes on\n").count(), 2, "{}", finished.stderr);
+    assert_eq!((report.requests.sent, grader.repeated()), (grader.stats().requests, 0));
+    let unharmed = Workspace::new(60);
+    unharmed.audit(&AuditSettings::of(&grader));
+    assert_eq!(unharmed.run(&[]).expect(0).digest, report.digest, "a pause leaves no trace in the figures");
+}
+
+#[test]
+fn a_paused_run_can_be_interrupted_and_resumed() {
+    let Some(disk) = SmallDisk::of(SMALL) else { return };
+    let workspace = Workspace::at(disk.path(), 20);
+    let grader = Grader::start(&workspace, "seed = 12");
+    workspace.audit(&AuditSettings::of(&grader));
+    let ballast = disk.fill_but(SCARCE);
+    let mut running = workspace.start(&[]);
+    running.says("paused before the disk is full");
+    running.signal(Signal::TERM);
+    let partial = running.wait().expect(130);
+    assert_eq!((partial.sessions.stop, partial.requests.sent), (Some(StopReason::Interrupted), 0));
+    fs::remove_file(ballast).unwrap();
+    workspace.run(&[]).expect(0);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::workspace::Workspace;
 pub(crate) const PRICE: Price = Price { input: 1_000, cached: 100, output: 4_000 };
 
 /// Until something has certainly gone wrong. Nothing is measured with it.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A simulated grader with a runtime of its own, so that its death cuts every connection.
 pub(crate) struct Grader {
