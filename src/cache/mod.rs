@@ -11,6 +11,7 @@
 //!
 //! The cache stores replies, never verdicts, and knows neither requests in flight nor budgets.
 
+mod aside;
 mod error;
 mod export;
 mod import;

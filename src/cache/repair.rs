@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::aside::set_aside;
 use super::index::{self, Failure, Index};
 use super::log::{self, REPLIES, SegmentId};
 use super::table::Table;
@@ -227,7 +228,7 @@ pub fn rebuild(settings: &CacheSettings) -> Result<RebuildReport, CacheError> {
         Access::ReadWrite => {}
     }
     let folder = &settings.index;
-    let old_index = set_aside(folder)?;
+    let old_index = move_away(folder)?;
     let (index, _) = Index::open(folder).map_err(|failure| refuse(folder, &failure))?;
     let mut report = RebuildReport { segments: 0, replies: 0, damaged: 0, old_index };
     for segment in log::list(&settings.replies)?.segments {
@@ -241,14 +242,14 @@ pub fn rebuild(settings: &CacheSettings) -> Result<RebuildReport, CacheError> {
     Ok(report)
 }
 
-fn set_aside(folder: &Path) -> Result<Option<PathBuf>, CacheError> {
+fn move_away(folder: &Path) -> Result<Option<PathBuf>, CacheError> {
     if index::is_in_use(folder) {
         return Err(CacheError::IndexInUse { path: folder.to_owned() });
     }
     if !folder.exists() {
         return Ok(None);
     }
-    let aside = index::quarantine(folder);
+    let aside = set_aside(folder);
     aside.map(Some).map_err(|error| refuse(folder, &Failure::Unavailable(error.to_string())))
 }
 

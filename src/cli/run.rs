@@ -23,11 +23,16 @@ pub(super) fn run(invocation: &Invocation, args: &RunArgs, printer: Printer) -> 
     if args.dry_run {
         return super::plan::run(invocation, &args.audit, printer);
     }
-    let assembly = assembled(invocation, &args.audit, printer)?;
-    let cache = assembly.audit.cache;
-    let mut display = Display::new(args.progress, assembly.definitions.clone(), printer);
-    let ended = runtime()?.block_on(session::run(assembly, |notice| display.notice(&notice)))?;
-    display.finish();
+    let (cache, mut ended) = graded(invocation, args, printer)?;
+    if let Some(aside) = ended.as_ref().err().and_then(SessionError::set_snapshot_aside) {
+        printer.warning(&format!(
+            "the copy of the selected conversations was damaged: it was moved to `{}` and is made again from the corpus, \
+             nothing is lost",
+            aside.display()
+        ));
+        ended = graded(invocation, args, printer)?.1;
+    }
+    let ended = ended?;
     printer.result(&ended.report, || table::render(&ended.report, printer.style()))?;
     let exit = exit_of(&ended, cache);
     if let StopReason::Unusable { message } = &ended.reason {
@@ -37,6 +42,20 @@ pub(super) fn run(invocation: &Invocation, args: &RunArgs, printer: Printer) -> 
         printer.note(advice);
     }
     Ok(exit)
+}
+
+/// One session of the audit.
+fn graded(
+    invocation: &Invocation,
+    args: &RunArgs,
+    printer: Printer,
+) -> Result<(CacheMode, Result<Ended, SessionError>), Failure> {
+    let assembly = assembled(invocation, &args.audit, printer)?;
+    let cache = assembly.audit.cache;
+    let mut display = Display::new(args.progress, assembly.definitions.clone(), printer);
+    let ended = runtime()?.block_on(session::run(assembly, |notice| display.notice(&notice)));
+    display.finish();
+    Ok((cache, ended))
 }
 
 fn exit_of(ended: &Ended, cache: CacheMode) -> Exit {

@@ -15,10 +15,12 @@ use super::pipeline::{self, Gate, Notice, PipelineError};
 use super::resume::look_back;
 use super::settings::{Audit, CacheMode};
 use super::shutdown::Interrupts;
+use crate::cache::units::{Snapshot, UnitsError};
 use crate::cache::{Access, CacheError, CacheSettings, ReplyCache};
 use crate::clock::{self, UnixMs};
 use crate::grade::budget::Budget;
 use crate::grade::settings::GraderSettings;
+use crate::grade::stage::StageError;
 use crate::journal::{self, FileKind, JournalError, Lock, LockError, Writer};
 use crate::model::event::{Closed, EVENT_FORMAT, Event, Opened, Planned, StopReason};
 use crate::model::hash::Digest;
@@ -66,6 +68,29 @@ pub enum SessionError {
         /// Why.
         source: io::Error,
     },
+}
+
+impl SessionError {
+    /// Moves the snapshot whose damage ended the session out of the way: the same audit, assembled again, copies it from
+    /// the corpus and goes on. Nothing if that is not what went wrong, or if it cannot be moved.
+    #[must_use]
+    pub fn set_snapshot_aside(&self) -> Option<PathBuf> {
+        match self {
+            Self::Pipeline(PipelineError::Stage(StageError::Units(UnitsError::Damaged { path, .. }))) => {
+                path.parent().and_then(|folder| Snapshot::set_aside(folder).ok())
+            }
+            Self::Lock(_)
+            | Self::Prompt(_)
+            | Self::Library(_)
+            | Self::Cache(_)
+            | Self::Folder(_)
+            | Self::Journal(_)
+            | Self::Gates(_)
+            | Self::Pipeline(_)
+            | Self::Conclude(_)
+            | Self::Io { .. } => None,
+        }
+    }
 }
 
 /// A prompt was changed under a label that verdicts refer to.

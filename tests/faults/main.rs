@@ -10,12 +10,14 @@
 mod contention;
 mod damaged_cache;
 mod damaged_journal;
+mod damaged_units;
 mod disk;
 mod exchange;
 mod funnel;
 mod grader;
 mod kill;
 mod money;
+mod newer;
 mod outage;
 mod process;
 mod workspace;
