@@ -57,6 +57,15 @@ impl Grader {
         self.wait(self.server.received(requests));
     }
 
+    /// Waits until nothing is in flight.
+    pub(crate) fn idle(&self) {
+        self.wait(async {
+            while self.stats().in_flight > 0 {
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+
     fn wait(&self, event: impl Future<Output = ()>) {
         let waited = self.runtime.block_on(async { tokio::time::timeout(PATIENCE, event).await });
         assert!(waited.is_ok(), "the requests never came: {:?}", self.stats());

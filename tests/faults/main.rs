@@ -20,4 +20,5 @@ mod money;
 mod newer;
 mod outage;
 mod process;
+mod small_disk;
 mod workspace;
