@@ -1,5 +1,7 @@
 //! `assize run`: grade, confirm, report.
 
+use std::io::ErrorKind;
+
 use crate::cache::CacheError;
 use crate::grade::stage::StageError;
 use crate::journal::{JournalError, LockError};
@@ -7,6 +9,7 @@ use crate::model::event::StopReason;
 use crate::model::outcome::OutcomeKind;
 use crate::report::table;
 use crate::run::assemble::AssembleError;
+use crate::run::census::CensusError;
 use crate::run::pipeline::PipelineError;
 use crate::run::session::{self, Ended, SessionError};
 use crate::run::settings::CacheMode;
@@ -100,6 +103,7 @@ impl From<AssembleError> for Failure {
             AssembleError::CapWithoutLimit { .. } => {
                 Some("set `params = { max_completion_tokens = ... }` for that grader")
             }
+            AssembleError::Census(CensusError::Disk { source, .. }) => hint_about_disk(source.kind()),
             AssembleError::Library(_)
             | AssembleError::Cues { .. }
             | AssembleError::Render { .. }
@@ -112,6 +116,15 @@ impl From<AssembleError> for Failure {
             None => failure,
         }
     }
+}
+
+/// What to do about a corpus whose figures and selected conversations cannot be kept.
+fn hint_about_disk(kind: ErrorKind) -> Option<&'static str> {
+    if matches!(kind, ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied) {
+        return Some("what is found in the corpus is kept under `cache` in the workspace: make that folder writable");
+    }
+    let is_full = matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+    is_full.then_some("make room and run the same command again")
 }
 
 /// What to do about a file that could not be written.

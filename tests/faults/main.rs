@@ -16,6 +16,7 @@ mod exchange;
 mod funnel;
 mod grader;
 mod kill;
+mod matrix;
 mod money;
 mod newer;
 mod outage;
