@@ -90,6 +90,16 @@ impl Grader {
         self.wait(self.server.received(requests));
     }
 
+    /// Waits until this many requests have arrived or something else is so; whether they have arrived.
+    pub(crate) fn received_before(&self, requests: u64, mut is_over: impl FnMut() -> bool) -> bool {
+        self.wait(async {
+            while self.stats().requests < requests && !is_over() {
+                tokio::task::yield_now().await;
+            }
+        });
+        self.stats().requests >= requests
+    }
+
     /// Waits until nothing is in flight.
     pub(crate) fn idle(&self) {
         self.wait(async {

@@ -8,7 +8,7 @@ mod process;
 mod server;
 mod table;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use assize::model::event::Event;
@@ -165,25 +165,6 @@ fn verdicts(workspace: &Workspace) -> BTreeSet<(u64, Stage)> {
     verdicts
 }
 
-/// What the journals of all runs say was spent; what nobody knows counts at its bound.
-fn spent(workspace: &Workspace) -> NanoUsd {
-    let mut spent = NanoUsd::ZERO;
-    for folder in RunFolder::list(&workspace.path("runs")).unwrap() {
-        let mut open = BTreeMap::new();
-        for event in folder.events() {
-            let event = event.unwrap();
-            if let Event::Sent(sent) = &event {
-                open.insert(sent.attempt, sent.bound);
-            } else if let Event::Settled(settled) = &event {
-                open.remove(&settled.attempt);
-                spent += settled.cost;
-            }
-        }
-        spent += open.into_values().sum();
-    }
-    spent
-}
-
 /// One line of the matrix.
 struct Row {
     items_lost: u64,
@@ -222,7 +203,7 @@ impl Row {
         let may_twice = fault.twice + played.lost_on_the_way();
         let report = played.report();
         let said = format!("{}{}{}", played.hit.stderr, report.warnings.join("\n"), played.hit.stdout);
-        let spent = spent(&played.workspace);
+        let spent = played.workspace.spent();
         let checks = [
             (self.items_lost == 0, format!("{} items lost", self.items_lost)),
             (self.verdicts_lost == 0, format!("{} verdicts lost", self.verdicts_lost)),
@@ -274,7 +255,7 @@ fn a_short_fault_matrix_keeps_its_promises() {
 }
 
 #[test]
-#[ignore = "fifty faults take two minutes, and the table goes into docs/faults.md"]
+#[ignore = "47 faults take two minutes, and the table goes into docs/faults.md"]
 fn fault_matrix() {
     let parts = [
         ("The grader and the way to it", server::FAULTS),

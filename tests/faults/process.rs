@@ -50,6 +50,16 @@ impl Running {
         assert_eq!(finished.code, None, "it ended before it was killed: {finished:?}");
     }
 
+    /// The same for a process that may have ended; whether it had not.
+    pub(crate) fn try_kill(mut self) -> bool {
+        self.child.kill().ok();
+        self.finish().code.is_none()
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("it is our child").is_some()
+    }
+
     pub(crate) fn wait(mut self) -> Finished {
         self.finish()
     }
