@@ -6,10 +6,10 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::Duration;
@@ -110,22 +110,6 @@ impl Drop for Index {
     }
 }
 
-/// Moves an index that cannot be used to `index.damaged-<n>` beside it.
-pub(super) fn quarantine(folder: &Path) -> io::Result<PathBuf> {
-    let mut name = folder.file_name().unwrap_or_default().to_owned();
-    name.push(".damaged-");
-    for number in 1u32.. {
-        let mut numbered = name.clone();
-        numbered.push(number.to_string());
-        let aside = folder.with_file_name(numbered);
-        if !aside.try_exists()? {
-            fs::rename(folder, &aside)?;
-            return Ok(aside);
-        }
-    }
-    Err(io::ErrorKind::AlreadyExists.into())
-}
-
 /// sled locks its file, but reports a locked one like any other failure. Its lock and ours exclude each other.
 pub(super) fn is_in_use(folder: &Path) -> bool {
     File::open(folder.join("db")).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
@@ -195,6 +179,7 @@ fn on_own_thread(task: impl FnOnce() + Send + 'static) -> io::Result<thread::Joi
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cache::aside::set_aside;
 
     #[test]
     fn another_format_is_damage_and_can_be_set_aside() {
@@ -205,7 +190,7 @@ mod tests {
         index.close().unwrap();
         let refused = Index::open(&path).unwrap_err();
         assert_eq!(refused.to_string(), "it has the format of another version of assize");
-        assert_eq!(quarantine(&path).unwrap(), folder.path().join("index.damaged-1"));
+        assert_eq!(set_aside(&path).unwrap(), folder.path().join("index.damaged-1"));
         assert!(Index::open(&path).unwrap().1.is_empty());
     }
 

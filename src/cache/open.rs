@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::index::{self, Failure, Index, Stored};
+use super::aside::set_aside;
+use super::index::{Failure, Index, Stored};
 use super::log::{self, Replayed, SegmentId};
 use super::table::{Extent, Table};
 use super::tables::Tables;
@@ -49,7 +50,7 @@ pub(super) fn open(settings: &CacheSettings, warnings: &Warnings) -> Result<(Tab
 fn open_index(folder: &Path, warnings: &Warnings) -> (Option<Index>, Stored) {
     let mut opened = Index::open(folder);
     if let Err(Failure::Damaged(reason)) = &opened
-        && let Ok(aside) = index::quarantine(folder)
+        && let Ok(aside) = set_aside(folder)
     {
         warnings.add(format!(
             "the reply index was damaged ({reason}): it was moved to `{}` and is rebuilt from the log, nothing is lost",

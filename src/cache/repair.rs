@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::aside::set_aside;
 use super::index::{self, Failure, Index};
 use super::log::{self, REPLIES, SegmentId};
 use super::table::Table;
@@ -27,8 +28,10 @@ pub struct CacheStats {
     pub bytes: u64,
     /// Files of the log.
     pub segments: u64,
-    /// What all replies, replaced ones too, were settled at, in nano-dollars.
+    /// What all replies, replaced ones too, were settled at, in nano-dollars; without those of other workspaces.
     pub spend: NanoUsd,
+    /// Replies that another workspace paid for.
+    pub imported: u64,
     /// Replies by the model that the server says it served; `unknown` where it did not say.
     pub models: BTreeMap<String, u64>,
     /// Damaged lines.
@@ -52,7 +55,11 @@ pub fn stats(settings: &CacheSettings) -> Result<CacheStats, CacheError> {
         for line in Reader::open(&path, REPLIES)? {
             match line?.parse::<Reply>() {
                 Ok(reply) => {
-                    stats.spend += reply.cost;
+                    if reply.imported {
+                        stats.imported += 1;
+                    } else {
+                        stats.spend += reply.cost;
+                    }
                     *stats.models.entry(reply.model.unwrap_or_else(|| "unknown".to_owned())).or_default() += 1;
                     *if keys.insert(reply.key.leading_u128()) { &mut stats.replies } else { &mut stats.replaced } += 1;
                 }
@@ -221,7 +228,7 @@ pub fn rebuild(settings: &CacheSettings) -> Result<RebuildReport, CacheError> {
         Access::ReadWrite => {}
     }
     let folder = &settings.index;
-    let old_index = set_aside(folder)?;
+    let old_index = move_away(folder)?;
     let (index, _) = Index::open(folder).map_err(|failure| refuse(folder, &failure))?;
     let mut report = RebuildReport { segments: 0, replies: 0, damaged: 0, old_index };
     for segment in log::list(&settings.replies)?.segments {
@@ -235,14 +242,14 @@ pub fn rebuild(settings: &CacheSettings) -> Result<RebuildReport, CacheError> {
     Ok(report)
 }
 
-fn set_aside(folder: &Path) -> Result<Option<PathBuf>, CacheError> {
+fn move_away(folder: &Path) -> Result<Option<PathBuf>, CacheError> {
     if index::is_in_use(folder) {
         return Err(CacheError::IndexInUse { path: folder.to_owned() });
     }
     if !folder.exists() {
         return Ok(None);
     }
-    let aside = index::quarantine(folder);
+    let aside = set_aside(folder);
     aside.map(Some).map_err(|error| refuse(folder, &Failure::Unavailable(error.to_string())))
 }
 

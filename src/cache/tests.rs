@@ -17,7 +17,7 @@ fn key(number: usize) -> Digest {
     Digest::of(&number.to_le_bytes())
 }
 
-fn reply(number: usize, body: &str) -> Reply {
+pub(super) fn reply(number: usize, body: &str) -> Reply {
     Reply {
         key: key(number),
         status: 200,
@@ -29,17 +29,18 @@ fn reply(number: usize, body: &str) -> Reply {
         latency_ms: 5,
         received_ms: 6,
         request_id: None,
+        imported: false,
     }
 }
 
 /// A cache in a folder of its own.
-struct Place {
+pub(super) struct Place {
     _folder: tempfile::TempDir,
-    settings: CacheSettings,
+    pub(super) settings: CacheSettings,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("cache");
         let settings =
@@ -52,7 +53,7 @@ impl Place {
     }
 
     /// Opens a cache that gives no reason for a warning.
-    fn open_well(&self) -> ReplyCache {
+    pub(super) fn open_well(&self) -> ReplyCache {
         let (cache, warnings) = self.open();
         assert_eq!(warnings, [""; 0]);
         cache
@@ -63,13 +64,13 @@ impl Place {
     }
 
     /// One session that stores these replies.
-    async fn fill(&self, numbers: std::ops::Range<usize>) {
+    pub(super) async fn fill(&self, numbers: std::ops::Range<usize>) {
         let cache = self.open_well();
         put_all(&cache, numbers).await;
         cache.close().await.unwrap();
     }
 
-    fn segments(&self) -> Vec<PathBuf> {
+    pub(super) fn segments(&self) -> Vec<PathBuf> {
         let mut paths: Vec<_> =
             fs::read_dir(&self.settings.replies).unwrap().map(|entry| entry.unwrap().path()).collect();
         paths.sort();
@@ -87,7 +88,7 @@ async fn put_all(cache: &ReplyCache, numbers: std::ops::Range<usize>) {
     }
 }
 
-fn missing(cache: &ReplyCache, numbers: std::ops::Range<usize>) -> Vec<usize> {
+pub(super) fn missing(cache: &ReplyCache, numbers: std::ops::Range<usize>) -> Vec<usize> {
     numbers.filter(|number| cache.get(&key(*number)).unwrap() != Some(reply(*number, "x"))).collect()
 }
 

@@ -13,6 +13,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use super::aside::set_aside;
 use crate::model::conversation::Conversation;
 use crate::model::event::Ordinal;
 use crate::model::hash::{Digest, PartHasher};
@@ -191,6 +192,15 @@ impl Snapshot {
             }
         }
         Ok(found)
+    }
+
+    /// Moves a snapshot that turned out to be damaged out of the way, so that the next census copies it again; where to.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn set_aside(folder: &Path) -> Result<PathBuf, UnitsError> {
+        set_aside(folder).map_err(failed(folder))
     }
 
     fn row(&self, ordinal: Ordinal) -> Result<Row, UnitsError> {

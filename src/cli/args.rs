@@ -7,7 +7,8 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::config::AUDIT_FILE;
+use crate::clock::UnixMs;
+use crate::config::{AUDIT_FILE, moment};
 
 /// Counts how often a rare behaviour occurs in language-model transcripts, and says how sure it is.
 #[derive(Debug, Parser)]
@@ -294,6 +295,41 @@ pub enum CacheCommand {
     /// Build the index again from the log
     #[command(after_help = "Example:\n  assize cache rebuild")]
     Rebuild,
+    /// Write the newest reply to every request, for another workspace to import
+    #[command(after_help = "Examples:\n  assize cache export --out night.jsonl.zst\n  assize cache export --model \
+                            gpt-5-mini-2025-08-07 --since 2026-11-24 | jq .record.body\n\nA reply may quote the \
+                            transcript that it judges: treat the file as you treat the corpus.")]
+    Export(ExportArgs),
+    /// Take in the replies that another workspace exported; what is here already stays as it is
+    #[command(after_help = "Examples:\n  assize cache import night.jsonl.zst && assize run --cache read-only\n  ssh \
+                            grader 'cd audits && assize cache export' | assize cache import -\n\nReplies are taken on \
+                            trust: from now on they count as if this workspace had asked for them, and cost nothing.")]
+    Import(ImportArgs),
+}
+
+/// `assize cache export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// File to write; compressed if it ends in `.zst`; `-` is standard output
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    pub out: PathBuf,
+    /// Only replies of this model, by the name that the server gave
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// Only replies received since this day (UTC) or time
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub since: Option<UnixMs>,
+}
+
+/// `assize cache import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// File to read, compressed or not; `-` is standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Stop at the first damaged line
+    #[arg(long)]
+    pub strict: bool,
 }
 
 /// `assize rehearse`.

@@ -62,6 +62,12 @@ impl Printer {
         }
     }
 
+    /// Standard output, for a result that is too long to be held.
+    #[expect(clippy::unused_self, reason = "output goes through the one printer")]
+    pub(super) fn out(self) -> impl Write {
+        io::BufWriter::new(io::stdout().lock())
+    }
+
     /// Writes text to standard output as it is, with a line end.
     ///
     /// # Errors

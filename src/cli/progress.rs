@@ -10,6 +10,7 @@ use crate::grade::desk::Stopping;
 use crate::model::event::Event;
 use crate::reconcile::Definitions;
 use crate::report::progress::Progress;
+use crate::run::disks::DiskNotice;
 use crate::run::pipeline::Notice;
 
 use super::args::ProgressArg;
@@ -55,6 +56,18 @@ impl Display {
             Notice::Event(Event::Warned { message }) => self.above(|printer| printer.warning(message)),
             Notice::Event(event) => self.progress.event(event, now),
             Notice::Tick => {}
+            Notice::Disk(DiskNotice::Low { folder, free, needed }) => self.above(|printer| {
+                printer.warning(&format!(
+                    "paused before the disk is full: `{}` has {} MiB left; the run goes on by itself when {} MiB are \
+                     free, and ends after an hour without them",
+                    folder.display(),
+                    free >> 20,
+                    (needed >> 20) + 1
+                ));
+            }),
+            Notice::Disk(DiskNotice::Enough) => {
+                self.above(|printer| printer.note("there is room on the disk again: the run goes on"));
+            }
             Notice::Stopping(Stopping::Draining) => self.above(|printer| {
                 printer.note("stopping: what is on the wire is finished and kept; press Ctrl-C again to give it up");
             }),

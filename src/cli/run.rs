@@ -1,5 +1,7 @@
 //! `assize run`: grade, confirm, report.
 
+use std::io::ErrorKind;
+
 use crate::cache::CacheError;
 use crate::grade::stage::StageError;
 use crate::journal::{JournalError, LockError};
@@ -7,6 +9,7 @@ use crate::model::event::StopReason;
 use crate::model::outcome::OutcomeKind;
 use crate::report::table;
 use crate::run::assemble::AssembleError;
+use crate::run::census::CensusError;
 use crate::run::pipeline::PipelineError;
 use crate::run::session::{self, Ended, SessionError};
 use crate::run::settings::CacheMode;
@@ -23,11 +26,16 @@ pub(super) fn run(invocation: &Invocation, args: &RunArgs, printer: Printer) -> 
     if args.dry_run {
         return super::plan::run(invocation, &args.audit, printer);
     }
-    let assembly = assembled(invocation, &args.audit, printer)?;
-    let cache = assembly.audit.cache;
-    let mut display = Display::new(args.progress, assembly.definitions.clone(), printer);
-    let ended = runtime()?.block_on(session::run(assembly, |notice| display.notice(&notice)))?;
-    display.finish();
+    let (cache, mut ended) = graded(invocation, args, printer)?;
+    if let Some(aside) = ended.as_ref().err().and_then(SessionError::set_snapshot_aside) {
+        printer.warning(&format!(
+            "the copy of the selected conversations was damaged: it was moved to `{}` and is made again from the corpus, \
+             nothing is lost",
+            aside.display()
+        ));
+        ended = graded(invocation, args, printer)?.1;
+    }
+    let ended = ended?;
     printer.result(&ended.report, || table::render(&ended.report, printer.style()))?;
     let exit = exit_of(&ended, cache);
     if let StopReason::Unusable { message } = &ended.reason {
@@ -37,6 +45,20 @@ pub(super) fn run(invocation: &Invocation, args: &RunArgs, printer: Printer) -> 
         printer.note(advice);
     }
     Ok(exit)
+}
+
+/// One session of the audit.
+fn graded(
+    invocation: &Invocation,
+    args: &RunArgs,
+    printer: Printer,
+) -> Result<(CacheMode, Result<Ended, SessionError>), Failure> {
+    let assembly = assembled(invocation, &args.audit, printer)?;
+    let cache = assembly.audit.cache;
+    let mut display = Display::new(args.progress, assembly.definitions.clone(), printer);
+    let ended = runtime()?.block_on(session::run(assembly, |notice| display.notice(&notice)));
+    display.finish();
+    Ok((cache, ended))
 }
 
 fn exit_of(ended: &Ended, cache: CacheMode) -> Exit {
@@ -81,6 +103,7 @@ impl From<AssembleError> for Failure {
             AssembleError::CapWithoutLimit { .. } => {
                 Some("set `params = { max_completion_tokens = ... }` for that grader")
             }
+            AssembleError::Census(CensusError::Disk { source, .. }) => hint_about_disk(source.kind()),
             AssembleError::Library(_)
             | AssembleError::Cues { .. }
             | AssembleError::Render { .. }
@@ -93,6 +116,15 @@ impl From<AssembleError> for Failure {
             None => failure,
         }
     }
+}
+
+/// What to do about a corpus whose figures and selected conversations cannot be kept.
+fn hint_about_disk(kind: ErrorKind) -> Option<&'static str> {
+    if matches!(kind, ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied) {
+        return Some("what is found in the corpus is kept under `cache` in the workspace: make that folder writable");
+    }
+    let is_full = matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+    is_full.then_some("make room and run the same command again")
 }
 
 /// What to do about a file that could not be written.

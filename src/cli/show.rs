@@ -2,15 +2,15 @@
 
 use std::fmt::Write;
 
-use anyhow::Context;
 use serde_json::{Value, json};
 
+use crate::cache::units::UnitsError;
 use crate::model::conversation::{Channel, Conversation};
 use crate::model::event::Judged;
 use crate::model::verdict::Verdict;
 use crate::prefilter::channel_text;
 use crate::report::escape;
-use crate::run::view::{View, view};
+use crate::run::view::{View, ViewError, view};
 
 use super::args::ShowArgs;
 use super::exit::{Exit, Failure};
@@ -25,13 +25,19 @@ const AROUND: usize = 400;
 pub(super) fn run(invocation: &Invocation, args: &ShowArgs, printer: Printer) -> Result<Exit, Failure> {
     let workspace = workspace(invocation)?;
     let folder = find_run(&workspace, &args.run)?;
-    let views = view(&workspace, &folder, &args.unit).context("failed to show the unit")?;
+    let views = view(&workspace, &folder, &args.unit).map_err(failed)?;
     let value: Vec<_> = views.iter().map(json_of).collect();
     printer.result(&value, || {
         let pages = views.iter().map(|view| text_of(view).expect("a string can be written to"));
         pages.collect::<Vec<_>>().join("\n")
     })?;
     Ok(Exit::Complete)
+}
+
+fn failed(error: ViewError) -> Failure {
+    let is_damaged = matches!(error, ViewError::Units(UnitsError::Damaged { .. }));
+    let failure = Failure::new(Exit::Usage, anyhow::Error::from(error).context("failed to show the unit"));
+    if is_damaged { failure.with_hint("`assize run` copies it from the corpus again") } else { failure }
 }
 
 fn json_of(view: &View) -> Value {

@@ -34,6 +34,7 @@ use trust::TrustList;
 pub use environment::Environment;
 pub use error::{ConfigError, Place, Problem, Problems};
 pub use origin::{Origin, Override, Setting};
+pub use units::moment;
 
 /// The name of an audit file in its folder.
 pub const AUDIT_FILE: &str = "audit.toml";

@@ -39,6 +39,19 @@ pub(super) fn is_date(text: &str) -> bool {
     text.parse::<Date>().is_ok_and(|date| date.to_string() == text)
 }
 
+/// A moment: RFC 3339 with an offset, or a day, which begins at midnight UTC.
+///
+/// # Errors
+/// If it is neither.
+pub fn moment(text: &str) -> Result<UnixMs, String> {
+    let day = text.parse::<Date>().ok().filter(|_| is_date(text));
+    let day = day.map(|day| day.to_datetime(Time::midnight()).to_zoned_datetime(TimeZone::UTC));
+    let day = day.and_then(Result::ok).map(|midnight| midnight.timestamp());
+    let stamp = day.or_else(|| text.parse::<Timestamp>().ok());
+    let wrong = || format!("cannot be `{text}`; write a day such as `2026-11-24`, or a time with an offset");
+    stamp.and_then(unix_ms).ok_or_else(wrong)
+}
+
 /// A deadline: RFC 3339 with an offset, or `HH:MM Area/City`, which is the next such time after `now`.
 pub(super) fn deadline(text: &str, now: UnixMs) -> Result<UnixMs, String> {
     if let Ok(stamp) = text.parse::<Timestamp>() {
@@ -119,6 +132,15 @@ mod tests {
         assert!(wrong("07:00 Europe/Zurihc").contains("unknown time zone"));
         for text in ["", "tomorrow", "07:00", "25:00 Europe/Zurich"] {
             assert!(wrong(text).contains("write a time"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_moment_is_a_day_or_a_time_with_an_offset() {
+        assert_eq!(moment("2026-11-24").unwrap().to_string(), "2026-11-24T00:00:00Z");
+        assert_eq!(moment("2026-11-24T07:00+01:00").unwrap().to_string(), "2026-11-24T06:00:00Z");
+        for wrong in ["", "yesterday", "2026-11-31", "2026-11-24T07:00", "1969-01-01"] {
+            assert!(moment(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -224,6 +224,7 @@ fn keep(shot: &Shot, answer: Answer, body: &Body) -> Reply {
         latency_ms: milliseconds(answer.latency),
         received_ms: clock::now().0,
         request_id: answer.request_id,
+        imported: false,
     }
 }
 

@@ -81,6 +81,15 @@ pub(super) fn encode(record: &impl Serialize, lines: &mut Vec<u8>) -> Option<()>
     Some(())
 }
 
+/// The line for a record, with its line break, for whoever writes elsewhere than to a journal; `None` if the record has
+/// no JSON form.
+#[must_use]
+pub fn line_of(record: &impl Serialize) -> Option<Vec<u8>> {
+    let mut line = Vec::new();
+    encode(record, &mut line)?;
+    Some(line)
+}
+
 /// The record of a line without its line break.
 pub(super) fn decode(line: &[u8]) -> Result<&str, Damage> {
     let (sum, json) = unframe(line).ok_or(Damage::Frame)?;

@@ -17,14 +17,16 @@ mod format;
 mod lock;
 mod private;
 mod reader;
+mod room;
 mod writer;
 
 pub use error::JournalError;
 pub use folder::{create_segment, read_all};
-pub use format::{Damage, FileKind, MAX_LINE_BYTES};
+pub use format::{Damage, FileKind, MAX_LINE_BYTES, line_of};
 pub use lock::{Holder, Lock, LockError};
 pub use private::{create_file, create_folder};
 pub use reader::{Line, Reader, read_at};
+pub use room::{DiskSpace, disk_space};
 pub use writer::{Batch, GROUP_RECORDS, Place, Writer};
 
 #[cfg(test)]

@@ -77,12 +77,13 @@ pub fn read_at<'a>(
 
 /// The records of one file, in order, in constant memory. The header is not among them, unless it is damaged: then its
 /// line is reported, and the records behind it are read all the same.
-pub struct Reader {
+pub struct Reader<R = BufReader<File>> {
     path: Arc<Path>,
-    file: BufReader<File>,
+    file: R,
     line: Vec<u8>,
     offset: u64,
     number: u64,
+    header: Option<String>,
     damaged_header: Option<Line>,
     failed: bool,
 }
@@ -95,20 +96,41 @@ impl Reader {
     /// The file system's, [`JournalError::NewerFormat`] and [`JournalError::WrongKind`].
     pub fn open(path: &Path, kind: FileKind) -> Result<Self, JournalError> {
         let file = File::open(path).map_err(|error| JournalError::io("open", path, error))?;
+        Self::over(BufReader::with_capacity(BUFFER_BYTES, file), path, kind)
+    }
+}
+
+impl<R: BufRead> Reader<R> {
+    /// Reads a stream that is known as `path`, and checks its header.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Reader::open`].
+    pub fn over(file: R, path: &Path, kind: FileKind) -> Result<Self, JournalError> {
         let mut reader = Self {
             path: path.into(),
-            file: BufReader::with_capacity(BUFFER_BYTES, file),
+            file,
             line: Vec::new(),
             offset: 0,
             number: 0,
+            header: None,
             damaged_header: None,
             failed: false,
         };
         match reader.next_line()? {
-            Some(header) if header.record.is_ok() => check_header(&header, kind)?,
+            Some(header) if header.record.is_ok() => {
+                check_header(&header, kind)?;
+                reader.header = header.record.ok();
+            }
             damaged => reader.damaged_header = damaged,
         }
         Ok(reader)
+    }
+
+    /// The header as a value: what it says beside kind and format. Nothing if it is damaged or says something else.
+    #[must_use]
+    pub fn header<T: DeserializeOwned>(&self) -> Option<T> {
+        self.header.as_ref().and_then(|json| parse(json).ok())
     }
 
     fn next_line(&mut self) -> Result<Option<Line>, JournalError> {
@@ -138,13 +160,13 @@ impl Reader {
     }
 }
 
-impl fmt::Debug for Reader {
+impl<R> fmt::Debug for Reader<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Reader({}, line {}, byte {})", self.path.display(), self.number, self.offset)
     }
 }
 
-impl Iterator for Reader {
+impl<R: BufRead> Iterator for Reader<R> {
     type Item = Result<Line, JournalError>;
 
     /// The next line; after an error there is none.

@@ -210,6 +210,9 @@ pub struct Reply {
     /// The provider's request id, if it sent one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+    /// Whether another workspace paid for it: it says nothing about what this one spent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub imported: bool,
 }
 
 /// The part of a reply that an outcome is derived from.

@@ -1,6 +1,7 @@
 //! One request's way through the simulated grader.
 
 use std::io;
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -20,6 +21,7 @@ use super::faults::{AttemptFault, ContentFault, EarlyFault, LateFault};
 use super::limits::{Limits, retry_after};
 use super::problem::Problem;
 use super::request::{Asked, KEY_HEADER, identity};
+use super::server::NewLimits;
 use super::settings::RehearsalSettings;
 use super::stats::Ledger;
 use super::truth::Truth;
@@ -29,7 +31,8 @@ use super::wire::Line;
 pub(super) struct Desk {
     settings: RehearsalSettings,
     truth: Truth,
-    limits: Limits,
+    /// Whoever operates the server may change them at any time.
+    limits: RwLock<Limits>,
     stopped: watch::Receiver<bool>,
     pub(super) ledger: Ledger,
 }
@@ -46,8 +49,16 @@ enum Sent {
 
 impl Desk {
     pub(super) fn new(settings: RehearsalSettings, truth: Truth, stopped: watch::Receiver<bool>) -> Self {
-        let limits = Limits::new(&settings, Instant::now());
+        let limits = RwLock::new(Limits::new(&settings, Instant::now()));
         Self { settings, truth, limits, stopped, ledger: Ledger::default() }
+    }
+
+    /// Replaces the limits; the new buckets are full.
+    pub(super) fn limit(&self, per_minute: NewLimits) {
+        let NewLimits { requests_per_minute, tokens_per_minute } = per_minute;
+        let settings = RehearsalSettings { requests_per_minute, tokens_per_minute, ..RehearsalSettings::default() };
+        let fresh = Limits::new(&settings, Instant::now());
+        *self.limits.write().unwrap_or_else(PoisonError::into_inner) = fresh;
     }
 
     /// The longest time that a reply takes.
@@ -131,7 +142,8 @@ impl Desk {
         };
         let answer = grader.answer(asked, &draws, self.settings.faults.of_content(&draws));
         let tokens = answer.usage.prompt_tokens + answer.usage.completion_tokens;
-        let admission = self.limits.admit(tokens, Instant::now());
+        let limits = || self.limits.read().unwrap_or_else(PoisonError::into_inner);
+        let admission = limits().admit(tokens, Instant::now());
         if let Some(wait) = admission.wait {
             return Sent::Other(try_later(Problem::RateLimited, wait, admission.headers));
         }

@@ -30,7 +30,7 @@ mod wire;
 pub use corpus::{CorpusError, CorpusPlan, GroupPlan, Planted, PlantedGroup};
 pub use draw::{NotAProbability, Probability};
 pub use request::KEY_HEADER;
-pub use server::{RehearseError, Server, start};
+pub use server::{NewLimits, RehearseError, Server, start};
 pub use settings::{FaultSettings, ModelSettings, RehearsalSettings, SettingsError};
 pub use stats::Stats;
 pub use truth::{PlantedTurn, Truth, TruthError, planted_by_group};

@@ -12,6 +12,7 @@ use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
+use serde::Deserialize;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -106,6 +107,11 @@ impl Server {
         self.desk.ledger.stats()
     }
 
+    /// Changes the limits, as a provider may do at any time; the same as `POST /limits`. The new buckets are full.
+    pub fn limit(&self, per_minute: NewLimits) {
+        self.desk.limit(per_minute);
+    }
+
     /// Returns as soon as it has received this many requests since it was started or its counts were reset.
     pub async fn received(&self, requests: u64) {
         self.desk.ledger.received(requests).await;
@@ -121,6 +127,16 @@ impl Server {
     }
 }
 
+/// Limits that replace those of the profile while the server runs; an absent one is no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NewLimits {
+    /// Requests admitted per minute.
+    pub requests_per_minute: Option<u32>,
+    /// Prompt and completion tokens admitted per minute.
+    pub tokens_per_minute: Option<u32>,
+}
+
 fn routes(desk: Arc<Desk>) -> Router {
     Router::new()
         .route("/v1/chat/completions", post(complete))
@@ -128,6 +144,7 @@ fn routes(desk: Arc<Desk>) -> Router {
         .route("/health", get(async || Json(json!({"status": "ok"}))))
         .route("/stats", get(async |State(desk): State<Arc<Desk>>| Json(desk.ledger.stats())))
         .route("/stats/reset", post(async |State(desk): State<Arc<Desk>>| desk.ledger.reset()))
+        .route("/limits", post(async |State(desk): State<Arc<Desk>>, Json(limits): Json<NewLimits>| desk.limit(limits)))
         .fallback(async || Problem::NoSuchPath.into_response())
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(desk)

@@ -16,7 +16,7 @@ use std::fs::DirBuilder;
 use std::io;
 use std::num::NonZeroUsize;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
 use tempfile::NamedTempFile;
@@ -88,6 +88,14 @@ pub enum CensusError {
         /// The system's reason.
         source: io::Error,
     },
+    /// A later version of assize stored the census.
+    #[error("`{}` has format {format}, and this version of assize reads up to {}", path.display(), stored::FORMAT)]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        format: u32,
+    },
     /// Under `strict`, a record is unreadable or a duplicate.
     #[error("{example}, and `strict` is set")]
     Strict {
@@ -150,7 +158,7 @@ pub fn take(
     let _spooled = spool_stdin(&mut files, place)?;
     let question = stored::question(&task, &files);
     let stamps = Stamp::of(&files)?;
-    match find(&task, &question, &stamps) {
+    match find(&task, &question, &stamps)? {
         Some(census) => Ok(census),
         None => walk_and_copy(&task, &files, &question, stamps),
     }
@@ -165,13 +173,22 @@ fn check_classes(task: &Task<'_>) -> Result<(), CensusError> {
 }
 
 /// An earlier census of files that have not been touched since.
-fn find(task: &Task<'_>, question: &Digest, stamps: &[Stamp]) -> Option<Census> {
-    let Stored { digest, corpus, strata, .. } =
-        Stored::load(&task.place.census, question).filter(|stored| stored.stamps == stamps)?;
+fn find(task: &Task<'_>, question: &Digest, stamps: &[Stamp]) -> Result<Option<Census>, CensusError> {
+    let stored = Stored::load(&task.place.census, question)?.filter(|stored| stored.stamps == stamps);
+    let Some(Stored { digest, corpus, strata, .. }) = stored else { return Ok(None) };
     let is_clean = corpus.unreadable.is_empty() && corpus.duplicates == 0;
-    // A damaged snapshot is replaced by a new walk; under `strict` a walk names the defect.
-    let units = Snapshot::open(&task.place.units, &digest).ok().flatten()?;
-    (is_clean || !task.corpus.strict).then_some(Census { digest, corpus, strata, units, fresh: false })
+    let units = intact(&task.place.units, &digest)?;
+    // Under `strict` a walk names the defect.
+    let units = units.filter(|_| is_clean || !task.corpus.strict);
+    Ok(units.map(|units| Census { digest, corpus, strata, units, fresh: false }))
+}
+
+/// The snapshot, if it is there. A damaged one is replaced by a new walk; one of a later version never is.
+fn intact(folder: &Path, digest: &Digest) -> Result<Option<Snapshot>, UnitsError> {
+    match Snapshot::open(folder, digest) {
+        Err(newer @ UnitsError::Newer { .. }) => Err(newer),
+        opened => Ok(opened.ok().flatten()),
+    }
 }
 
 fn walk_and_copy(
@@ -187,7 +204,7 @@ fn walk_and_copy(
     let digest = stored::identity(question, &fingerprints);
     let selected = selection::admit(task, &mut strata, candidates)?;
     // Files that were only touched have their snapshot already.
-    let units = match Snapshot::open(&task.place.units, &digest).ok().flatten() {
+    let units = match intact(&task.place.units, &digest)? {
         Some(units) => units,
         None => selection::copy(task, files, &digest, &strata, selected)?,
     };

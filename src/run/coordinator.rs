@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use tokio::sync::oneshot;
 
+use super::disks::Disks;
 use super::grant::Grant;
 use crate::clock::UnixMs;
 use crate::grade::budget::{Budget, Room};
@@ -39,6 +40,8 @@ pub struct Start {
     pub interrupted: HashSet<Digest>,
     /// When to stop.
     pub deadline: Option<Deadline>,
+    /// The disks.
+    pub disks: Disks,
 }
 
 /// What is to be done after a message, in this order.
@@ -79,6 +82,8 @@ pub struct Coordinator {
     waiting: BTreeMap<Ordinal, Waiting>,
     closed: Option<StopReason>,
     stopping: Stopping,
+    /// Whether nothing new may be sent for the time being.
+    holding: bool,
     failures_in_a_row: u32,
     served: BTreeMap<Stage, String>,
 }
@@ -142,6 +147,7 @@ impl Coordinator {
             waiting: BTreeMap::new(),
             closed: None,
             stopping: Stopping::No,
+            holding: false,
             failures_in_a_row: 0,
             served: BTreeMap::new(),
         }
@@ -167,6 +173,11 @@ impl Coordinator {
         };
         self.close(StopReason::Interrupted);
         self.answer_waiting(effects, now);
+    }
+
+    /// Sends nothing new and lets nobody in for as long as this holds; what is on the wire is finished and kept.
+    pub const fn hold(&mut self, holding: bool) {
+        self.holding = holding;
     }
 
     /// Takes note of the time: a deadline closes admission even when no worker says anything.
@@ -226,7 +237,7 @@ impl Coordinator {
                 None => self.claims.push(claim),
             }
         }
-        if self.pledged == 0 && !self.claims.is_empty() {
+        if self.pledged == 0 && !self.holding && !self.claims.is_empty() {
             let first = self.claims.remove(0);
             self.answer_claim(first, Go::NoMoney);
         }
@@ -270,6 +281,9 @@ impl Coordinator {
         // A deadline that turns nobody away is not why a run ends.
         if !self.waiting.is_empty() && self.deadline.is_some_and(|deadline| now >= deadline.admission) {
             self.close(StopReason::Deadline);
+        }
+        if self.holding && self.closed.is_none() {
+            return;
         }
         while let Some(first) = self.waiting.first_entry() {
             if self.closed.is_none() && *first.key() != self.next_unit {
@@ -327,6 +341,9 @@ impl Coordinator {
         if self.deadline.is_some_and(|deadline| now >= deadline.requests) {
             self.close(StopReason::Deadline);
             return Some(Go::TooLate);
+        }
+        if self.holding {
+            return None;
         }
         match self.budget.reserve(unit, bound) {
             Room::Granted => Some(Go::Yes),

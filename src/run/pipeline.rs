@@ -13,9 +13,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::coordinator::{Coordinator, Effects, Start};
+use super::disks::{DiskNotice, Disks};
 use super::shutdown::Interrupts;
 use crate::cache::units::{SelectedUnit, Snapshot};
-use crate::clock;
+use crate::clock::{self, UnixMs};
 use crate::grade::desk::{Decided, Desk, Entry, Message, Stopping};
 use crate::grade::stage::{Grader, Prepared, StageError};
 use crate::journal::{Batch, JournalError, Writer};
@@ -57,6 +58,8 @@ pub enum Notice<'a> {
     Tick,
     /// Somebody asked the run to stop.
     Stopping(Stopping),
+    /// The run pauses for lack of room on a disk, or goes on.
+    Disk(DiskNotice),
 }
 
 /// Why a run broke off with an error of its own.
@@ -79,7 +82,7 @@ pub enum PipelineError {
 /// If a reply or an event cannot be kept. Everything that was acknowledged before is on disk.
 pub async fn run(
     gate: Gate,
-    start: Start,
+    mut start: Start,
     journal: &Writer,
     interrupts: Interrupts,
     observe: impl FnMut(Notice<'_>),
@@ -87,7 +90,7 @@ pub async fn run(
     let (queue, messages) = mpsc::channel(QUEUE);
     let (stop, stopping) = watch::channel(Stopping::No);
     let fed = feed(Arc::new(gate), Desk::new(queue, stopping));
-    let ear = Ear { messages, stop, interrupts };
+    let ear = Ear { messages, stop, interrupts, disks: std::mem::take(&mut start.disks) };
     let coordinated = coordinate(Coordinator::new(start), ear, journal, observe);
     let (fed, coordinated) = tokio::join!(fed, coordinated);
     // A journal that cannot be written makes every worker end with "the run has ended": the cause comes first.
@@ -101,6 +104,7 @@ struct Ear {
     messages: mpsc::Receiver<Message>,
     stop: watch::Sender<Stopping>,
     interrupts: Interrupts,
+    disks: Disks,
 }
 
 /// Decides, journals and shows, until the last worker has gone.
@@ -112,6 +116,8 @@ async fn coordinate(
 ) -> Result<StopReason, PipelineError> {
     let mut batch = Vec::with_capacity(BATCH);
     let mut second = tokio::time::interval(Duration::from_secs(1));
+    let mut full = None;
+    look_for_room(&mut ear.disks, &mut coordinator, clock::now(), &mut observe);
     loop {
         let mut effects = Effects::default();
         tokio::select! {
@@ -127,7 +133,14 @@ async fn coordinate(
                 observe(Notice::Stopping(coordinator.stopping()));
             }
             _ = second.tick() => {
-                coordinator.tick(&mut effects, clock::now());
+                let now = clock::now();
+                look_for_room(&mut ear.disks, &mut coordinator, now, &mut observe);
+                if let Some(error) = ear.disks.given_up(now) {
+                    let message = error.to_string();
+                    full.get_or_insert(error);
+                    coordinator.handle(Message::Stop(StopReason::Unusable { message }), &mut effects, now);
+                }
+                coordinator.tick(&mut effects, now);
                 observe(Notice::Tick);
             }
         }
@@ -138,7 +151,15 @@ async fn coordinate(
     let mut effects = Effects::default();
     coordinator.abandon_open(&mut effects);
     record(effects, journal, &mut observe).await?;
-    Ok(coordinator.reason())
+    full.map_or_else(|| Ok(coordinator.reason()), |full| Err(full.into()))
+}
+
+/// Pauses what is new while there is too little room on a disk, and says so.
+fn look_for_room(disks: &mut Disks, coordinator: &mut Coordinator, now: UnixMs, observe: &mut impl FnMut(Notice<'_>)) {
+    if let Some(told) = disks.look(now) {
+        observe(Notice::Disk(told));
+    }
+    coordinator.hold(disks.is_low());
 }
 
 /// What one task of the feed came to.

@@ -153,7 +153,8 @@ impl Past {
     pub fn settle_open(&mut self, cache: &ReplyCache) -> Result<Vec<Event>, CacheError> {
         let mut events = Vec::new();
         for sent in std::mem::take(&mut self.open) {
-            let reply = cache.get(&sent.key)?;
+            // What another workspace paid for says nothing about what became of this request.
+            let reply = cache.get(&sent.key)?.filter(|reply| !reply.imported);
             let (ending, cost) = match &reply {
                 Some(reply) => (Ending::Replied { usage: reply.usage }, reply.cost),
                 None => (Ending::Unknown { failure: FailureKind::Interrupted }, sent.bound),

@@ -8,16 +8,19 @@ use super::assemble::{Assembly, Stand};
 use super::boot::boot_id;
 use super::conclude::{self, ConcludeError, Conclusion};
 use super::coordinator::{Deadline, Start};
+use super::disks::Disks;
 use super::folder::{FolderError, RunFolder};
 use super::gates::{Gates, GatesError};
 use super::pipeline::{self, Gate, Notice, PipelineError};
 use super::resume::look_back;
 use super::settings::{Audit, CacheMode};
 use super::shutdown::Interrupts;
+use crate::cache::units::{Snapshot, UnitsError};
 use crate::cache::{Access, CacheError, CacheSettings, ReplyCache};
 use crate::clock::{self, UnixMs};
 use crate::grade::budget::Budget;
 use crate::grade::settings::GraderSettings;
+use crate::grade::stage::StageError;
 use crate::journal::{self, FileKind, JournalError, Lock, LockError};
 use crate::model::event::{Closed, EVENT_FORMAT, Event, Opened, Planned, StopReason};
 use crate::model::hash::Digest;
@@ -65,6 +68,29 @@ pub enum SessionError {
         /// Why.
         source: io::Error,
     },
+}
+
+impl SessionError {
+    /// Moves the snapshot whose damage ended the session out of the way: the same audit, assembled again, copies it from
+    /// the corpus and goes on. Nothing if that is not what went wrong, or if it cannot be moved.
+    #[must_use]
+    pub fn set_snapshot_aside(&self) -> Option<PathBuf> {
+        match self {
+            Self::Pipeline(PipelineError::Stage(StageError::Units(UnitsError::Damaged { path, .. }))) => {
+                path.parent().and_then(|folder| Snapshot::set_aside(folder).ok())
+            }
+            Self::Lock(_)
+            | Self::Prompt(_)
+            | Self::Library(_)
+            | Self::Cache(_)
+            | Self::Folder(_)
+            | Self::Journal(_)
+            | Self::Gates(_)
+            | Self::Pipeline(_)
+            | Self::Conclude(_)
+            | Self::Io { .. } => None,
+        }
+    }
 }
 
 /// A prompt was changed under a label that verdicts refer to.
@@ -122,18 +148,19 @@ pub async fn run(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Res
     let settled = if resumed.is_some() { past.settle_open(&cache)? } else { Vec::new() };
     let interrupted = past.without_reply(&cache)?;
     let folder = resumed.unwrap_or(fresh);
-    let start = Start {
-        budget: Budget::new(audit.budget.max_cost, past.spent),
-        next_attempt: past.next_attempt,
-        interrupted,
-        deadline: deadline(&audit),
-    };
 
     let mut gates = Gates::open(&audit, &stands, replay_only).await?;
     planned.planted.clone_from(&gates.planted);
     let epoch = if audit.cache == CacheMode::Refresh { folder.id.clone() } else { String::new() };
     let window = gates.window;
     let (screen, confirm) = gates.graders(stands, &behaviour, &epoch, &cache)?;
+    let start = Start {
+        budget: Budget::new(audit.budget.max_cost, past.spent),
+        next_attempt: past.next_attempt,
+        interrupted,
+        deadline: deadline(&audit),
+        disks: Disks::new(vec![audit.workspace.runs(), audit.workspace.replies(), audit.workspace.units()], window),
+    };
     let gate = Gate { units: census.units, screen, confirm, definitions, window };
 
     told.extend(cache.take_warnings());

@@ -47,7 +47,7 @@ pub(crate) fn line_at(bytes: &[u8], position: usize) -> usize {
     bytes[..position].split(|byte| *byte == b'\n').count()
 }
 
-fn flip(path: &Path, position: usize) {
+pub(crate) fn flip(path: &Path, position: usize) {
     let mut bytes = fs::read(path).unwrap();
     bytes[position] ^= 0x20;
     fs::write(path, bytes).unwrap();

@@ -1,59 +1,14 @@
-//! Disks that are full or must not be written. Both need a small file system of their own, which only root can mount;
-//! elsewhere the tests say so and pass.
+//! Disks that are full, must not be written, or stall.
 
 use std::fs;
-use std::io::Write;
-use std::path::Path;
 use std::process::Command;
 
-use tempfile::TempDir;
+use assize::model::event::StopReason;
+use rustix::process::Signal;
 
 use crate::grader::Grader;
+use crate::small_disk::SmallDisk;
 use crate::workspace::{AuditSettings, COMMIT_GROUP, SLOTS, Workspace};
-
-/// A file system of a few megabytes in memory; it goes when this is dropped.
-struct SmallDisk {
-    folder: TempDir,
-}
-
-impl SmallDisk {
-    /// Mounts one; nothing, with a printed reason, where that is not allowed.
-    fn mount() -> Option<Self> {
-        let disk = Self { folder: TempDir::new().unwrap() };
-        match disk.mount_with(&["-t", "tmpfs", "-o", "size=6m", "none"]) {
-            Ok(()) => Some(disk),
-            Err(reason) => {
-                println!("skipped: this user cannot mount a small file system ({reason})");
-                None
-            }
-        }
-    }
-
-    fn mount_with(&self, options: &[&str]) -> Result<(), String> {
-        let mounted = Command::new("mount").args(options).arg(self.path()).output();
-        let output = mounted.map_err(|error| error.to_string())?;
-        if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()) }
-    }
-
-    fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    /// Fills it to the last byte. The file is the space to be freed.
-    fn fill(&self) -> std::path::PathBuf {
-        let path = self.path().join("ballast");
-        let mut file = fs::File::create(&path).unwrap();
-        while file.write_all(&[0; 4_096]).is_ok() {}
-        path
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // A disk that was never mounted cannot be unmounted, and one that is busy is detached.
-        Command::new("umount").args(["--lazy".as_ref(), self.path().as_os_str()]).output().ok();
-    }
-}
 
 #[test]
 fn a_full_disk_stops_the_run_and_nothing_that_was_kept_is_lost() {
@@ -81,6 +36,53 @@ fn a_full_disk_stops_the_run_and_nothing_that_was_kept_is_lost() {
     let unharmed = Workspace::new(120);
     unharmed.audit(&AuditSettings::of(&grader));
     assert_eq!(unharmed.run(&[]).expect(0).digest, report.digest);
+}
+
+/// Of a disk of 40 MiB a tenth must stay free.
+const SMALL: &str = "40m";
+/// Less than that, and enough for what is on the wire.
+const SCARCE: u64 = 3 << 20;
+
+#[test]
+fn a_run_pauses_before_the_disk_is_full_and_goes_on_by_itself() {
+    let Some(disk) = SmallDisk::of(SMALL) else { return };
+    let workspace = Workspace::at(disk.path(), 60);
+    let grader = Grader::start(&workspace, "seed = 12\nlatency_ms = 300");
+    workspace.audit(&AuditSettings::of(&grader));
+    let ballast = disk.fill_but(SCARCE);
+    let mut running = workspace.start(&[]);
+    running.says("paused before the disk is full");
+    assert_eq!(grader.stats().requests, 0, "nothing is sent before there is room");
+    fs::remove_file(ballast).unwrap();
+    running.says("the run goes on");
+
+    grader.received(SLOTS * 2);
+    let ballast = disk.fill_but(SCARCE);
+    running.says("paused before the disk is full");
+    fs::remove_file(ballast).unwrap();
+    let finished = running.wait();
+    let report = finished.expect(0);
+    assert_eq!(finished.stderr.matches("the run goes on\n").count(), 2, "{}", finished.stderr);
+    assert_eq!((report.requests.sent, grader.repeated()), (grader.stats().requests, 0));
+    let unharmed = Workspace::new(60);
+    unharmed.audit(&AuditSettings::of(&grader));
+    assert_eq!(unharmed.run(&[]).expect(0).digest, report.digest, "a pause leaves no trace in the figures");
+}
+
+#[test]
+fn a_paused_run_can_be_interrupted_and_resumed() {
+    let Some(disk) = SmallDisk::of(SMALL) else { return };
+    let workspace = Workspace::at(disk.path(), 20);
+    let grader = Grader::start(&workspace, "seed = 12");
+    workspace.audit(&AuditSettings::of(&grader));
+    let ballast = disk.fill_but(SCARCE);
+    let mut running = workspace.start(&[]);
+    running.says("paused before the disk is full");
+    running.signal(Signal::TERM);
+    let partial = running.wait().expect(130);
+    assert_eq!((partial.sessions.stop, partial.requests.sent), (Some(StopReason::Interrupted), 0));
+    fs::remove_file(ballast).unwrap();
+    workspace.run(&[]).expect(0);
 }
 
 #[test]
@@ -127,4 +129,28 @@ fn a_cache_folder_that_must_not_be_written_replays_and_refuses_to_pay() {
     let replayed = workspace.run(&["--cache", "read-only"]);
     assert_eq!(replayed.expect(0).digest, report.digest);
     assert_eq!(grader.stats(), before, "nothing was sent");
+}
+
+#[test]
+fn a_disk_that_stalls_makes_everybody_wait_and_loses_nothing() {
+    let Some(disk) = SmallDisk::that_can_stall() else { return };
+    let workspace = Workspace::at(disk.path(), 120);
+    let grader = Grader::start(&workspace, "seed = 12\nlatency_ms = 4");
+    workspace.audit(&AuditSettings::of(&grader));
+    let running = workspace.start(&[]);
+    for point in [40, 100, 160] {
+        grader.received(point);
+        disk.stall().unwrap();
+        let before = grader.stats().requests;
+        grader.idle();
+        let after = grader.stats().requests;
+        assert!(after <= before + SLOTS, "only what was on record already leaves: {before}, {after}");
+        disk.go_on().unwrap();
+    }
+    let finished = running.wait();
+    let report = finished.expect(0);
+    assert_eq!((report.requests.sent, grader.repeated()), (grader.stats().requests, 0), "{}", finished.stderr);
+    let unharmed = Workspace::new(120);
+    unharmed.audit(&AuditSettings::of(&grader));
+    assert_eq!(unharmed.run(&[]).expect(0).digest, report.digest);
 }

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use assize::model::money::{NanoUsd, Price, Usage};
-use assize::rehearse::{self, RehearsalSettings, Server, Stats, Truth};
+use assize::rehearse::{self, NewLimits, RehearsalSettings, Server, Stats, Truth};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::workspace::Workspace;
@@ -14,7 +14,7 @@ use crate::workspace::Workspace;
 pub(crate) const PRICE: Price = Price { input: 1_000, cached: 100, output: 4_000 };
 
 /// Until something has certainly gone wrong. Nothing is measured with it.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A simulated grader with a runtime of its own, so that its death cuts every connection.
 pub(crate) struct Grader {
@@ -25,12 +25,45 @@ pub(crate) struct Grader {
 impl Grader {
     /// A grader of this profile that knows what is planted in the workspace's corpus.
     pub(crate) fn start(workspace: &Workspace, profile: &str) -> Self {
+        Self::start_at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), workspace, profile)
+    }
+
+    /// The same at an address, such as that of one that died.
+    pub(crate) fn start_at(address: SocketAddr, workspace: &Workspace, profile: &str) -> Self {
         let settings = RehearsalSettings::parse(profile).unwrap();
-        let truth = Truth::open(&workspace.truth()).unwrap();
+        let path = workspace.truth();
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let server = runtime.block_on(rehearse::start(&settings, truth, loopback)).unwrap();
+        let server = runtime.block_on(async {
+            // Whoever had the address before may still be letting go of it.
+            let started = async {
+                loop {
+                    match rehearse::start(&settings, Truth::open(&path).unwrap(), address).await {
+                        Ok(server) => return server,
+                        Err(_) => tokio::task::yield_now().await,
+                    }
+                }
+            };
+            tokio::time::timeout(PATIENCE, started).await.expect("the address can be listened on")
+        });
         Self { runtime, server }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// Changes its limits, as a provider may at any time.
+    pub(crate) fn limit(&self, requests_per_minute: Option<u32>) {
+        self.server.limit(NewLimits { requests_per_minute, tokens_per_minute: None });
+    }
+
+    /// Waits until it has refused this many requests as too many.
+    pub(crate) fn refused(&self, requests: u64) {
+        self.wait(async {
+            while self.stats().by_status.get(&429).copied().unwrap_or_default() < requests {
+                tokio::task::yield_now().await;
+            }
+        });
     }
 
     pub(crate) fn base_url(&self) -> String {
@@ -55,6 +88,25 @@ impl Grader {
     /// Waits until this many requests have arrived.
     pub(crate) fn received(&self, requests: u64) {
         self.wait(self.server.received(requests));
+    }
+
+    /// Waits until this many requests have arrived or something else is so; whether they have arrived.
+    pub(crate) fn received_before(&self, requests: u64, mut is_over: impl FnMut() -> bool) -> bool {
+        self.wait(async {
+            while self.stats().requests < requests && !is_over() {
+                tokio::task::yield_now().await;
+            }
+        });
+        self.stats().requests >= requests
+    }
+
+    /// Waits until nothing is in flight.
+    pub(crate) fn idle(&self) {
+        self.wait(async {
+            while self.stats().in_flight > 0 {
+                tokio::task::yield_now().await;
+            }
+        });
     }
 
     fn wait(&self, event: impl Future<Output = ()>) {

@@ -7,14 +7,22 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 #![expect(clippy::print_stdout, reason = "tests print observed figures and why they skip")]
 
+mod budget;
 mod contention;
 mod damaged_cache;
 mod damaged_journal;
+mod damaged_units;
 mod disk;
+mod draw;
+mod exchange;
 mod funnel;
 mod grader;
 mod kill;
+mod matrix;
 mod money;
+mod newer;
+mod nights;
 mod outage;
 mod process;
+mod small_disk;
 mod workspace;

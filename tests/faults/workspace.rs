@@ -5,7 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use assize::model::event::Event;
+use assize::model::money::NanoUsd;
 use assize::rehearse::{CorpusPlan, GroupPlan, Probability};
+use assize::run::folder::RunFolder;
 use tempfile::TempDir;
 
 use crate::grader::{Grader, PRICE};
@@ -152,6 +155,25 @@ impl Workspace {
     /// Any other command, waited for.
     pub(crate) fn assize(&self, arguments: &[&str]) -> Finished {
         Running::start(self.command(arguments)).wait()
+    }
+
+    /// What the journals of all its runs say was spent; what nobody knows counts at its bound.
+    pub(crate) fn spent(&self) -> NanoUsd {
+        let mut spent = NanoUsd::ZERO;
+        for folder in RunFolder::list(&self.path("runs")).unwrap() {
+            let mut open = BTreeMap::new();
+            for event in folder.events() {
+                let event = event.unwrap();
+                if let Event::Sent(sent) = &event {
+                    open.insert(sent.attempt, sent.bound);
+                } else if let Event::Settled(settled) = &event {
+                    open.remove(&settled.attempt);
+                    spent += settled.cost;
+                }
+            }
+            spent += open.into_values().sum();
+        }
+        spent
     }
 
     /// The only file with this ending below a folder; the last by name if there are several.

@@ -57,7 +57,19 @@ fn truncated(key: Digest) -> Reply {
     let body = json!({"choices": [{"message": {"content": "{"}, "finish_reason": "length"}]}).to_string();
     let (nonce, cost) = (String::new(), NanoUsd(1));
     let (model, usage, request_id) = (None, None, None);
-    Reply { key, status: 200, body, nonce, model, usage, cost, latency_ms: 0, received_ms: 0, request_id }
+    Reply {
+        key,
+        status: 200,
+        body,
+        nonce,
+        model,
+        usage,
+        cost,
+        latency_ms: 0,
+        received_ms: 0,
+        request_id,
+        imported: false,
+    }
 }
 
 fn asking(prepared: &Prepared) -> &Asking {

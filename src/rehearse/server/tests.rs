@@ -378,3 +378,20 @@ async fn only_loopback_is_served() {
     let refused = start(&RehearsalSettings::default(), Truth::default(), everywhere).await.unwrap_err();
     assert_eq!(refused.to_string(), "`0.0.0.0:0` is not a loopback address");
 }
+
+#[tokio::test]
+async fn limits_change_while_it_runs() {
+    let server = serve("").await;
+    let limits = format!("http://{}/limits", server.address());
+    let set = async |json: &'static str| {
+        let request = client().post(&limits).header("content-type", "application/json").body(json);
+        request.send().await.unwrap().status().as_u16()
+    };
+    let asked = async |key: &str| send(&server, key, question("x", NONCE)).await.unwrap().status().as_u16();
+    assert_eq!(asked("a").await, 200);
+    assert_eq!(set("{\"requests_per_minute\": 1}").await, 200);
+    assert_eq!([asked("b").await, asked("c").await], [200, 429], "the new bucket is full, and small");
+    assert_eq!(set("{\"requests\": 1}").await, 422);
+    server.limit(NewLimits::default());
+    assert_eq!(asked("c").await, 200);
+}

@@ -14,7 +14,7 @@ use crate::plan::settings::SampleSize;
 use crate::source::settings::{Format, SourceSettings};
 use crate::source::{Fingerprint, IMPORTER_VERSION, SourceFile};
 
-const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 1;
 
 /// How a file looks from outside. Two equal stamps mean equal content, short of somebody setting the clock back;
 /// unequal ones mean nothing.
@@ -56,15 +56,27 @@ pub(super) struct Stored {
     pub(super) strata: Vec<PlannedStratum>,
 }
 
+/// What every format has.
+#[derive(Deserialize)]
+struct Version {
+    format: u32,
+}
+
 impl Stored {
     pub(super) fn new(digest: Digest, stamps: Vec<Stamp>, corpus: CorpusCount, strata: Vec<PlannedStratum>) -> Self {
         Self { format: FORMAT, digest, stamps, corpus, strata }
     }
 
-    /// What is stored for this question. What cannot be read is as good as absent: it is only a cache.
-    pub(super) fn load(folder: &Path, question: &Digest) -> Option<Self> {
-        let stored: Self = serde_json::from_slice(&fs::read(path(folder, question)).ok()?).ok()?;
-        (stored.format == FORMAT).then_some(stored)
+    /// What is stored for this question. What cannot be read is as good as absent: it is only a cache. What a later
+    /// version stored is not ours to replace.
+    pub(super) fn load(folder: &Path, question: &Digest) -> Result<Option<Self>, CensusError> {
+        let path = path(folder, question);
+        let Ok(json) = fs::read(&path) else { return Ok(None) };
+        match serde_json::from_slice::<Version>(&json) {
+            Ok(Version { format }) if format > FORMAT => Err(CensusError::Newer { path, format }),
+            Ok(Version { format: FORMAT }) => Ok(serde_json::from_slice(&json).ok()),
+            Ok(Version { .. }) | Err(_) => Ok(None),
+        }
     }
 
     /// Stores it, in place of an older answer to the same question.

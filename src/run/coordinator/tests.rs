@@ -13,7 +13,13 @@ fn unit(ordinal: u64) -> Admitted {
 fn coordinator(cap: Option<u64>, deadline: Option<Deadline>) -> Coordinator {
     let budget = Budget::new(cap.map(NanoUsd), NanoUsd::ZERO);
     let key = Digest::of(b"interrupted");
-    Coordinator::new(Start { budget, next_attempt: AttemptId(7), interrupted: HashSet::from([key]), deadline })
+    Coordinator::new(Start {
+        budget,
+        next_attempt: AttemptId(7),
+        interrupted: HashSet::from([key]),
+        deadline,
+        disks: Disks::default(),
+    })
 }
 
 struct Bench {
@@ -216,6 +222,26 @@ fn two_interrupts_drain_and_then_abandon() {
     let Some(Event::Settled(settled)) = bench.effects.events.last() else { panic!("the open attempt is settled") };
     assert_eq!(settled.cost, NanoUsd(10), "at its bound");
     assert_eq!(bench.coordinator.reason(), StopReason::Interrupted);
+}
+
+#[test]
+fn nothing_new_goes_while_a_disk_is_nearly_full_and_all_of_it_goes_after() {
+    let mut bench = Bench::new(Some(100));
+    let _first = bench.admit(0, 50);
+    assert_eq!(bench.reserve(0, 20), Go::Yes);
+    let attempt = bench.send(0, b"k", 20);
+    bench.coordinator.hold(true);
+    let (mut claim, mut second) = (bench.ask(0, 20), bench.admit(1, 10));
+    bench.settle(attempt, Ending::Replied { usage: None }, 5, 20);
+    assert!(claim.try_recv().is_err() && second.try_recv().is_err(), "with nothing on the wire, they still wait");
+    bench.coordinator.hold(false);
+    bench.coordinator.tick(&mut bench.effects, UnixMs(0));
+    assert_eq!((claim.try_recv(), second.try_recv()), (Ok(Go::Yes), Ok(Entry::Admitted)));
+
+    bench.coordinator.hold(true);
+    let (mut claim, mut third) = (bench.ask(0, 1), bench.admit(2, 1));
+    bench.coordinator.interrupt(&mut bench.effects, UnixMs(0));
+    assert_eq!((claim.try_recv(), third.try_recv()), (Ok(Go::Stopping), Ok(Entry::Closed)), "a pause can be ended");
 }
 
 #[test]
