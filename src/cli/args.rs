@@ -81,8 +81,8 @@ pub enum Command {
     #[command(after_help = "Example:\n  assize report --format json latest")]
     Report(RunName),
     /// Funnel, rate and spend of a running or finished run
-    #[command(after_help = "Example:\n  assize status latest")]
-    Status(RunName),
+    #[command(after_help = "Example:\n  assize status latest --watch")]
+    Status(StatusArgs),
     /// One unit: what the grader saw, its cues and its verdicts
     #[command(after_help = "Example:\n  assize show 'conv-000123#3'")]
     Show(ShowArgs),
@@ -219,6 +219,17 @@ pub struct RunName {
     /// Run id or folder
     #[arg(value_name = "RUN", default_value = "latest")]
     pub run: String,
+}
+
+/// `assize status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The run.
+    #[command(flatten)]
+    pub run: RunName,
+    /// Look again every second until the run ends
+    #[arg(long)]
+    pub watch: bool,
 }
 
 /// `assize show`.

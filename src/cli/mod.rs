@@ -16,6 +16,7 @@ mod rehearse;
 mod report;
 mod run;
 mod show;
+mod status;
 mod trust;
 
 use std::ffi::OsString;
@@ -58,7 +59,7 @@ fn dispatch(invocation: &Invocation, command: Command, printer: Printer) -> Resu
         Command::Plan(args) => plan::run(invocation, &args, printer),
         Command::Run(args) => run::run(invocation, &args, printer),
         Command::Report(args) => report::report(invocation, &args, printer),
-        Command::Status(args) => report::status(invocation, &args, printer),
+        Command::Status(args) => status::run(invocation, &args, printer),
         Command::Show(args) => show::run(invocation, &args, printer),
         Command::Prompts(command) => prompts::run(invocation, &command, printer),
         Command::Cache(command) => cache::run(invocation, &command, printer),

@@ -1,4 +1,5 @@
-//! The live line on a terminal, plain lines elsewhere, JSON lines for programs. All on standard error.
+//! The live lines on a terminal, plain lines elsewhere, JSON lines for programs. All on standard error. Whatever is shown,
+//! the run's folder gets a snapshot every second, for `assize status`.
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -9,23 +10,33 @@ use crate::clock::{self, UnixMs};
 use crate::grade::desk::Stopping;
 use crate::model::event::Event;
 use crate::reconcile::Definitions;
-use crate::report::progress::Progress;
+use crate::report::progress::{Phase, Progress, Standing};
+use crate::run::folder::RunFolder;
+use crate::run::live::Live;
 use crate::run::pipeline::Notice;
+use crate::run::settings::Workspace;
 
 use super::args::ProgressArg;
 use super::printer::Printer;
 
 /// Between two plain or JSON lines.
 const LINE_EVERY: Duration = Duration::from_secs(10);
-/// Between two drawings of the live line.
-const DRAW_EVERY: Duration = Duration::from_millis(100);
+/// Between two drawings of the live lines: quick enough to look alive, slow enough to be read.
+const DRAW_EVERY: Duration = Duration::from_millis(250);
+/// Columns that stay free at the right: a terminal echoes `^C` there, which must not wrap.
+const MARGIN: u16 = 3;
+/// Columns of a terminal that does not say.
+const COLUMNS: u16 = 80;
 
 /// Shows a run while it goes on.
 pub(super) struct Display {
     progress: Progress,
+    standing: Standing,
     form: Form,
     printer: Printer,
     shown: UnixMs,
+    workspace: Workspace,
+    folder: Option<RunFolder>,
 }
 
 enum Form {
@@ -37,7 +48,7 @@ enum Form {
 
 impl Display {
     /// A display in the form that was asked for; `auto` is a bar on a terminal and plain lines elsewhere.
-    pub(super) fn new(how: ProgressArg, definitions: Definitions, printer: Printer) -> Self {
+    pub(super) fn new(how: ProgressArg, definitions: Definitions, workspace: &Workspace, printer: Printer) -> Self {
         let form = match how {
             ProgressArg::None => Form::Silent,
             ProgressArg::Json => Form::Json,
@@ -45,7 +56,15 @@ impl Display {
             ProgressArg::Auto | ProgressArg::Plain => Form::Plain,
         };
         let now = clock::now();
-        Self { progress: Progress::new(definitions, now), form, printer, shown: now }
+        Self {
+            progress: Progress::new(definitions, now),
+            standing: Standing::default(),
+            form,
+            printer,
+            shown: now,
+            workspace: workspace.clone(),
+            folder: None,
+        }
     }
 
     /// Takes note of what happened and shows it if it is time.
@@ -53,12 +72,26 @@ impl Display {
         let now = clock::now();
         match notice {
             Notice::Event(Event::Warned { message }) => self.above(|printer| printer.warning(message)),
-            Notice::Event(event) => self.progress.event(event, now),
-            Notice::Tick => {}
-            Notice::Stopping(Stopping::Draining) => self.above(|printer| {
-                printer.note("stopping: what is on the wire is finished and kept; press Ctrl-C again to give it up");
-            }),
+            Notice::Event(event) => {
+                if let Event::Opened(opened) = event {
+                    let path = self.workspace.runs().join(&opened.run);
+                    self.folder = Some(RunFolder { id: opened.run.clone(), path });
+                }
+                self.progress.event(event, now);
+            }
+            Notice::Tick { waits_for_money } => {
+                self.standing.waits_for_money = *waits_for_money;
+                self.publish(now);
+            }
+            Notice::Stopping(Stopping::Draining) => {
+                self.standing.phase = Phase::Draining;
+                self.above(|printer| {
+                    printer
+                        .note("stopping: what is on the wire is finished and kept; press Ctrl-C again to give it up");
+                });
+            }
             Notice::Stopping(Stopping::Abandoning | Stopping::No) => {
+                self.standing.phase = Phase::Abandoning;
                 self.above(|printer| printer.note("giving up what is on the wire"));
             }
         }
@@ -69,21 +102,28 @@ impl Display {
         }
     }
 
+    /// Tells other terminals.
+    fn publish(&self, now: UnixMs) {
+        if let Some(folder) = &self.folder {
+            let progress = self.progress.snapshot(now, self.standing);
+            Live { pid: std::process::id(), progress }.write(folder);
+        }
+    }
+
     fn show(&self, now: UnixMs) {
-        let snapshot = self.progress.snapshot(now);
+        let snapshot = || self.progress.snapshot(now, self.standing);
         match &self.form {
             Form::Bar(bar) => {
-                bar.set_length(snapshot.planned);
-                bar.set_position(snapshot.finished);
-                bar.set_message(snapshot.terminal_line());
+                let columns = columns().saturating_sub(MARGIN);
+                bar.set_message(snapshot().terminal_lines(usize::from(columns)).join("\n"));
             }
-            Form::Plain => self.printer.line(&snapshot.plain_line()),
-            Form::Json => self.printer.line(&snapshot.json_line()),
+            Form::Plain => self.printer.line(&snapshot().plain_line()),
+            Form::Json => self.printer.line(&snapshot().json_line()),
             Form::Silent => {}
         }
     }
 
-    /// Prints something without tearing the live line.
+    /// Prints something without tearing the live lines.
     fn above(&self, print: impl FnOnce(Printer)) {
         match &self.form {
             Form::Bar(bar) => bar.suspend(|| print(self.printer)),
@@ -91,7 +131,7 @@ impl Display {
         }
     }
 
-    /// The last line, once the run has ended.
+    /// The last line, once the run has ended, however it ended.
     pub(super) fn finish(self) {
         match &self.form {
             Form::Bar(bar) => bar.finish_and_clear(),
@@ -101,7 +141,13 @@ impl Display {
     }
 }
 
+/// Columns of the terminal now: it may be resized.
+fn columns() -> u16 {
+    rustix::termios::tcgetwinsize(std::io::stderr())
+        .map_or(COLUMNS, |size| if size.ws_col == 0 { COLUMNS } else { size.ws_col })
+}
+
 fn bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:24} {msg}").expect("the template is well-formed");
+    let style = ProgressStyle::with_template("{msg}").expect("the template is well-formed");
     ProgressBar::no_length().with_style(style)
 }

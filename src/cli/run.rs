@@ -25,9 +25,10 @@ pub(super) fn run(invocation: &Invocation, args: &RunArgs, printer: Printer) -> 
     }
     let assembly = assembled(invocation, &args.audit, printer)?;
     let cache = assembly.audit.cache;
-    let mut display = Display::new(args.progress, assembly.definitions.clone(), printer);
-    let ended = runtime()?.block_on(session::run(assembly, |notice| display.notice(&notice)))?;
+    let mut display = Display::new(args.progress, assembly.definitions.clone(), &assembly.audit.workspace, printer);
+    let ended = runtime()?.block_on(session::run(assembly, |notice| display.notice(&notice)));
     display.finish();
+    let ended = ended?;
     printer.result(&ended.report, || table::render(&ended.report, printer.style()))?;
     let exit = exit_of(&ended, cache);
     if let StopReason::Unusable { message } = &ended.reason {

@@ -10,6 +10,8 @@ pub mod folder;
 pub mod forecast;
 pub mod gates;
 mod grant;
+pub mod live;
+pub mod look;
 pub mod pipeline;
 pub mod resume;
 pub mod session;

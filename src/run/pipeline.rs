@@ -50,7 +50,10 @@ pub enum Notice<'a> {
     /// Something happened; it is in the journal already.
     Event(&'a Event),
     /// A second passed.
-    Tick,
+    Tick {
+        /// Whether a request or a unit waits for money that is held for others.
+        waits_for_money: bool,
+    },
     /// Somebody asked the run to stop.
     Stopping(Stopping),
 }
@@ -124,7 +127,7 @@ async fn coordinate(
             }
             _ = second.tick() => {
                 coordinator.tick(&mut effects, clock::now());
-                observe(Notice::Tick);
+                observe(Notice::Tick { waits_for_money: coordinator.waits_for_money() });
             }
         }
         record(effects, journal, &mut observe).await?;

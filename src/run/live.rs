@@ -1,0 +1,52 @@
+//! What a running run shows to other terminals: the newest snapshot of its progress, in its folder, replaced every second.
+//!
+//! It is a convenience, not a record: journal and replies are the truth, and this file may be deleted at any time.
+
+use std::fs;
+use std::io::Write;
+
+use serde::{Deserialize, Serialize};
+
+use super::folder::RunFolder;
+use crate::clock::UnixMs;
+use crate::report::progress::Snapshot;
+
+const FILE: &str = "progress.json";
+
+/// Beyond this age a snapshot no longer speaks of the present: a run writes one every second.
+const FRESH_MS: u64 = 10_000;
+
+/// A snapshot with the process that wrote it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Live {
+    /// Process id.
+    pub pid: u32,
+    /// Where the run stood.
+    pub progress: Snapshot,
+}
+
+impl Live {
+    /// Replaces the snapshot of a run. Not synced: after a power failure it is of no use. A disk that is full or forbids
+    /// it only takes the convenience away; the journal, which must be written, says so.
+    pub fn write(&self, folder: &RunFolder) {
+        let write = || -> Option<()> {
+            let mut file = tempfile::NamedTempFile::new_in(&folder.path).ok()?;
+            file.write_all(&serde_json::to_vec(self).ok()?).ok()?;
+            file.persist(folder.path.join(FILE)).ok()?;
+            Some(())
+        };
+        write();
+    }
+
+    /// The newest snapshot of a run, if there is one that can be read.
+    #[must_use]
+    pub fn read(folder: &RunFolder) -> Option<Self> {
+        serde_json::from_slice(&fs::read(folder.path.join(FILE)).ok()?).ok()
+    }
+
+    /// Whether the snapshot speaks of the present.
+    #[must_use]
+    pub fn is_fresh(&self, now: UnixMs) -> bool {
+        now.0.abs_diff(self.progress.at_ms) <= FRESH_MS
+    }
+}
