@@ -1,10 +1,11 @@
 //! The live lines on a terminal, plain lines elsewhere, JSON lines for programs. All on standard error. Whatever is shown,
 //! the run's folder gets a snapshot every second, for `assize status`.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
 use crate::clock::{self, UnixMs};
 use crate::grade::desk::Stopping;
@@ -149,5 +150,98 @@ fn columns() -> u16 {
 
 fn bar() -> ProgressBar {
     let style = ProgressStyle::with_template("{msg}").expect("the template is well-formed");
-    ProgressBar::no_length().with_style(style)
+    let target = ProgressDrawTarget::term_like(Box::new(Screen::default()));
+    ProgressBar::with_draw_target(None, target).with_style(style)
+}
+
+/// Standard error as a terminal. A frame leaves in one piece, so that nothing flickers. Lines end where their text ends and
+/// not in blanks up to the right edge: a terminal echoes `^C` at the cursor, and from the edge that wraps onto a line of
+/// which nobody knows, so that clearing leaves a torn line behind.
+#[derive(Debug, Default)]
+struct Screen {
+    frame: Mutex<Frame>,
+}
+
+#[derive(Debug, Default)]
+struct Frame {
+    text: String,
+    /// Whether blanks were left out, so that the next line does not begin by itself.
+    is_at_edge: bool,
+}
+
+impl Screen {
+    fn add(&self, text: &str) -> io::Result<()> {
+        let mut frame = self.frame.lock().unwrap_or_else(PoisonError::into_inner);
+        frame.text.push_str(text);
+        frame.is_at_edge = false;
+        Ok(())
+    }
+
+    /// Moves the cursor; a terminal takes 0 for 1.
+    fn step(&self, count: usize, direction: char) -> io::Result<()> {
+        if count == 0 { Ok(()) } else { self.add(&format!("\u{1b}[{count}{direction}")) }
+    }
+}
+
+impl TermLike for Screen {
+    fn width(&self) -> u16 {
+        columns()
+    }
+
+    fn move_cursor_up(&self, count: usize) -> io::Result<()> {
+        self.step(count, 'A')
+    }
+
+    fn move_cursor_down(&self, count: usize) -> io::Result<()> {
+        self.step(count, 'B')
+    }
+
+    fn move_cursor_right(&self, count: usize) -> io::Result<()> {
+        self.step(count, 'C')
+    }
+
+    fn move_cursor_left(&self, count: usize) -> io::Result<()> {
+        self.step(count, 'D')
+    }
+
+    fn write_line(&self, line: &str) -> io::Result<()> {
+        self.write_str(line)?;
+        self.add("\n")
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        let mut frame = self.frame.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_blank = text.chars().all(|c| c == ' ');
+        if !is_blank {
+            let line_end = if frame.is_at_edge { "\n" } else { "" };
+            frame.text.push_str(line_end);
+            frame.text.push_str(text);
+        }
+        frame.is_at_edge = is_blank;
+        Ok(())
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.add("\r\u{1b}[2K")
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        let frame = std::mem::take(&mut *self.frame.lock().unwrap_or_else(PoisonError::into_inner));
+        io::stderr().lock().write_all(frame.text.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_ends_where_its_text_ends() {
+        let screen = Screen::default();
+        for line in ["one", "two"] {
+            screen.write_str(line).unwrap();
+            screen.write_str(&" ".repeat(20)).unwrap();
+        }
+        assert_eq!(screen.frame.lock().unwrap().text, "one\ntwo");
+    }
 }

@@ -159,6 +159,10 @@ impl Snapshot {
         }
     }
 
+    fn goes_on(&self) -> bool {
+        self.phase == Phase::Running && self.finished < self.planned
+    }
+
     fn money(&self) -> String {
         let presumed =
             if self.presumed_usd > 0.0 { format!(" ({} presumed)", usd(self.presumed_usd)) } else { String::new() };
@@ -170,7 +174,7 @@ impl Snapshot {
 
     /// Whether the cap ends the run, once that can be told.
     fn cap(&self) -> Option<String> {
-        let share = self.outlook.cap_at_share.filter(|_| self.finished < self.planned)?;
+        let share = self.outlook.cap_at_share.filter(|_| self.goes_on())?;
         if share >= 1.0 {
             return Some("the cap is enough for all".to_owned());
         }
@@ -180,7 +184,7 @@ impl Snapshot {
 
     /// Whether the deadline ends the run, once that can be told.
     fn deadline(&self) -> Option<String> {
-        let left = self.outlook.deadline_in_s.filter(|_| self.finished < self.planned)?;
+        let left = self.outlook.deadline_in_s.filter(|_| self.goes_on())?;
         if left == 0 {
             return Some("the deadline has passed".to_owned());
         }

@@ -150,6 +150,7 @@ impl Progress {
     fn waiting_for(&self, standing: Standing) -> Option<String> {
         let in_flight = self.open.len();
         let words = match standing.phase {
+            Phase::Draining if in_flight == 0 => return None,
             Phase::Draining => format!("the last {in_flight} requests on the wire: nothing new is sent"),
             Phase::Abandoning => "nothing: what is on the wire is given up".to_owned(),
             Phase::Running if standing.waits_for_money => {
