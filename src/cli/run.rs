@@ -76,9 +76,7 @@ fn advice(ended: &Ended, exit: Exit) -> Option<&'static str> {
 impl From<AssembleError> for Failure {
     fn from(error: AssembleError) -> Self {
         let hint = match &error {
-            AssembleError::CapWithoutPrice { .. } => Some(
-                "state `price = { input = ..., cached = ..., output = ... }` or `price = \"free\"` for its endpoint",
-            ),
+            AssembleError::CapWithoutPrice { source } => Some(source.hint()),
             AssembleError::CapWithoutLimit { .. } => {
                 Some("set `params = { max_completion_tokens = ... }` for that grader")
             }

@@ -14,6 +14,7 @@ pub mod inflight;
 mod openai;
 pub mod pace;
 pub mod price;
+pub mod provider;
 pub mod retry;
 pub mod settings;
 pub mod slots;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::census::{self, Census, CensusError, CensusPlace};
 use super::settings::{Audit, CacheMode};
-use crate::grade::price::{PriceTable, UnknownPrice, output_limit};
+use crate::grade::price::{UnknownPrice, output_limit, price_of};
 use crate::grade::settings::{EndpointSettings, GraderSettings};
 use crate::model::behaviour::Behaviour;
 use crate::model::event::{Planned, PlannedGrader};
@@ -149,7 +149,7 @@ fn stand(
     let prompt = files.prompt(&settings.prompt)?;
     let mut params = prompt.params.clone();
     params.extend(settings.params.clone());
-    let price = match PriceTable::builtin().price(endpoint.price, &settings.model) {
+    let price = match price_of(endpoint.price, &settings.model) {
         Ok(price) => price,
         Err(source) if audit.budget.max_cost.is_some() => return Err(AssembleError::CapWithoutPrice { source }),
         Err(unknown) => {

@@ -12,7 +12,7 @@ use crate::model::conversation::{Conversation, Message, Role};
 use crate::model::unit::{Group, UnitId};
 use crate::prompt::{Library, QuestionerSettings};
 
-const PRICE: Price = Price { input: 100, cached: 10, output: 1_000 };
+const PRICE: Price = Price::flat(100, 10, 1_000);
 
 fn limit(tokens: u64) -> BTreeMap<String, Value> {
     BTreeMap::from([("max_completion_tokens".to_owned(), json!(tokens))])
