@@ -95,6 +95,9 @@ pub enum Command {
     /// Serve the simulated grader on loopback, or generate a corpus with planted truth
     #[command(after_help = "Example:\n  assize rehearse --listen 127.0.0.1:8089 --profile rehearsal.toml")]
     Rehearse(RehearseArgs),
+    /// Check key, endpoint, model, structured output, limits, prices, disk and clock, and say what to mend
+    #[command(after_help = "Example:\n  assize doctor audit.toml --max-cost 0.10")]
+    Doctor(DoctorArgs),
     /// Every setting with its value and where it comes from
     #[command(after_help = "Example:\n  assize config --max-cost 5")]
     Config(AuditArgs),
@@ -219,6 +222,20 @@ pub struct RunName {
     /// Run id or folder
     #[arg(value_name = "RUN", default_value = "latest")]
     pub run: String,
+}
+
+/// `assize doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// The file.
+    #[command(flatten)]
+    pub file: AuditFile,
+    /// Send nothing: check this machine only
+    #[arg(long)]
+    pub offline: bool,
+    /// Refuse to send test requests that could cost more than this, in US dollars
+    #[arg(long, value_name = "USD", default_value_t = 0.05)]
+    pub max_cost: f64,
 }
 
 /// `assize status`.

@@ -4,6 +4,7 @@ pub mod args;
 mod cache;
 mod completions;
 mod config;
+mod doctor;
 pub mod exit;
 mod init;
 mod invocation;
@@ -52,6 +53,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(invocation: &Invocation, command: Command, printer: Printer) -> Result<Exit, Failure> {
     match command {
         Command::Init(args) => init::run(&args, printer),
+        Command::Doctor(args) => doctor::run(invocation, &args, printer),
         Command::Config(args) => config::run(invocation, &args, printer),
         Command::Trust(args) => trust::run(invocation, &args, printer),
         Command::Completions { shell } => completions::shell(shell, printer),

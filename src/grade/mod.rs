@@ -11,7 +11,7 @@ pub mod desk;
 mod fixture;
 pub mod http;
 pub mod inflight;
-mod openai;
+pub mod openai;
 pub mod pace;
 pub mod price;
 pub mod provider;

@@ -131,7 +131,15 @@ pub fn screener(audit: &Audit, files: &BehaviourFiles) -> Result<Screener, Assem
     Screener::compile(&rules, audit.classes.as_deref(), &audit.corpus.channels).map_err(failed)
 }
 
-fn stands(audit: &Audit, files: &BehaviourFiles, warnings: &mut Vec<String>) -> Result<Vec<Stand>, AssembleError> {
+/// All stages of an audit, decided; what a reader of the report should know is added to `warnings`.
+///
+/// # Errors
+/// A prompt that does not render, or a cap that could not hold.
+pub(super) fn stands(
+    audit: &Audit,
+    files: &BehaviourFiles,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<Stand>, AssembleError> {
     let screen = (Stage::Screen, &audit.screen);
     let confirm = audit.confirm.as_ref().map(|settings| (Stage::Confirm, settings));
     let graders = std::iter::once(screen).chain(confirm);

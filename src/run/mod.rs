@@ -6,6 +6,7 @@ mod boot;
 pub mod census;
 pub mod conclude;
 pub mod coordinator;
+pub mod doctor;
 pub mod folder;
 pub mod forecast;
 pub mod gates;
