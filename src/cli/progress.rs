@@ -134,6 +134,7 @@ impl Display {
 
     /// The last line, once the run has ended, however it ended.
     pub(super) fn finish(self) {
+        self.folder.iter().for_each(Live::remove);
         match &self.form {
             Form::Bar(bar) => bar.finish_and_clear(),
             Form::Plain | Form::Json => self.show(clock::now()),

@@ -38,6 +38,11 @@ impl Live {
         write();
     }
 
+    /// Takes the snapshot away: the run has ended, and the journal says how.
+    pub fn remove(folder: &RunFolder) {
+        fs::remove_file(folder.path.join(FILE)).ok();
+    }
+
     /// The newest snapshot of a run, if there is one that can be read.
     #[must_use]
     pub fn read(folder: &RunFolder) -> Option<Self> {

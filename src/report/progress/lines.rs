@@ -104,17 +104,18 @@ impl Snapshot {
         if !is_over {
             rows.extend([self.cap(), self.deadline()].into_iter().flatten().map(|words| ("outlook", words)));
         }
-        let in_flight = if is_over { "left in flight" } else { "in flight" };
-        rows.push((
-            "requests",
-            format!(
-                "{} {in_flight}, {} answered 429, {} retried, {} from the cache",
-                count(self.in_flight),
-                count(self.rate_limited),
-                count(self.retried),
-                count(self.replayed)
-            ),
-        ));
+        let in_flight = match (is_over, self.in_flight) {
+            (true, 0) => None,
+            (true, left) => Some(format!("{} without a known end", count(left))),
+            (false, now) => Some(format!("{} in flight", count(now))),
+        };
+        let requests = [
+            in_flight,
+            Some(format!("{} answered 429", count(self.rate_limited))),
+            Some(format!("{} retried", count(self.retried))),
+            Some(format!("{} from the cache", count(self.replayed))),
+        ];
+        rows.push(("requests", requests.into_iter().flatten().collect::<Vec<_>>().join(", ")));
         rows.extend(self.waiting_for.iter().filter(|_| !is_over).map(|what| ("waiting", format!("for {what}"))));
         rows.into_iter().map(|(name, row)| format!("  {name:<10}{row}\n")).collect()
     }

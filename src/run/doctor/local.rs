@@ -7,6 +7,7 @@ use super::remote::Question;
 use super::{Check, Health, Visit};
 use crate::clock::{self, UnixMs};
 use crate::grade::price::{PriceTable, price_of};
+use crate::grade::provider::Provider;
 use crate::grade::settings::{EndpointSettings, KeySetting, PriceSetting};
 use crate::journal;
 use crate::model::behaviour::Behaviour;
@@ -159,8 +160,11 @@ fn price(stand: &Stand, now: UnixMs) -> Check {
         };
         return Check::ok(&about, says);
     };
+    if provider == Provider::Rehearsal {
+        return Check::ok(&about, format!("`{model}`: {}, rehearsed", dollars(&price)));
+    }
     let table = PriceTable::of(provider);
-    let says = format!("`{model}`: {}, of {} as of {}", dollars(&price), provider.as_str(), table.date);
+    let says = format!("`{model}`: {}, as {} billed on {}", dollars(&price), provider.as_str(), table.date);
     let age = age_days(&table.date, now);
     if age.is_some_and(|days| days > OLD_PRICES_DAYS) {
         let fix = "compare it with your provider's page; state `price = { input = ..., cached = ..., output = ... }` if it differs";

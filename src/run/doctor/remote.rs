@@ -121,7 +121,7 @@ impl Visit {
             Ok(answer) => {
                 self.checks.push(Check::ok(&about, format!("`{}` answers", opened.settings.base_url)));
                 self.checks.extend(clock(name, &answer));
-                Some(answer)
+                answer
             }
             Err(missing) => {
                 let says = opened.no_answer(missing).await;
@@ -137,15 +137,14 @@ impl Visit {
             let Some(stand) = self.stands.get(question.stand).filter(|stand| stand.endpoint.name == *name) else {
                 continue;
             };
-            if let Some(answer) = &listed {
-                self.checks.push(reply::listed(stand, answer));
-            }
             let Some(behaviour) = &self.behaviour else { continue };
             sent.requests += 1;
             let nonce = "0".repeat(NONCE_LENGTH);
             match opened.endpoint.probe_chat(&question.request, &nonce).await {
                 Ok(Ok(answer)) => {
                     let (checks, cost) = reply::read_answer(stand, question, behaviour, &answer);
+                    let is_served = checks.first().is_some_and(|check| check.health == Health::Ok);
+                    self.checks.push(reply::listed(stand, &listed, is_served));
                     self.checks.extend(checks);
                     sent.cost += cost;
                 }
