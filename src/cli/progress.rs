@@ -171,16 +171,17 @@ struct Frame {
 }
 
 impl Screen {
-    fn add(&self, text: &str) -> io::Result<()> {
+    fn add(&self, text: &str) {
         let mut frame = self.frame.lock().unwrap_or_else(PoisonError::into_inner);
         frame.text.push_str(text);
         frame.is_at_edge = false;
-        Ok(())
     }
 
     /// Moves the cursor; a terminal takes 0 for 1.
-    fn step(&self, count: usize, direction: char) -> io::Result<()> {
-        if count == 0 { Ok(()) } else { self.add(&format!("\u{1b}[{count}{direction}")) }
+    fn step(&self, count: usize, direction: char) {
+        if count > 0 {
+            self.add(&format!("\u{1b}[{count}{direction}"));
+        }
     }
 }
 
@@ -190,24 +191,29 @@ impl TermLike for Screen {
     }
 
     fn move_cursor_up(&self, count: usize) -> io::Result<()> {
-        self.step(count, 'A')
+        self.step(count, 'A');
+        Ok(())
     }
 
     fn move_cursor_down(&self, count: usize) -> io::Result<()> {
-        self.step(count, 'B')
+        self.step(count, 'B');
+        Ok(())
     }
 
     fn move_cursor_right(&self, count: usize) -> io::Result<()> {
-        self.step(count, 'C')
+        self.step(count, 'C');
+        Ok(())
     }
 
     fn move_cursor_left(&self, count: usize) -> io::Result<()> {
-        self.step(count, 'D')
+        self.step(count, 'D');
+        Ok(())
     }
 
     fn write_line(&self, line: &str) -> io::Result<()> {
         self.write_str(line)?;
-        self.add("\n")
+        self.add("\n");
+        Ok(())
     }
 
     fn write_str(&self, text: &str) -> io::Result<()> {
@@ -223,7 +229,8 @@ impl TermLike for Screen {
     }
 
     fn clear_line(&self) -> io::Result<()> {
-        self.add("\r\u{1b}[2K")
+        self.add("\r\u{1b}[2K");
+        Ok(())
     }
 
     fn flush(&self) -> io::Result<()> {

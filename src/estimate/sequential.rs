@@ -4,7 +4,7 @@
 //! over the rate, fixed before the first look, is averaged over; a rate is kept for as long as the average likelihood is
 //! less than 1/alpha times its own (Ville's inequality). The second one, for draws without replacement, is the
 //! prior-posterior ratio of I. Waudby-Smith and A. Ramdas ("Confidence sequences for sampling without replacement",
-//! NeurIPS 2020). Neither is intersected over time.
+//! Advances in Neural Information Processing Systems 33, 2020). Neither is intersected over time.
 
 use super::interval::{Limits, Share};
 use super::special::ln_beta;

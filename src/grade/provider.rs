@@ -12,7 +12,7 @@ pub enum Provider {
     Google,
     /// Mistral.
     Mistral,
-    /// DeepSeek.
+    /// `DeepSeek`.
     DeepSeek,
     /// xAI.
     Xai,

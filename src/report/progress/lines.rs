@@ -91,7 +91,7 @@ impl Snapshot {
         match (&self.floor, &self.floor_reason) {
             (Some(_), _) => rows.extend(self.floor_in_words().map(|words| ("floor", words))),
             (None, reason) => {
-                rows.push(("floor", format!("not available: {}", reason.as_deref().unwrap_or("unknown"))))
+                rows.push(("floor", format!("not available: {}", reason.as_deref().unwrap_or("unknown"))));
             }
         }
         rows.push(("pace", self.pace(is_over)));
@@ -117,7 +117,7 @@ impl Snapshot {
         ];
         rows.push(("requests", requests.into_iter().flatten().collect::<Vec<_>>().join(", ")));
         rows.extend(self.waiting_for.iter().filter(|_| !is_over).map(|what| ("waiting", format!("for {what}"))));
-        rows.into_iter().map(|(name, row)| format!("  {name:<10}{row}\n")).collect()
+        rows.into_iter().map(|(name, row)| format!("  {name:<10}{row}\n")).collect::<Vec<_>>().concat()
     }
 
     /// For a program: one JSON object, without a line end.

@@ -213,7 +213,7 @@ proptest! {
             progress.event(&admitted(*n, 0, unit("rl", &format!("c{n}"), 1)), UnixMs(0));
         }
         units.sort_by_key(|n| crate::model::hash::Digest::of(&(n ^ order).to_le_bytes()));
-        let confirmed = outcomes.iter().filter(|outcome| **outcome == 0).count() as u64;
+        let confirmed = outcomes.iter().map(|outcome| u64::from(*outcome == 0)).sum::<u64>();
         for n in units {
             let (screen, confirm) = match outcomes[usize::try_from(n).unwrap()] {
                 0 => (graded(Present), Some(graded(Present))),

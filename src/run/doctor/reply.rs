@@ -69,7 +69,9 @@ pub(super) fn read_answer(
     let limits = limits(stand, answer);
     match (decide(answer.status, None, body.as_ref()), &body) {
         (Decision::Keep, Some(body)) => {
-            let mut checks = vec![outcome(&about, stand, question, behaviour, body, answer.status)];
+            let context = Context { behaviour, conversation: &question.conversation, seen: &question.seen };
+            let kind = read(body, answer.status, &context).outcome.kind();
+            let mut checks = vec![outcome(&about, stand, kind)];
             checks.extend(served(stand, body));
             checks.push(usage(stand, question, body));
             checks.extend(limits);
@@ -94,7 +96,7 @@ pub(super) fn read_answer(
         }
         (Decision::GiveUp { .. } | Decision::Keep, _) => {
             let said = body.as_ref().and_then(Body::error).map(|error| error.code.clone()).unwrap_or_default();
-            let code: String = said.chars().filter(|c| c.is_ascii_graphic()).take(60).collect();
+            let code: String = said.chars().filter(char::is_ascii_graphic).take(60).collect();
             let says = format!("the server refuses the request: HTTP {} {code}", answer.status);
             let fix = match stand.endpoint.structured {
                 Structured::JsonSchema => {
@@ -112,11 +114,9 @@ pub(super) fn read_answer(
 }
 
 /// Whether the reply is a verdict.
-fn outcome(about: &str, stand: &Stand, question: &Question, behaviour: &Behaviour, body: &Body, status: u16) -> Check {
-    let context = Context { behaviour, conversation: &question.conversation, seen: &question.seen };
-    let outcome = read(body, status, &context).outcome;
+fn outcome(about: &str, stand: &Stand, outcome: OutcomeKind) -> Check {
     let structured = stand.endpoint.structured.as_str();
-    match outcome.kind() {
+    match outcome {
         OutcomeKind::Graded | OutcomeKind::EvidenceUnverified | OutcomeKind::CannotJudge => {
             Check::ok(about, format!("is a verdict that satisfies the schema (structured = \"{structured}\")"))
         }
@@ -124,12 +124,10 @@ fn outcome(about: &str, stand: &Stand, question: &Question, behaviour: &Behaviou
             .fixed_by(
                 "raise `max_completion_tokens`, or lower `reasoning_effort`, if replies of a run are cut as well",
             ),
-        OutcomeKind::Refused | OutcomeKind::Filtered | OutcomeKind::TooLong => Check::new(
-            about,
-            Health::Warning,
-            format!("the question about a harmless turn ended as {}", outcome.kind()),
-        )
-        .fixed_by("look at the prompt: a grader that declines this declines more"),
+        OutcomeKind::Refused | OutcomeKind::Filtered | OutcomeKind::TooLong => {
+            Check::new(about, Health::Warning, format!("the question about a harmless turn ended as {outcome}"))
+                .fixed_by("look at the prompt: a grader that declines this declines more")
+        }
         OutcomeKind::Unparsable
         | OutcomeKind::Failed
         | OutcomeKind::NotCached
