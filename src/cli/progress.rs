@@ -9,11 +9,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
 use crate::clock::{self, UnixMs};
 use crate::grade::desk::Stopping;
-use crate::model::event::Event;
+use crate::model::event::{Event, StopReason};
 use crate::reconcile::Definitions;
 use crate::report::progress::{Phase, Progress, Standing};
 use crate::run::folder::RunFolder;
-use crate::run::live::Live;
+use crate::run::live::{Ending, Live, journal_bytes};
 use crate::run::pipeline::Notice;
 use crate::run::settings::Workspace;
 
@@ -82,7 +82,7 @@ impl Display {
             }
             Notice::Tick { waits_for_money } => {
                 self.standing.waits_for_money = *waits_for_money;
-                self.publish(now);
+                self.publish(now, None);
             }
             Notice::Stopping(Stopping::Draining) => {
                 self.standing.phase = Phase::Draining;
@@ -104,10 +104,10 @@ impl Display {
     }
 
     /// Tells other terminals.
-    fn publish(&self, now: UnixMs) {
+    fn publish(&self, now: UnixMs, ended: Option<Ending>) {
         if let Some(folder) = &self.folder {
             let progress = self.progress.snapshot(now, self.standing);
-            Live { pid: std::process::id(), progress }.write(folder);
+            Live { pid: std::process::id(), progress, ended }.write(folder);
         }
     }
 
@@ -132,13 +132,23 @@ impl Display {
         }
     }
 
-    /// The last line, once the run has ended, however it ended.
-    pub(super) fn finish(self) {
-        self.folder.iter().for_each(Live::remove);
+    /// The last line, once the run has ended: for this reason, or with an error.
+    pub(super) fn finish(mut self, reason: Option<&StopReason>) {
+        self.standing = Standing::default();
+        match (reason, &self.folder) {
+            (Some(reason), Some(folder)) => {
+                let ending =
+                    journal_bytes(folder).map(|journal_bytes| Ending { reason: reason.clone(), journal_bytes });
+                self.publish(clock::now(), ending);
+            }
+            (None, Some(folder)) => Live::remove(folder),
+            (Some(_) | None, None) => {}
+        }
         match &self.form {
             Form::Bar(bar) => bar.finish_and_clear(),
-            Form::Plain | Form::Json => self.show(clock::now()),
-            Form::Silent => {}
+            // A session that never opened has nothing to show.
+            Form::Plain | Form::Json if self.folder.is_some() => self.show(clock::now()),
+            Form::Plain | Form::Json | Form::Silent => {}
         }
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn run(invocation: &Invocation, args: &RunArgs, printer: Printer) -> 
     let cache = assembly.audit.cache;
     let mut display = Display::new(args.progress, assembly.definitions.clone(), &assembly.audit.workspace, printer);
     let ended = runtime()?.block_on(session::run(assembly, |notice| display.notice(&notice)));
-    display.finish();
+    display.finish(ended.as_ref().ok().map(|ended| &ended.reason));
     let ended = ended?;
     printer.result(&ended.report, || table::render(&ended.report, printer.style()))?;
     let exit = exit_of(&ended, cache);

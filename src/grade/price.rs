@@ -44,7 +44,7 @@ struct LongRow {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnknownPrice {
     /// The provider's table does not list it.
-    #[error("no price is known for model `{model}` of {provider}", provider = provider.as_str())]
+    #[error("no price is known for model `{model}`{}", whose(*provider))]
     Model {
         /// The model.
         model: String,
@@ -57,6 +57,11 @@ pub enum UnknownPrice {
         /// The model.
         model: String,
     },
+}
+
+/// Whose model it would be; a rehearsal's is nobody's.
+fn whose(provider: Provider) -> String {
+    if provider == Provider::Rehearsal { String::new() } else { format!(" of {}", provider.as_str()) }
 }
 
 impl UnknownPrice {

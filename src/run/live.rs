@@ -1,4 +1,5 @@
-//! What a running run shows to other terminals: the newest snapshot of its progress, in its folder, replaced every second.
+//! What a run shows to other terminals: the newest snapshot of its progress, in its folder, replaced every second, and once
+//! more at the end.
 //!
 //! It is a convenience, not a record: journal and replies are the truth, and this file may be deleted at any time.
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::folder::RunFolder;
 use crate::clock::UnixMs;
+use crate::model::event::StopReason;
 use crate::report::progress::Snapshot;
 
 const FILE: &str = "progress.json";
@@ -23,6 +25,17 @@ pub struct Live {
     pub pid: u32,
     /// Where the run stood.
     pub progress: Snapshot,
+    /// How the session ended, if it has.
+    pub ended: Option<Ending>,
+}
+
+/// The end of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ending {
+    /// Why it ended.
+    pub reason: StopReason,
+    /// Bytes of the whole journal: the snapshot speaks of a run for as long as no byte was added to it.
+    pub journal_bytes: u64,
 }
 
 impl Live {
@@ -38,7 +51,14 @@ impl Live {
         write();
     }
 
-    /// Takes the snapshot away: the run has ended, and the journal says how.
+    /// Why the run ended, if the snapshot tells its whole journal.
+    #[must_use]
+    pub fn reason(&self, folder: &RunFolder) -> Option<&StopReason> {
+        let ending = self.ended.as_ref().filter(|ending| journal_bytes(folder) == Some(ending.journal_bytes))?;
+        Some(&ending.reason)
+    }
+
+    /// Takes the snapshot away: only the journal knows how the run ended.
     pub fn remove(folder: &RunFolder) {
         fs::remove_file(folder.path.join(FILE)).ok();
     }
@@ -54,4 +74,17 @@ impl Live {
     pub fn is_fresh(&self, now: UnixMs) -> bool {
         now.0.abs_diff(self.progress.at_ms) <= FRESH_MS
     }
+}
+
+/// Bytes of all segments of a run's journal.
+#[must_use]
+pub fn journal_bytes(folder: &RunFolder) -> Option<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(&folder.path).ok()? {
+        let entry = entry.ok()?;
+        if entry.file_name().to_string_lossy().starts_with("journal-") {
+            bytes += entry.metadata().ok()?.len();
+        }
+    }
+    Some(bytes)
 }

@@ -74,17 +74,22 @@ pub struct Look {
     pub progress: Snapshot,
 }
 
-/// Looks at a run. A run that is at work leaves a snapshot every second, which is all that is read then; otherwise the
-/// journal is read from its beginning, in constant memory.
+/// Looks at a run. A run leaves a snapshot every second and at its end, which is all that is read then; where there is none
+/// that can be trusted, as after a kill, the journal is read from its beginning, in constant memory.
 ///
 /// # Errors
 /// See [`LookError`].
 pub fn look(workspace: &Workspace, folder: &RunFolder, now: UnixMs) -> Result<Look, LookError> {
     let held = journal::holder(&workspace.lock())?;
     let run = folder.id.clone();
-    if let Some(live) = Live::read(folder).filter(|live| live.is_fresh(now) && is_held_by(held.as_ref(), live.pid)) {
-        let state = RunState::Running { pid: live.pid, host: host(held) };
-        return Ok(Look { run, state, progress: live.progress });
+    if let Some(live) = Live::read(folder) {
+        if let Some(reason) = live.reason(folder).cloned() {
+            return Ok(Look { run, state: RunState::Ended { reason }, progress: live.progress });
+        }
+        if live.is_fresh(now) && is_held_by(held.as_ref(), live.pid) {
+            let state = RunState::Running { pid: live.pid, host: host(held) };
+            return Ok(Look { run, state, progress: live.progress });
+        }
     }
     let Story { progress, opened, closed } = Story::read(workspace, folder)?;
     let (state, at) = match closed {
