@@ -119,7 +119,7 @@ fn dependencies_have_one_owner() {
     let owners = [
         ("sled::", "cache/index"),
         ("async_openai::", "grade/openai.rs"),
-        ("reqwest::", "grade/http.rs"),
+        ("reqwest::", "grade/http"),
         ("governor::", "grade/pace.rs"),
         ("backoff::", "grade/retry.rs"),
         ("axum::", "rehearse/"),

@@ -82,8 +82,8 @@ pub enum Command {
     #[command(after_help = "Example:\n  assize report --format json latest")]
     Report(RunName),
     /// Funnel, rate and spend of a running or finished run
-    #[command(after_help = "Example:\n  assize status latest")]
-    Status(RunName),
+    #[command(after_help = "Example:\n  assize status latest --watch")]
+    Status(StatusArgs),
     /// One unit: what the grader saw, its cues and its verdicts
     #[command(after_help = "Example:\n  assize show 'conv-000123#3'")]
     Show(ShowArgs),
@@ -96,6 +96,9 @@ pub enum Command {
     /// Serve the simulated grader on loopback, or generate a corpus with planted truth
     #[command(after_help = "Example:\n  assize rehearse --listen 127.0.0.1:8089 --profile rehearsal.toml")]
     Rehearse(RehearseArgs),
+    /// Check key, endpoint, model, structured output, limits, prices, disk and clock, and say what to mend
+    #[command(after_help = "Example:\n  assize doctor audit.toml --max-cost 0.10")]
+    Doctor(DoctorArgs),
     /// Every setting with its value and where it comes from
     #[command(after_help = "Example:\n  assize config --max-cost 5")]
     Config(AuditArgs),
@@ -220,6 +223,31 @@ pub struct RunName {
     /// Run id or folder
     #[arg(value_name = "RUN", default_value = "latest")]
     pub run: String,
+}
+
+/// `assize doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// The file.
+    #[command(flatten)]
+    pub file: AuditFile,
+    /// Send nothing: check this machine only
+    #[arg(long)]
+    pub offline: bool,
+    /// Refuse to send test requests that could cost more than this, in US dollars
+    #[arg(long, value_name = "USD", default_value_t = 0.05)]
+    pub max_cost: f64,
+}
+
+/// `assize status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The run.
+    #[command(flatten)]
+    pub run: RunName,
+    /// Look again every second until the run ends
+    #[arg(long)]
+    pub watch: bool,
 }
 
 /// `assize show`.

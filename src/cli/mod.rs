@@ -4,6 +4,7 @@ pub mod args;
 mod cache;
 mod completions;
 mod config;
+mod doctor;
 pub mod exit;
 mod init;
 mod invocation;
@@ -16,6 +17,7 @@ mod rehearse;
 mod report;
 mod run;
 mod show;
+mod status;
 mod trust;
 
 use std::ffi::OsString;
@@ -51,6 +53,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(invocation: &Invocation, command: Command, printer: Printer) -> Result<Exit, Failure> {
     match command {
         Command::Init(args) => init::run(&args, printer),
+        Command::Doctor(args) => doctor::run(invocation, &args, printer),
         Command::Config(args) => config::run(invocation, &args, printer),
         Command::Trust(args) => trust::run(invocation, &args, printer),
         Command::Completions { shell } => completions::shell(shell, printer),
@@ -58,7 +61,7 @@ fn dispatch(invocation: &Invocation, command: Command, printer: Printer) -> Resu
         Command::Plan(args) => plan::run(invocation, &args, printer),
         Command::Run(args) => run::run(invocation, &args, printer),
         Command::Report(args) => report::report(invocation, &args, printer),
-        Command::Status(args) => report::status(invocation, &args, printer),
+        Command::Status(args) => status::run(invocation, &args, printer),
         Command::Show(args) => show::run(invocation, &args, printer),
         Command::Prompts(command) => prompts::run(invocation, &command, printer),
         Command::Cache(command) => cache::run(invocation, &command, printer),

@@ -55,9 +55,9 @@ fn graded(
 ) -> Result<(CacheMode, Result<Ended, SessionError>), Failure> {
     let assembly = assembled(invocation, &args.audit, printer)?;
     let cache = assembly.audit.cache;
-    let mut display = Display::new(args.progress, assembly.definitions.clone(), printer);
+    let mut display = Display::new(args.progress, assembly.definitions.clone(), &assembly.audit.workspace, printer);
     let ended = runtime()?.block_on(session::run(assembly, |notice| display.notice(&notice)));
-    display.finish();
+    display.finish(ended.as_ref().ok().map(|ended| &ended.reason));
     Ok((cache, ended))
 }
 
@@ -97,9 +97,7 @@ fn advice(ended: &Ended, exit: Exit) -> Option<&'static str> {
 impl From<AssembleError> for Failure {
     fn from(error: AssembleError) -> Self {
         let hint = match &error {
-            AssembleError::CapWithoutPrice { .. } => Some(
-                "state `price = { input = ..., cached = ..., output = ... }` or `price = \"free\"` for its endpoint",
-            ),
+            AssembleError::CapWithoutPrice { source } => Some(source.hint()),
             AssembleError::CapWithoutLimit { .. } => {
                 Some("set `params = { max_completion_tokens = ... }` for that grader")
             }

@@ -2,6 +2,8 @@
 
 use url::{Host, Url};
 
+use crate::grade::provider::Provider;
+
 /// A base URL that passed the checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Address {
@@ -9,6 +11,8 @@ pub(super) struct Address {
     pub(super) base_url: String,
     /// Whose it is.
     pub(super) kind: AddressKind,
+    /// Whose prices apply there, if that is known.
+    pub(super) provider: Option<Provider>,
 }
 
 /// Whose an endpoint is: what decides whether a transcript and a key may go there unasked.
@@ -48,7 +52,13 @@ impl Address {
             Some(Host::Ipv4(_) | Host::Ipv6(_) | Host::Domain(_)) => AddressKind::Other,
             None => return Err("names no host".to_owned()),
         };
-        Ok(Self { base_url: url.as_str().trim_end_matches('/').to_owned(), kind })
+        // The key and the prices of a provider are meant for its own server, over TLS and on its own port.
+        let host = url.host_str().filter(|_| url.scheme() == "https" && url.port().is_none());
+        let provider = match kind {
+            AddressKind::Loopback => Some(Provider::Rehearsal),
+            AddressKind::Provider | AddressKind::Other => host.and_then(Provider::of_host),
+        };
+        Ok(Self { base_url: url.as_str().trim_end_matches('/').to_owned(), kind, provider })
     }
 }
 
@@ -73,6 +83,19 @@ mod tests {
             "http://127.0.0.1.evil.example",
         ] {
             assert_eq!(kind(other), Ok(AddressKind::Other), "{other}");
+        }
+    }
+
+    #[test]
+    fn prices_follow_the_host() {
+        let provider = |text: &str| Address::parse(text).unwrap().provider;
+        assert_eq!(provider(OPENAI), Some(Provider::OpenAi));
+        assert_eq!(provider("https://api.groq.com/openai/v1"), Some(Provider::Groq));
+        assert_eq!(provider("http://127.0.0.1:8089/v1"), Some(Provider::Rehearsal));
+        for nobody in
+            ["https://eu.api.openai.com/v1", "http://api.openai.com/v1", "https://api.groq.com:99", "https://x.example"]
+        {
+            assert_eq!(provider(nobody), None, "{nobody}");
         }
     }
 

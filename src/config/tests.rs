@@ -5,6 +5,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 
 use super::*;
+use crate::grade::provider::Provider;
 use crate::grade::settings::{KeySetting, PriceSetting};
 use crate::model::grading::ApiKind;
 use crate::model::money::{NanoUsd, Price};
@@ -233,7 +234,7 @@ fn a_rehearsal_needs_neither_address_nor_key_nor_model() {
     let endpoint = &audit.endpoints["main"];
     assert_eq!(
         (endpoint.api, endpoint.price, endpoint.base_url.as_str()),
-        (ApiKind::Rehearsal, PriceSetting::Table, "")
+        (ApiKind::Rehearsal, PriceSetting::Table(Some(Provider::Rehearsal)), "")
     );
     assert_eq!(endpoint.rehearsal.as_deref(), Some(folder.path().join("rehearsal.toml").as_path()));
     assert!(matches!(endpoint.key, KeySetting::NoKey));
@@ -244,10 +245,10 @@ fn a_rehearsal_needs_neither_address_nor_key_nor_model() {
 fn prices_are_exact() {
     let (_folder, request) = with_endpoint("price = { input = 0.25, cached = 0.025, output = 2 }");
     let price = load(&request).unwrap().audit.endpoints["main"].price;
-    assert_eq!(price, PriceSetting::Fixed(Price { input: 250, cached: 25, output: 2_000 }));
+    assert_eq!(price, PriceSetting::Fixed(Price::flat(250, 25, 2_000)));
     let (_folder, request) = with_endpoint("price = { input = 0.25, output = 2 }");
     let price = load(&request).unwrap().audit.endpoints["main"].price;
-    assert_eq!(price, PriceSetting::Fixed(Price { input: 250, cached: 250, output: 2_000 }));
+    assert_eq!(price, PriceSetting::Fixed(Price::flat(250, 250, 2_000)));
 }
 
 #[test]

@@ -24,8 +24,13 @@ impl Share {
         self.k as f64 / self.n as f64
     }
 
+    /// Events.
+    pub(super) const fn k(self) -> u64 {
+        self.k
+    }
+
     /// Units without an event.
-    const fn rest(self) -> u64 {
+    pub(super) const fn rest(self) -> u64 {
         self.n - self.k
     }
 }

@@ -7,6 +7,7 @@ mod floor;
 #[cfg(test)]
 mod golden;
 pub mod interval;
+pub mod sequential;
 mod special;
 
 pub use floor::rates;

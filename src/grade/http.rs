@@ -1,5 +1,7 @@
 //! The wire: one POST, one answer. No retry, no logging of bodies, no interpretation beyond what arrived.
 
+mod probe;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +11,8 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, Header
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
+
+pub use probe::{Obstacle, Probed};
 
 use super::retry;
 use super::settings::{EndpointSettings, KeySetting};

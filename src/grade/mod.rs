@@ -15,6 +15,7 @@ pub mod inflight;
 pub mod openai;
 pub mod pace;
 pub mod price;
+pub mod provider;
 pub mod retry;
 pub mod settings;
 pub mod slots;

@@ -80,6 +80,16 @@ impl BodyForm {
     }
 }
 
+/// The body of one whole request, which ends with a question of the user.
+///
+/// # Errors
+/// As for [`BodyForm::new`].
+pub(super) fn body(request: &GradeRequest, nonce: &str) -> Result<Bytes, BodyError> {
+    let mut form = request.clone();
+    let question = form.messages.pop().map(|message| message.content).unwrap_or_default();
+    Ok(BodyForm::new(&form)?.fill(&question, nonce))
+}
+
 fn typed_message(message: &ChatMessage) -> ChatCompletionRequestMessage {
     let text = message.content.clone();
     match message.role {

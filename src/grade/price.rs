@@ -5,24 +5,36 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::provider::Provider;
 use super::settings::PriceSetting;
 use crate::model::grading::{GradeRequest, NONCE_LENGTH, NONCE_PLACEHOLDER};
-use crate::model::money::{NanoUsd, Price, Usage};
+use crate::model::money::{LongPrice, NanoUsd, Price};
 
-/// The price table that is built in: a snapshot with its date and source.
+/// One provider's price table, built in: a snapshot with its date and source.
 #[derive(Debug, Deserialize)]
 pub struct PriceTable {
     /// When the figures were taken.
     pub date: String,
     /// Where they were taken from.
     pub source: String,
-    models: BTreeMap<String, DollarsPerMillion>,
+    models: BTreeMap<String, Row>,
 }
 
 /// Dollars per million tokens, as people write prices.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct DollarsPerMillion {
+struct Row {
+    input: f64,
+    cached: f64,
+    output: f64,
+    /// What a whole request costs whose prompt is long.
+    long: Option<LongRow>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LongRow {
+    above: u64,
     input: f64,
     cached: f64,
     output: f64,
@@ -30,39 +42,84 @@ struct DollarsPerMillion {
 
 /// The price of a model is not known, so a cap could not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no price is known for model `{model}`")]
-pub struct UnknownPrice {
-    /// The model.
-    pub model: String,
+pub enum UnknownPrice {
+    /// The provider's table does not list it.
+    #[error("no price is known for model `{model}`{}", whose(*provider))]
+    Model {
+        /// The model.
+        model: String,
+        /// Whose table was looked in.
+        provider: Provider,
+    },
+    /// The endpoint is no provider's own, and models of one name have different prices.
+    #[error("no price is known for model `{model}`: its endpoint is not one whose prices are built in")]
+    Endpoint {
+        /// The model.
+        model: String,
+    },
 }
 
-impl PriceTable {
-    /// The built-in table.
-    #[must_use]
-    pub fn builtin() -> Self {
-        toml::from_str(include_str!("prices.toml")).expect("the built-in price table is checked by a test")
-    }
+/// Whose model it would be; a rehearsal's is nobody's.
+fn whose(provider: Provider) -> String {
+    if provider == Provider::Rehearsal { String::new() } else { format!(" of {}", provider.as_str()) }
+}
 
-    /// The price of `model` under `setting`.
-    ///
-    /// # Errors
-    /// If the setting refers to the table and the table does not list the model.
-    pub fn price(&self, setting: PriceSetting, model: &str) -> Result<Price, UnknownPrice> {
-        match setting {
-            PriceSetting::Free => Ok(Price::FREE),
-            PriceSetting::Fixed(price) => Ok(price),
-            PriceSetting::Table => {
-                let listed = self.models.get(model).ok_or_else(|| UnknownPrice { model: model.to_owned() })?;
-                Ok(price_per_token(listed.input, listed.cached, listed.output))
+impl UnknownPrice {
+    /// What to write into the audit file.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::Model { .. } => {
+                "state `price = { input = ..., cached = ..., output = ... }`, in dollars per million tokens, or \
+                 `price = \"free\"` for its endpoint"
+            }
+            Self::Endpoint { .. } => {
+                "state `price = { input = ..., cached = ..., output = ... }`, in dollars per million tokens, for its \
+                 endpoint; or `price = \"free\"`; or, if it bills as a provider does, that provider, as in \
+                 `price = \"openai\"`"
             }
         }
     }
 }
 
+impl PriceTable {
+    /// The table of a provider.
+    #[must_use]
+    pub fn of(provider: Provider) -> Self {
+        toml::from_str(provider.table()).expect("the built-in price tables are checked by a test")
+    }
+
+    fn get(&self, model: &str) -> Option<Price> {
+        let row = self.models.get(model)?;
+        let mut price = price_per_token(row.input, row.cached, row.output);
+        price.long = row.long.map(|long| {
+            let Price { input, cached, output, long: _ } = price_per_token(long.input, long.cached, long.output);
+            LongPrice { above: long.above, input, cached, output }
+        });
+        Some(price)
+    }
+}
+
+/// The price of `model` under `setting`.
+///
+/// # Errors
+/// If the setting refers to a table that does not list the model, or to none.
+pub fn price_of(setting: PriceSetting, model: &str) -> Result<Price, UnknownPrice> {
+    let provider = match setting {
+        PriceSetting::Free => return Ok(Price::FREE),
+        PriceSetting::Fixed(price) => return Ok(price),
+        PriceSetting::Table(Some(provider)) => provider,
+        PriceSetting::Table(None) => return Err(UnknownPrice::Endpoint { model: model.to_owned() }),
+    };
+    let listed = PriceTable::of(provider).get(model);
+    let rehearsed = || PriceTable::of(Provider::OpenAi).get(model).filter(|_| provider == Provider::Rehearsal);
+    listed.or_else(rehearsed).ok_or_else(|| UnknownPrice::Model { model: model.to_owned(), provider })
+}
+
 /// The price in nano-dollars per token; `input`, `cached` and `output` are dollars per million tokens, rounded up.
 #[must_use]
 pub fn price_per_token(input: f64, cached: f64, output: f64) -> Price {
-    Price { input: nano_per_token(input), cached: nano_per_token(cached), output: nano_per_token(output) }
+    Price::flat(nano_per_token(input), nano_per_token(cached), nano_per_token(output))
 }
 
 fn nano_per_token(dollars_per_million: f64) -> u64 {
@@ -117,10 +174,7 @@ const MOST_OUTPUT_TOKENS: u64 = 128 << 10;
 /// attempt counts as whose end nobody knows.
 #[must_use]
 pub fn cost_bound(prompt_tokens: u64, params: &BTreeMap<String, Value>, price: &Price) -> NanoUsd {
-    // A cached token may be dearer than a fresh one only in a mistyped price; the bound holds all the same.
-    let dearest = Price { input: price.input.max(price.cached), ..*price };
-    let completion_tokens = output_limit(params).unwrap_or(MOST_OUTPUT_TOKENS);
-    dearest.cost(&Usage { prompt_tokens, completion_tokens, ..Usage::default() })
+    price.bound(prompt_tokens, output_limit(params).unwrap_or(MOST_OUTPUT_TOKENS))
 }
 
 #[cfg(test)]
@@ -131,18 +185,43 @@ mod tests {
     use crate::model::conversation::Role;
     use crate::model::grading::{ApiKind, ChatMessage, ReplySchema, Structured};
 
+    fn listed(provider: Provider, model: &str) -> Result<Price, UnknownPrice> {
+        price_of(PriceSetting::Table(Some(provider)), model)
+    }
+
     #[test]
-    fn the_table_is_readable_and_exact() {
-        let table = PriceTable::builtin();
-        assert_eq!(table.price(PriceSetting::Table, "gpt-5-mini"), Ok(Price { input: 250, cached: 25, output: 2_000 }));
-        assert!(table.price(PriceSetting::Table, "no-such-model").is_err());
-        assert_eq!(table.price(PriceSetting::Free, "no-such-model"), Ok(Price::FREE));
-        assert!(!table.date.is_empty() && !table.source.is_empty());
+    fn every_table_is_readable_dated_and_never_cheaper_for_long_prompts() {
+        for provider in Provider::ALL {
+            let table = PriceTable::of(provider);
+            assert!(!table.date.is_empty() && !table.source.is_empty(), "{provider:?}");
+            for model in table.models.keys() {
+                let price = table.get(model).unwrap();
+                assert!(price.input > 0 && price.output > 0 && price.cached <= price.input, "{provider:?} {model}");
+                if let Some(long) = price.long {
+                    assert!(long.above >= 100_000, "{provider:?} {model}");
+                    assert!(long.input >= price.input && long.output >= price.output, "{provider:?} {model}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_has_the_price_of_its_provider_and_of_nobody_else() {
+        assert_eq!(listed(Provider::OpenAi, "gpt-5-mini"), Ok(Price::flat(250, 25, 2_000)));
+        assert_eq!(listed(Provider::Rehearsal, "gpt-5-mini"), Ok(Price::flat(250, 25, 2_000)));
+        assert_eq!(listed(Provider::Groq, "openai/gpt-oss-120b"), Ok(Price::flat(150, 75, 600)));
+        for (provider, model) in [(Provider::Groq, "gpt-5-mini"), (Provider::OpenAi, "openai/gpt-oss-120b")] {
+            let unknown = UnknownPrice::Model { model: model.to_owned(), provider };
+            assert_eq!(listed(provider, model), Err(unknown));
+        }
+        let nobody = price_of(PriceSetting::Table(None), "gpt-5-mini").unwrap_err();
+        assert!(nobody.hint().contains("price = \"openai\""), "{}", nobody.hint());
+        assert_eq!(price_of(PriceSetting::Free, "no-such-model"), Ok(Price::FREE));
     }
 
     #[test]
     fn prices_round_up() {
-        assert_eq!(price_per_token(0.025, 0.000_1, 10.0), Price { input: 25, cached: 1, output: 10_000 });
+        assert_eq!(price_per_token(0.025, 0.000_1, 10.0), Price::flat(25, 1, 10_000));
     }
 
     #[test]

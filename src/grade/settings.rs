@@ -7,6 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_json::Value;
 
+use super::provider::Provider;
 use crate::clock::UnixMs;
 use crate::model::grading::{ApiKind, PromptLabel, Structured};
 use crate::model::money::{NanoUsd, Price};
@@ -31,8 +32,8 @@ pub enum KeySetting {
 /// Where a price comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PriceSetting {
-    /// The dated table of `grade/price.rs`.
-    Table,
+    /// The dated table of a provider; `None` where the endpoint is no provider's own and the audit names none.
+    Table(Option<Provider>),
     /// Nothing is charged.
     Free,
     /// Stated in the audit file.

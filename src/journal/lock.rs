@@ -75,6 +75,31 @@ impl Lock {
     }
 }
 
+/// Who holds the lock at this path, if anybody does. Only asks: it takes a shared lock for an instant, never creates the
+/// file, and lets go at once. The name in a file that nobody has locked means nothing: its process is gone.
+///
+/// # Errors
+///
+/// The file system's; a lock file that is not there is nobody's.
+pub fn holder(path: &Path) -> Result<Option<Held>, JournalError> {
+    let mut file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file.map_err(|error| JournalError::io("open", path, error))?,
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(None),
+        Err(TryLockError::WouldBlock) => Ok(Some(Held { holder: read_holder(&mut file) })),
+        Err(TryLockError::Error(error)) => Err(JournalError::io("lock", path, error)),
+    }
+}
+
+/// Somebody holds a lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// Who; absent in the instant before the holder has written its name.
+    pub holder: Option<Holder>,
+}
+
 fn read_holder(file: &mut File) -> Option<Holder> {
     let mut text = String::new();
     file.take(4_096).read_to_string(&mut text).ok()?;
@@ -101,7 +126,10 @@ mod tests {
         let LockError::Held { holder: Some(holder), .. } = &refused else { panic!("{refused:?}") };
         assert_eq!((holder.pid, holder.run.as_str()), (std::process::id(), "night-1"));
         assert!(refused.to_string().contains("held by run `night-1` (process "), "{refused}");
+        assert_eq!(super::holder(&path).unwrap().unwrap().holder.as_ref(), Some(holder));
         drop(lock);
+        assert_eq!(super::holder(&path).unwrap(), None, "the name stays in the file and means nothing");
         Lock::take(&path, "night-2").unwrap();
+        assert_eq!(super::holder(&folder.path().join("cache/other")).unwrap(), None);
     }
 }

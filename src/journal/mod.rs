@@ -23,7 +23,7 @@ mod writer;
 pub use error::JournalError;
 pub use folder::{create_segment, read_all};
 pub use format::{Damage, FileKind, MAX_LINE_BYTES, line_of};
-pub use lock::{Holder, Lock, LockError};
+pub use lock::{Held, Holder, Lock, LockError, holder};
 pub use private::{create_file, create_folder};
 pub use reader::{Line, Reader, read_at};
 pub use room::{DiskSpace, disk_space};

@@ -83,6 +83,13 @@ pub struct Opened {
     /// long as this stays the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot: Option<String>,
+    /// What all earlier sessions and runs of the audit count as spent, those events of this session apart that settle
+    /// requests of an earlier one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spent_before: Option<NanoUsd>,
+    /// When requests stop in this session, as Unix time in milliseconds, if there is a deadline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline_ms: Option<u64>,
 }
 
 /// The version of [`Event`] that this build writes.

@@ -195,7 +195,7 @@ impl StageLoad {
         let prompt_tokens = requests.saturating_mul(bytes).div_ceil(bytes_per_token);
         let completion_tokens = requests.saturating_mul(reply_tokens);
         let usage = Usage { prompt_tokens, completion_tokens, ..Usage::default() };
-        Volume { requests, usage, cost: self.price.cost(&usage) }
+        Volume { requests, usage, cost: self.price.cost_of_many(requests, &usage) }
     }
 }
 
@@ -259,7 +259,7 @@ mod tests {
             most_request_bytes: 40_000,
             most_output_tokens: 2_000,
             most_output_tokens_after_truncation: None,
-            price: Price { input: 250, cached: 25, output: 2_000 },
+            price: Price::flat(250, 25, 2_000),
             limits: Limits {
                 requests_per_minute: None,
                 tokens_per_minute: None,

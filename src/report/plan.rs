@@ -112,7 +112,10 @@ pub fn render(report: &PlanReport, style: Style) -> String {
     page.heading("Requests and cost           if all goes well      expected      at worst");
     let [low, expected, worst] = report.requests.map(count);
     page.line(&format!("  requests                {low:>20}{expected:>14}{worst:>14}"));
-    let [low, expected, worst] = report.cost_usd.map(|usd| format!("${usd:.2}"));
+    // Nobody pays more than the cap: what the worst case would be without one is said below.
+    let [low, expected, worst] = report.cost_usd;
+    let worst = report.cap_usd.map_or(worst, |cap| worst.min(cap));
+    let [low, expected, worst] = [low, expected, worst].map(|usd| format!("${usd:.2}"));
     page.line(&format!("  cost                    {low:>20}{expected:>14}{worst:>14}"));
     page.wrapped("  ", &cap(report));
     expected_load(&mut page, report);
@@ -149,13 +152,19 @@ fn strata(page: &mut Page, report: &PlanReport) {
 }
 
 fn cap(report: &PlanReport) -> String {
-    let worst = report.cost_usd.last().copied().unwrap_or_default();
+    let [_, expected, worst] = report.cost_usd;
     match report.cap_usd {
         None => "There is no cap: set `max_cost` or --max-cost.".to_owned(),
         Some(cap) if cap >= worst => format!("The cap of ${cap:.2} holds whatever happens, and stops nothing."),
         Some(cap) => format!(
-            "The cap of ${cap:.2} holds whatever happens; it may close admission early, and what was admitted is then a \
-             valid, smaller sample."
+            "The cap of ${cap:.2} holds whatever happens. {} Without it the bound would be ${worst:.2}: every byte a token, \
+             every reply as long as it may be, everything flagged.",
+            if expected > cap {
+                "It closes admission early if all goes as assumed, and what was admitted is then a valid, smaller sample."
+            } else {
+                "It is more than what is expected; should it close admission early all the same, what was admitted is a \
+                 valid, smaller sample."
+            }
         ),
     }
 }

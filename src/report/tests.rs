@@ -6,21 +6,16 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::json::Report;
-use super::progress::Progress;
 use super::table::{Style, render};
-use crate::clock::UnixMs;
-use crate::model::event::{Ending, Event, Judged, Planned, PlantedTruth, StopReason};
-use crate::model::fixture::{
-    admitted, closed, graded, group, judged, label, opened, planned, replied, sent, settled, unit,
-};
+use crate::model::event::{Event, Judged, Planned, PlantedTruth, StopReason};
+use crate::model::fixture::{admitted, closed, graded, group, judged, label, opened, planned, replied, sent, unit};
 use crate::model::grading::Stage;
 use crate::model::label::{Decision, Label};
-use crate::model::money::NanoUsd;
 use crate::model::outcome::{FailureKind, Outcome};
 use crate::model::verdict::Judgement::{Absent, Present, Suspected};
 use crate::reconcile::{Definitions, Fold};
 
-fn night() -> Planned {
+pub(super) fn night() -> Planned {
     planned(&[
         ("core", "rl-late", 40, 40),
         ("core", "rl-early", 30, 30),
@@ -30,7 +25,7 @@ fn night() -> Planned {
 }
 
 /// One session: every fifth core unit is flagged, most of them upheld; one refusal, one dead confirmer.
-fn session() -> Vec<Event> {
+pub(super) fn session() -> Vec<Event> {
     let mut events = Vec::new();
     for n in 0..90_u64 {
         let (stratum, value) = if n < 40 {
@@ -229,58 +224,4 @@ proptest! {
         prop_assert_eq!(f.confirmed, f.confirmed_by.values().sum::<u64>());
         prop_assert_eq!(f.units, report.strata.iter().map(|row| row.units).sum::<u64>());
     }
-}
-
-#[test]
-fn a_line_of_progress() {
-    let mut progress = Progress::new(Definitions::plain(true), UnixMs(0));
-    progress.event(&Event::Planned(Box::new(night())), UnixMs(0));
-    let mut now = 0;
-    for event in session() {
-        now += 100;
-        progress.event(&event, UnixMs(now));
-        if matches!(&event, Event::Judged(judged) if judged.ordinal.0 == 44) {
-            break;
-        }
-    }
-    progress.event(&sent(900, 45, Stage::Screen), UnixMs(now));
-    progress.event(
-        &settled(900, Ending::Declined { status: 429, failure: FailureKind::RateLimited }, NanoUsd::ZERO),
-        UnixMs(now),
-    );
-    progress.event(&sent(901, 45, Stage::Screen), UnixMs(now));
-    let snapshot = progress.snapshot(UnixMs(now));
-    insta::assert_snapshot!(format!(
-        "{}\n{}\n{}",
-        snapshot.terminal_line(),
-        snapshot.plain_line(),
-        snapshot.json_line()
-    ));
-}
-
-#[test]
-fn progress_starts_anew_with_a_session_and_keeps_what_is_spent() {
-    let mut progress = Progress::new(Definitions::plain(true), UnixMs(0));
-    for event in session() {
-        progress.event(&event, UnixMs(1_000));
-    }
-    progress.event(&sent(900, 3, Stage::Screen), UnixMs(2_000));
-    let before = progress.snapshot(UnixMs(2_000));
-    assert_eq!((before.finished, before.in_flight), (90, 1));
-    progress.event(&opened(0), UnixMs(9_000));
-    let after = progress.snapshot(UnixMs(9_000));
-    assert_eq!((after.finished, after.in_flight, after.eta_s), (0, 0, None));
-    assert!((after.spent_usd - before.spent_usd - 0.005).abs() < 1e-9, "the open attempt counts at its bound");
-}
-
-#[test]
-fn nothing_is_left_to_do_however_fast_it_went() {
-    let mut progress = Progress::new(Definitions::plain(true), UnixMs(0));
-    progress.event(&Event::Planned(Box::new(planned(&[("core", "rl", 1, 1)]))), UnixMs(0));
-    assert_eq!(progress.snapshot(UnixMs(0)).eta_s, None);
-    progress.event(&admitted(0, 0, unit("rl", "a", 1)), UnixMs(0));
-    let replayed = Judged { replayed: true, ..judged(0, Stage::Screen, graded(Absent)) };
-    progress.event(&Event::Judged(Box::new(replayed)), UnixMs(0));
-    let done = progress.snapshot(UnixMs(0));
-    assert_eq!((done.finished, done.eta_s), (1, Some(0)));
 }

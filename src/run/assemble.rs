@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::census::{self, Census, CensusError, CensusPlace};
 use super::settings::{Audit, CacheMode};
-use crate::grade::price::{PriceTable, UnknownPrice, output_limit};
+use crate::grade::price::{UnknownPrice, output_limit, price_of};
 use crate::grade::settings::{EndpointSettings, GraderSettings};
 use crate::model::behaviour::Behaviour;
 use crate::model::event::{Planned, PlannedGrader};
@@ -131,7 +131,15 @@ pub fn screener(audit: &Audit, files: &BehaviourFiles) -> Result<Screener, Assem
     Screener::compile(&rules, audit.classes.as_deref(), &audit.corpus.channels).map_err(failed)
 }
 
-fn stands(audit: &Audit, files: &BehaviourFiles, warnings: &mut Vec<String>) -> Result<Vec<Stand>, AssembleError> {
+/// All stages of an audit, decided; what a reader of the report should know is added to `warnings`.
+///
+/// # Errors
+/// A prompt that does not render, or a cap that could not hold.
+pub(super) fn stands(
+    audit: &Audit,
+    files: &BehaviourFiles,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<Stand>, AssembleError> {
     let screen = (Stage::Screen, &audit.screen);
     let confirm = audit.confirm.as_ref().map(|settings| (Stage::Confirm, settings));
     let graders = std::iter::once(screen).chain(confirm);
@@ -149,7 +157,7 @@ fn stand(
     let prompt = files.prompt(&settings.prompt)?;
     let mut params = prompt.params.clone();
     params.extend(settings.params.clone());
-    let price = match PriceTable::builtin().price(endpoint.price, &settings.model) {
+    let price = match price_of(endpoint.price, &settings.model) {
         Ok(price) => price,
         Err(source) if audit.budget.max_cost.is_some() => return Err(AssembleError::CapWithoutPrice { source }),
         Err(unknown) => {

@@ -55,7 +55,10 @@ pub enum Notice<'a> {
     /// Something happened; it is in the journal already.
     Event(&'a Event),
     /// A second passed.
-    Tick,
+    Tick {
+        /// Whether a request or a unit waits for money that is held for others.
+        waits_for_money: bool,
+    },
     /// Somebody asked the run to stop.
     Stopping(Stopping),
     /// The run pauses for lack of room on a disk, or goes on.
@@ -141,7 +144,7 @@ async fn coordinate(
                     coordinator.handle(Message::Stop(StopReason::Unusable { message }), &mut effects, now);
                 }
                 coordinator.tick(&mut effects, now);
-                observe(Notice::Tick);
+                observe(Notice::Tick { waits_for_money: coordinator.waits_for_money() });
             }
         }
         record(effects, journal, &mut observe).await?;

@@ -172,7 +172,8 @@ pub async fn run(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Res
         }
         observe(notice);
     };
-    for event in opening(&folder, planned, settled, told) {
+    let opened = opened(&folder, audit.budget.deadline, past.spent.saturating_sub(cost_of(&settled)));
+    for event in opening(opened, planned, settled, told) {
         journal.append_written(&event).await?;
         tell(Notice::Event(&event));
     }
@@ -273,16 +274,26 @@ fn deadline(audit: &Audit) -> Option<Deadline> {
     Some(Deadline { admission: UnixMs(requests.0.saturating_sub(path)), requests })
 }
 
-/// The first events of a session.
-fn opening(folder: &RunFolder, planned: Planned, settled: Vec<Event>, warnings: Vec<String>) -> Vec<Event> {
-    let opened = Opened {
+/// What settling these requests of an earlier session adds to the spend of this one.
+fn cost_of(settled: &[Event]) -> NanoUsd {
+    settled.iter().map(|event| if let Event::Settled(settled) = event { settled.cost } else { NanoUsd::ZERO }).sum()
+}
+
+fn opened(folder: &RunFolder, deadline: Option<UnixMs>, spent_before: NanoUsd) -> Opened {
+    Opened {
         format: EVENT_FORMAT,
         run: folder.id.clone(),
         at_ms: clock::now().0,
         pid: std::process::id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         boot: boot_id(),
-    };
+        spent_before: Some(spent_before),
+        deadline_ms: deadline.map(|deadline| deadline.0),
+    }
+}
+
+/// The first events of a session.
+fn opening(opened: Opened, planned: Planned, settled: Vec<Event>, warnings: Vec<String>) -> Vec<Event> {
     let mut events = vec![Event::Opened(opened), Event::Planned(Box::new(planned))];
     events.extend(settled);
     events.extend(warnings.into_iter().map(|message| Event::Warned { message }));

@@ -165,7 +165,7 @@ fn what_goes_over_the_wire_shows_no_text() {
         key: Digest::of(TRANSCRIPT.as_bytes()),
         bound: NanoUsd::ZERO,
     };
-    let price = Price { input: 1, cached: 1, output: 1 };
+    let price = Price::flat(1, 1, 1);
     let body = Bytes::from(format!("{PROMPT} {TRANSCRIPT}"));
     keeps_secrets(&Shot { sending, body, nonce: String::new(), price, output_limit: 1 });
     let body = TRANSCRIPT.to_owned();

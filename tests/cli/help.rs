@@ -51,6 +51,7 @@ fn every_command_has_help_with_an_example() {
         "rehearse",
         "rehearse corpus",
         "config",
+        "doctor",
         "trust",
         "completions",
     ];

@@ -11,6 +11,7 @@ mod support;
 mod cache;
 mod config;
 mod debug;
+mod doctor;
 mod help;
 mod hostile;
 mod init;

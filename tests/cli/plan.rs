@@ -27,9 +27,12 @@ fn the_json_has_the_same_shape_and_the_same_bytes_every_time() {
 #[test]
 fn a_cap_that_cannot_hold_the_worst_case_is_named() {
     let night = Night::new(20);
-    let tight = night.workspace.run(&["plan", "--max-cost", "0.05"]).expect(0).stdout;
-    assert!(tight.contains("may close admission early"), "{tight}");
-    let ample = night.workspace.run(&["plan", "--max-cost", "1000"]).expect(0).stdout;
+    let plan = |cap| night.workspace.run(&["plan", "--max-cost", cap]).expect(0).stdout;
+    let words = |page: &str| page.split_whitespace().collect::<Vec<_>>().join(" ");
+    let tight = words(&plan("0.05"));
+    assert!(tight.contains("holds whatever happens. It closes admission early if all goes as assumed"), "{tight}");
+    assert!(tight.contains(" $0.05 The cap of $0.05"), "nobody pays more than the cap: {tight}");
+    let ample = plan("1000");
     assert!(ample.contains("stops nothing"), "{ample}");
 }
 

@@ -40,8 +40,8 @@ fn the_status_of_a_run_that_has_ended() {
     insta::assert_snapshot!(night.workspace.run(&["status"]).expect(0).shown());
     let mut status = night.workspace.run(&["status", "--format", "json"]).expect(0).json();
     // A session of less than a second has no pace.
-    for pace in ["eta_s", "per_second_average", "per_second_now"] {
-        assert!(status.as_object_mut().unwrap().remove(pace).is_some(), "{pace}");
+    for pace in ["per_second_average", "per_second_now"] {
+        assert!(status["progress"].as_object_mut().unwrap().remove(pace).is_some(), "{pace}");
     }
     insta::assert_snapshot!("status_shape", shape(&status, &[]));
 }
@@ -50,15 +50,47 @@ fn the_status_of_a_run_that_has_ended() {
 fn the_status_of_a_run_that_goes_on() {
     let night = Night::with(60, "latency_ms = 40", "");
     night.workspace.edit("audit.toml", "max_concurrency = 8", "max_concurrency = 2");
-    let mut seen = None;
+    let mut running = None;
     night.workspace.assize(&["run"]).run_while(|child| {
         night.screen.wait_for(12);
-        seen = Some(night.workspace.run(&["status"]).expect(0));
+        running = Some(loop {
+            let seen = night.workspace.run(&["status", "--format", "json"]).expect(0).json();
+            if seen["progress"]["finished"].as_u64() > Some(0) {
+                break (seen, night.workspace.run(&["status"]).expect(0).stdout);
+            }
+        });
+        assert_eq!(running.as_ref().unwrap().0["state"]["pid"], child.id());
         child.kill().unwrap();
     });
-    let seen = seen.unwrap().stdout;
-    assert!(seen.contains("running"), "{seen}");
-    assert!(!seen.contains(" 0 of "), "{seen}");
+    let (json, page) = running.unwrap();
+    assert_eq!((&json["state"]["state"], &json["progress"]["phase"]), (&json!("running"), &json!("running")));
+    assert!(page.contains("(running: process ") && page.contains(" left") && page.contains("in flight"), "{page}");
+    let died = night.workspace.run(&["status", "--watch"]).expect(0).stdout;
+    assert!(died.contains("its process died without a word, last seen 20"), "{died}");
+    assert!(died.contains("without a known end"), "{died}");
+    night.workspace.report();
+    let after = night.workspace.run(&["status"]).expect(0).stdout;
+    assert!(after.contains("(ended: every planned unit)"), "{after}");
+}
+
+#[test]
+fn a_status_can_be_watched_to_the_end() {
+    let night = Night::with(40, "latency_ms = 20", "");
+    let mut lines = None;
+    night.workspace.assize(&["run"]).run_while(|_| {
+        night.screen.wait_for(1);
+        lines = Some(night.workspace.run(&["status", "--watch", "--format", "json"]).expect(0).stdout);
+    });
+    let lines = lines.unwrap();
+    let seen: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(seen.last().unwrap()["state"], json!({"state": "ended", "reason": "finished"}), "{lines}");
+    assert_eq!(seen[0]["state"]["state"], json!("running"), "{lines}");
+    let pages = || night.workspace.run(&["status"]).expect(0).shown();
+    let by_snapshot = pages();
+    std::fs::remove_file(night.workspace.path("runs/latest/progress.json")).unwrap();
+    let by_journal = pages();
+    let without_pace = |page: &str| page.lines().filter(|line| !line.contains("pace")).collect::<Vec<_>>().join("\n");
+    assert_eq!(without_pace(&by_snapshot), without_pace(&by_journal), "nothing depends on the snapshot");
 }
 
 #[test]

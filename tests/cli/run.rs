@@ -79,7 +79,7 @@ fn progress_comes_in_the_form_that_was_asked_for() {
     let silent = night.workspace.run(&["run", "--progress", "none"]).expect(0);
     assert_eq!(silent.stderr, "");
     let plain = night.workspace.run(&["run", "--progress", "plain"]).expect(0);
-    assert!(plain.stderr.contains(" units, "), "{}", plain.stderr);
+    assert!(plain.stderr.contains(" units; "), "{}", plain.stderr);
     let json = night.workspace.run(&["run", "--progress", "json"]).expect(0);
     let last: Value = serde_json::from_str(json.stderr.lines().last().unwrap()).unwrap();
     assert_eq!(last["finished"], last["planned"]);

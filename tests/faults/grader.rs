@@ -11,7 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::workspace::Workspace;
 
 /// What the audits of these tests say that both models cost, in nano-dollars per token.
-pub(crate) const PRICE: Price = Price { input: 1_000, cached: 100, output: 4_000 };
+pub(crate) const PRICE: Price = Price::flat(1_000, 100, 4_000);
 
 /// Until something has certainly gone wrong. Nothing is measured with it.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);

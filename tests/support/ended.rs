@@ -29,6 +29,7 @@ static VARIABLE: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\d{13}-\d+-\d+\.jsonl", "[segment].jsonl"),
         (r"process \d+", "process [pid]"),
         (r"[0-9.,?]+/s over [0-9,]+s", "[pace]"),
+        (r"\d+ [GM]iB free", "[room] free"),
         (r"[0-9,]+ bytes, paid", "[size], paid"),
     ];
     patterns.map(|(pattern, stands_for)| (Regex::new(pattern).unwrap(), stands_for)).into()

@@ -104,6 +104,7 @@ fn write_behaviour(name: &str, scaffold: &mut Scaffold) -> Result<(), Failure> {
         ("behaviour.toml", include_str!("templates/behaviour/behaviour.toml")),
         ("cues.toml", include_str!("templates/behaviour/cues.toml")),
         ("screen.v1.md", include_str!("templates/behaviour/screen.v1.md")),
+        ("confirm.v1.md", include_str!("templates/behaviour/confirm.v1.md")),
         ("gold.jsonl", include_str!("templates/behaviour/gold.jsonl")),
     ] {
         scaffold.file(folder.join(file), &text.replace("@NAME@", name))?;

@@ -33,6 +33,7 @@ fn a_new_workspace_loads_without_a_warning() {
     assert_eq!(loaded.warnings, [""; 0]);
     assert_eq!(loaded.audit.workspace.root, folder.path());
     assert_eq!(loaded.audit.behaviour, "metagaming");
+    assert!(loaded.audit.confirm.is_some(), "without a confirmer the first floor says nothing");
     let profile = crate::rehearse::RehearsalSettings::open(&folder.path().join("rehearsal.toml")).unwrap();
     assert!(!crate::rehearse::Truth::open(&profile.truth.unwrap()).unwrap().is_empty());
     let files = crate::source::files(&loaded.audit.corpus).unwrap();
@@ -118,7 +119,7 @@ fn a_behaviour_is_a_folder() {
         ("sandbagging", &["core".to_owned()][..])
     );
     init(folder.path(), &["--behaviour", "flattery"]).unwrap();
-    for file in ["behaviour.toml", "cues.toml", "screen.v1.md", "gold.jsonl"] {
+    for file in ["behaviour.toml", "cues.toml", "screen.v1.md", "confirm.v1.md", "gold.jsonl"] {
         let text = fs::read_to_string(folder.path().join("prompts/flattery").join(file)).unwrap();
         assert!(!text.contains("@NAME@"), "{file}");
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::grade::provider::Provider;
 use crate::grade::settings::{EndpointSettings, KeySetting};
 use crate::model::grading::{ApiKind, Structured};
 
@@ -58,19 +59,19 @@ fn check(name: String, mut written: Endpoint, ledger: &mut Ledger<'_>, context: 
     let at = |key: &str| format!("endpoint.{name}.{key}");
     ledger.record_written(&at("api"), written.api.as_deref().unwrap_or("chat"));
     let api = ledger.choice(&at("api"), written.api.as_deref(), &APIS, &LATER_APIS).unwrap_or(ApiKind::Chat);
-    let (base_url, key, headers) = match api {
+    let (base_url, key, headers, provider) = match api {
         ApiKind::Chat => {
             let address = address(&name, written.base_url.take(), ledger, context);
             let key = key(&name, &written, &address, ledger, context);
             let headers = headers(&name, &written.headers, &address, ledger, context);
-            (address.base_url, key, headers)
+            (address.base_url, key, headers, address.provider)
         }
         // Where it is and who may use it does not matter, so that `api` alone switches to a rehearsal and back.
-        ApiKind::Rehearsal => (String::new(), KeySetting::NoKey, BTreeMap::new()),
+        ApiKind::Rehearsal => (String::new(), KeySetting::NoKey, BTreeMap::new(), Some(Provider::Rehearsal)),
     };
     ledger.record_written(&at("structured"), written.structured.as_deref().unwrap_or("json_schema"));
     let structured = ledger.choice(&at("structured"), written.structured.as_deref(), &STRUCTURED, &[]);
-    let price = price::check(&at("price"), written.price.as_ref(), ledger);
+    let price = price::check(&at("price"), written.price.as_ref(), provider, ledger);
     let rehearsal = written.rehearsal.map(|file| context.folder.join(file));
     ledger.record_written(&at("rehearsal"), &rehearsal);
     let limits = context.overrides;
@@ -125,7 +126,7 @@ fn address(name: &str, written: Option<String>, ledger: &mut Ledger<'_>, context
             (OPENAI.to_owned(), false)
         }
     };
-    let nowhere = Address { base_url: String::new(), kind: AddressKind::Loopback };
+    let nowhere = Address { base_url: String::new(), kind: AddressKind::Loopback, provider: None };
     let address = ledger.ok_or(&path, Address::parse(&url), nowhere);
     if address.kind == AddressKind::Other && from_file {
         ledger.needs_trust.push(format!("endpoint `{name}` sends transcripts to `{}`", address.base_url));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::grade::provider::Provider;
 use crate::grade::settings::PriceSetting;
 use crate::model::money::Price;
 
@@ -9,14 +10,21 @@ use super::super::ledger::Ledger;
 use super::super::loose::Loose;
 use super::super::nearest;
 
-/// The price as written; the table's without one.
-pub(super) fn check(path: &str, written: Option<&Loose>, ledger: &mut Ledger<'_>) -> PriceSetting {
+/// The price as written; without one, the table of the provider whose endpoint it is, if it is one's.
+pub(super) fn check(
+    path: &str,
+    written: Option<&Loose>,
+    provider: Option<Provider>,
+    ledger: &mut Ledger<'_>,
+) -> PriceSetting {
+    let own = PriceSetting::Table(provider);
     match written {
         None => ledger.record_written(path, "table"),
         Some(Loose::Text(text)) => {
             ledger.record_written(path, text);
-            let choices = [("table", PriceSetting::Table), ("free", PriceSetting::Free)];
-            return ledger.choice(path, Some(text), &choices, &[]).unwrap_or(PriceSetting::Table);
+            let named = Provider::ALL.map(|provider| (provider.as_str(), PriceSetting::Table(Some(provider))));
+            let choices: Vec<_> = [("table", own), ("free", PriceSetting::Free)].into_iter().chain(named).collect();
+            return ledger.choice(path, Some(text), &choices, &[]).unwrap_or(own);
         }
         Some(Loose::Numbers(numbers)) => {
             ledger.record_written(path, numbers);
@@ -25,11 +33,12 @@ pub(super) fn check(path: &str, written: Option<&Loose>, ledger: &mut Ledger<'_>
         Some(Loose::Whole(_) | Loose::Real(_) | Loose::Texts(_)) => {
             ledger.problem(
                 path,
-                "`price` expects `\"table\"`, `\"free\"` or `{ input = 0.25, cached = 0.025, output = 2.0 }`",
+                "`price` expects `\"table\"`, `\"free\"`, a provider such as `\"openai\"`, or \
+                 `{ input = 0.25, cached = 0.025, output = 2.0 }`",
             );
         }
     }
-    PriceSetting::Table
+    own
 }
 
 fn fixed_price(path: &str, numbers: &BTreeMap<String, f64>, ledger: &mut Ledger<'_>) -> PriceSetting {
@@ -45,10 +54,10 @@ fn fixed_price(path: &str, numbers: &BTreeMap<String, f64>, ledger: &mut Ledger<
     let (input, cached, output) = (amount("input"), amount("cached"), amount("output"));
     let (Some(input), Some(output)) = (input, output) else {
         ledger.problem(path, "`price` needs `input` and `output`, in dollars per million tokens");
-        return PriceSetting::Table;
+        return PriceSetting::Free;
     };
     // Without its own price a cached token costs what any other does: a bound, never less.
-    PriceSetting::Fixed(Price { input, cached: cached.unwrap_or(input), output })
+    PriceSetting::Fixed(Price::flat(input, cached.unwrap_or(input), output))
 }
 
 /// Dollars per million tokens as nano-dollars per token, rounded up, so that a cap holds.

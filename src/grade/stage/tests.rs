@@ -13,7 +13,7 @@ use crate::model::grading::Reply;
 use crate::model::unit::{Group, UnitId};
 use crate::prompt::{Library, QuestionerSettings};
 
-const PRICE: Price = Price { input: 100, cached: 10, output: 1_000 };
+const PRICE: Price = Price::flat(100, 10, 1_000);
 
 fn limit(tokens: u64) -> BTreeMap<String, Value> {
     BTreeMap::from([("max_completion_tokens".to_owned(), json!(tokens))])
