@@ -22,7 +22,7 @@ use crate::model::event::{Ending, Judged, Ordinal, Seen, Settled};
 use crate::model::grading::{ApiKind, ChatMessage, GradeRequest, Reply, Stage, Structured};
 use crate::model::hash::Digest;
 use crate::model::money::{NanoUsd, Price};
-use crate::model::outcome::{FailureKind, Outcome};
+use crate::model::outcome::{FailureKind, Outcome, OutcomeKind};
 use crate::prompt::{Asked, Question, Questioner, nonce};
 use crate::verdict::{Context, DefinitionError, PARSER_VERSION, Reading, parse, read};
 
@@ -49,6 +49,15 @@ pub enum StageError {
     Thread,
 }
 
+/// Rounds of `--retry-errors`: each asks again what has no verdict, under keys of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Retries {
+    /// The last round; 0 before the first.
+    pub last: u32,
+    /// Whether this run is that round: what still has no verdict is asked.
+    pub is_asking: bool,
+}
+
 /// What a stage is made of.
 #[derive(Debug)]
 pub struct GraderParts {
@@ -66,6 +75,8 @@ pub struct GraderParts {
     pub revision: String,
     /// Part of the key: what makes old replies not count.
     pub epoch: String,
+    /// Which replies count where several rounds asked.
+    pub retries: Retries,
     /// How replies are held to the schema.
     pub structured: Structured,
     /// Sampling parameters.
@@ -133,18 +144,48 @@ impl Grader {
     /// The question that has to be answered next: the longer one where the cache knows that the first was truncated.
     fn asking(&self, unit: &SelectedUnit, asked: Asked) -> Result<Asking, StageError> {
         let Asked { messages, seen, injection_suspected } = asked;
-        let mut request = self.request(messages);
+        let first = self.looked_up(unit, &seen, self.request(messages))?;
+        let (request, key, reading, is_longer) = self.newest(unit, &seen, first)?;
+        let bound = cost_bound(&request, &self.parts.price);
+        Ok(Asking { request, key, seen, injection_suspected, reading, bound, is_longer })
+    }
+
+    /// The reply of the latest round that has one, where the first is no verdict; none if this round is to ask.
+    fn newest(&self, unit: &SelectedUnit, seen: &Seen, first: LookedUp) -> Result<LookedUp, StageError> {
+        let Retries { last, is_asking } = self.parts.retries;
+        let is_error = |found: &LookedUp| found.2.as_ref().is_some_and(|reading| is_error(&reading.outcome));
+        if last == 0 || !is_error(&first) {
+            return Ok(first);
+        }
+        let base = GradeRequest { params: self.parts.params.clone(), ..first.0.clone() };
+        let (mut found, mut round) = (first, 0);
+        for retry in (1..=last).rev() {
+            let later = self.looked_up(unit, seen, GradeRequest { retry, ..base.clone() })?;
+            // A longer question without a reply means that the first of its round has one.
+            if later.2.is_some() || later.3 {
+                (found, round) = (later, retry);
+                break;
+            }
+        }
+        if is_asking && round < last && is_error(&found) {
+            let request = GradeRequest { retry: last, ..base };
+            let key = key_of(&request);
+            return Ok((request, key, None, false));
+        }
+        Ok(found)
+    }
+
+    fn looked_up(&self, unit: &SelectedUnit, seen: &Seen, mut request: GradeRequest) -> Result<LookedUp, StageError> {
         let mut key = key_of(&request);
-        let mut reading = self.reading(unit, &seen, &key)?;
+        let mut reading = self.reading(unit, seen, &key)?;
         let is_truncated = reading.as_ref().is_some_and(|reading| reading.outcome == Outcome::Truncated);
         let is_longer = is_truncated && !self.parts.on_truncated.is_empty();
         if is_longer {
             request = self.with_longer_output(&request);
             key = key_of(&request);
-            reading = self.reading(unit, &seen, &key)?;
+            reading = self.reading(unit, seen, &key)?;
         }
-        let bound = cost_bound(&request, &self.parts.price);
-        Ok(Asking { request, key, seen, injection_suspected, reading, bound, is_longer })
+        Ok((request, key, reading, is_longer))
     }
 
     fn reading(&self, unit: &SelectedUnit, seen: &Seen, key: &Digest) -> Result<Option<Reading>, StageError> {
@@ -325,6 +366,27 @@ impl Grader {
             seen,
             injection_suspected: false,
         }
+    }
+}
+
+/// A request, its key, what its reply says if the cache has one, and whether it is the longer one.
+type LookedUp = (GradeRequest, Digest, Option<Reading>, bool);
+
+/// Whether asking again may give a verdict where there is none.
+const fn is_error(outcome: &Outcome) -> bool {
+    match outcome.kind() {
+        OutcomeKind::Refused
+        | OutcomeKind::Truncated
+        | OutcomeKind::Unparsable
+        | OutcomeKind::TooLong
+        | OutcomeKind::Filtered
+        | OutcomeKind::Failed => true,
+        OutcomeKind::Graded
+        | OutcomeKind::EvidenceUnverified
+        | OutcomeKind::CannotJudge
+        | OutcomeKind::NotCached
+        | OutcomeKind::OverBudget
+        | OutcomeKind::PastDeadline => false,
     }
 }
 

@@ -20,7 +20,7 @@ mod reader;
 mod writer;
 
 pub use error::JournalError;
-pub use folder::{create_segment, read_all};
+pub use folder::{create_segment, read_all, segments};
 pub use format::{Damage, FileKind, MAX_LINE_BYTES};
 pub use lock::{Holder, Lock, LockError};
 pub use private::{create_file, create_folder};

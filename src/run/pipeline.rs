@@ -234,7 +234,7 @@ async fn record(effects: Effects, journal: &Writer, observe: &mut impl FnMut(Not
     futures_util::future::try_join_all(written).await?;
     for (answer, attempt) in effects.after_written {
         // A worker that was given up in the meantime sends nothing; its attempt is settled as open.
-        answer.send(attempt).ok();
+        answer.send(Some(attempt)).ok();
     }
     effects.events.iter().for_each(|event| observe(Notice::Event(event)));
     Ok(())
