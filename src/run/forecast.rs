@@ -7,7 +7,7 @@ use super::assemble::{Assembly, Stand};
 use super::folder::FolderError;
 use super::gates::{Gates, GatesError};
 use super::ledger::Ledger;
-use super::resume::look_back;
+use super::resume::{look_back, rounds};
 use super::settings::Audit;
 use crate::cache::units::Snapshot;
 use crate::cache::{Access, CacheError, CacheSettings, ReplyCache};
@@ -93,9 +93,13 @@ pub async fn outlook(assembly: Assembly) -> Result<Outlook, ForecastError> {
     let (cache, _warnings) = ReplyCache::open(&settings)?;
     let mut gates = Gates::open(&audit, &stands, true).await?;
     let mut ledger = Ledger::open(&audit.workspace.accounts());
-    let past = look_back(&audit.workspace.runs(), &mut ledger, &audit.name, false)?;
-    let round = if audit.retry_errors { past.retry_round(&planned.identity) } else { 0 };
-    gates.retries = Retries { last: past.retries.max(round), is_asking: audit.retry_errors };
+    let runs = audit.workspace.runs();
+    let last = if audit.retry_errors {
+        look_back(&runs, &mut ledger, &audit.name, false)?.retry_round(&planned.identity)
+    } else {
+        rounds(&runs, &ledger)?
+    };
+    gates.retries = Retries { last, is_asking: audit.retry_errors };
     planned.planted.clone_from(&gates.planted);
     let terms: Vec<_> = stands.iter().map(|stand| Terms::new(&audit, stand)).collect();
     let (screen, confirm) = gates.graders(stands, &behaviour, "", &cache);

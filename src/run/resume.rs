@@ -1,6 +1,6 @@
 //! What earlier sessions and runs of an audit left: a run to resume, requests that were on the wire, money spent.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
 use super::account::Account;
@@ -88,6 +88,19 @@ pub(super) fn look_back(runs: &Path, ledger: &mut Ledger, audit: &str, needs_tot
         past.unfinished = folder.filter(|_| !account.finished).map(|folder| (folder, account.clone()));
     }
     Ok(past)
+}
+
+/// Rounds of `--retry-errors` in the workspace so far, without reading a whole journal.
+///
+/// # Errors
+/// If the folder of runs cannot be read.
+pub(super) fn rounds(runs: &Path, ledger: &Ledger) -> Result<u32, FolderError> {
+    let known: BTreeMap<&String, u32> = ledger.accounts().map(|(run, account)| (run, account.retry)).collect();
+    let folders = RunFolder::list(runs)?;
+    let unknown = folders.iter().filter(|folder| !known.contains_key(&folder.id));
+    // A run without a plan asked nothing.
+    let planned = unknown.filter_map(|folder| Some(super::conclude::plan_of(folder).ok()?.retry));
+    Ok(planned.chain(known.values().copied()).max().unwrap_or_default())
 }
 
 /// Whether a run is certainly another audit's: its plan can be read and says so.

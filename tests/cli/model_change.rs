@@ -1,5 +1,6 @@
 //! A grader that turns out to be another model in the middle of the night: stopped or split, never mixed.
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::support::{Grader, Night, profile};
@@ -42,6 +43,24 @@ fn a_second_model_stops_the_run_and_says_what_to_do() {
     night.workspace.edit("audit.toml", "model = \"gpt-5-mini\"", "model = \"gpt-5-mini\"\nrevision = \"new\"");
     let whole = night.workspace.report().json();
     assert_eq!(whole["graders"][0]["models_served"], json!(["new"]));
+}
+
+#[test]
+fn a_model_that_changed_between_two_sessions_of_a_run_is_noticed() {
+    let Night { workspace, screen, confirm: _confirm } = Night::with(60, "served_model = \"old\"\nlatency_ms = 10", "");
+    let first = workspace.assize(&["run", "--format", "json"]).run_while(|child| {
+        screen.wait_for(30);
+        kill_process(Pid::from_child(child), Signal::INT).unwrap();
+    });
+    let first = first.expect(130).json();
+    let address = screen.address();
+    drop(screen);
+    let truth = workspace.path("truth.jsonl");
+    let _screen = Grader::start_at(&profile(&truth, "served_model = \"new\"\nlatency_ms = 10"), address);
+    let second = workspace.run(&["run", "--format", "json"]).expect(6).json();
+    assert_eq!(second["run"], first["run"], "it was resumed");
+    assert_eq!(second["sessions"]["stop"]["reason"], json!("model_changed"));
+    assert!(rates(&second).all(|rate| rate["k"].is_null()), "{:#}", second["rates"]);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! `[notify]`: the command at the end of a night.
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::support::{Ended, Night};
 
 const SCRIPT: &str = r#"
@@ -43,6 +45,17 @@ fn an_unusable_grader_and_a_wrong_corpus_are_told_too() {
     night.workspace.edit("audit.toml", "[behaviour]", "[expect]\nmin_turns = 9_999\n\n[behaviour]");
     night.workspace.run(&["trust"]).expect(0);
     told(&night, &night.workspace.run(&["run"]).expect(4), "unexpected");
+}
+
+#[test]
+fn an_interrupted_night_is_told() {
+    let night = Night::with(40, "latency_ms = 20", "");
+    with_notify(&night, SCRIPT);
+    let ended = night.workspace.assize(&["run"]).run_while(|child| {
+        night.screen.wait_for(9);
+        kill_process(Pid::from_child(child), Signal::INT).unwrap();
+    });
+    told(&night, &ended.expect(130), "interrupted");
 }
 
 #[test]
