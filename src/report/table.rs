@@ -60,7 +60,7 @@ fn title(page: &mut Page, report: &Report) {
         page.wrapped(&format!("  {:<9}", grader.stage.as_str()), &grader_line(grader));
     }
     let state = if report.complete { "complete".to_owned() } else { page.ink(Ink::Alarm, "INCOMPLETE") };
-    page.line(&format!("  state    {state}: {}", stop(report)));
+    page.wrapped("  state    ", &format!("{state}: {}", stop(report)));
     if let Some(headline) = floor_table::headline(report) {
         page.wrapped("  floor    ", &headline);
     }
@@ -86,9 +86,7 @@ fn stop(report: &Report) -> String {
         }
         Some(StopReason::Budget) => format!("stopped by the cap{}", and_ungraded(report)),
         Some(StopReason::Deadline) => format!("stopped by the deadline{}", and_ungraded(report)),
-        Some(StopReason::Unexpected { .. }) => {
-            "nothing was sent: the corpus is not what [expect] says (see Warnings)".to_owned()
-        }
+        Some(StopReason::Unexpected { .. }) => "the corpus is not what [expect] says: nothing was sent".to_owned(),
         Some(StopReason::ModelChanged { stage, first, then }) => {
             format!("the {} grader changed from `{}` to `{}`", stage.as_str(), escape(first), escape(then))
         }

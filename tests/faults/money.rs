@@ -121,10 +121,9 @@ fn a_higher_cap_goes_on_from_where_the_money_ended() {
 #[test]
 fn the_cap_of_the_workspace_holds_over_two_audits_and_kills() {
     let workspace = Workspace::new(CONVERSATIONS);
-    let grader = Grader::start(&workspace, &format!("seed = 6\nlatency_ms = 2\n{FAULTS}"));
-    let settings = AuditSettings { request_timeout: "400ms", ..AuditSettings::of(&grader) };
-    workspace.audit(&settings);
-    let total = 1.0;
+    let grader = Grader::start(&workspace, "seed = 6\nlatency_ms = 2\n[faults]\nrate_limited = 0.05\nreset = 0.02");
+    workspace.audit(&AuditSettings::of(&grader));
+    let total = 1.5;
     let first = fs::read_to_string(workspace.path("audit.toml")).unwrap();
     let first = first.replace("max_ungraded", &format!("max_cost_total = {total:?}\nmax_ungraded"));
     // Nothing of the other audit replays.
