@@ -173,6 +173,9 @@ pub struct OverrideArgs {
     /// Admit at most this many units
     #[arg(long, value_name = "N", env = "ASSIZE_LIMIT")]
     pub limit: Option<u64>,
+    /// Ask again what was answered without a verdict: refused, truncated, unparsable, filtered, too long
+    #[arg(long)]
+    pub retry_errors: bool,
     /// Stop at the first unreadable record
     #[arg(long, env = "ASSIZE_STRICT", value_parser = FalseyValueParser::new())]
     pub strict: bool,

@@ -15,7 +15,7 @@ pub enum Exit {
     Usage,
     /// Budget or deadline ended the run: a valid, smaller sample.
     StoppedEarly,
-    /// More units than `max_ungraded` allows have no usable verdict.
+    /// More units than `max_ungraded` allows have no usable verdict, or the corpus is not what `[expect]` says.
     Incomplete,
     /// Read-only replay missed a reply.
     CacheMiss,
@@ -61,7 +61,9 @@ impl Exit {
             Self::GateFailed => "a gate failed",
             Self::Usage => "usage or configuration",
             Self::StoppedEarly => "stopped by budget or deadline",
-            Self::Incomplete => "incomplete: more than max_ungraded without a verdict",
+            Self::Incomplete => {
+                "incomplete: more than max_ungraded without a verdict, or the corpus not as [expect] says"
+            }
             Self::CacheMiss => "a reply is missing in read-only mode",
             Self::GraderUnusable => "the grader is unusable: key, quota or model",
             Self::Interrupted => "interrupted",
@@ -95,6 +97,15 @@ impl Failure {
     /// An error that ends with this code.
     pub fn new(exit: Exit, error: impl Into<anyhow::Error>) -> Self {
         Self::Error { exit, error: error.into(), hint: None }
+    }
+
+    /// The code to exit with.
+    #[must_use]
+    pub const fn exit(&self) -> Exit {
+        match self {
+            Self::ClosedPipe => Exit::Complete,
+            Self::Error { exit, .. } => *exit,
+        }
     }
 
     /// The same with advice.

@@ -55,6 +55,7 @@ impl Invocation {
             max_requests_per_minute: self.flag("max_requests_per_minute", flags.max_requests_per_minute),
             max_tokens_per_minute: self.flag("max_tokens_per_minute", flags.max_tokens_per_minute),
             limit: self.flag("limit", flags.limit),
+            retry_errors: flags.retry_errors,
             strict: self.flag("strict", flags.strict.then_some(true)),
         }
     }

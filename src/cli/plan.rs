@@ -15,7 +15,7 @@ use super::ready::{assembled, runtime};
 pub(super) fn run(invocation: &Invocation, args: &AuditArgs, printer: Printer) -> Result<Exit, Failure> {
     let assembly = assembled(invocation, args, printer)?;
     let outlook = runtime()?.block_on(outlook(assembly)).context("failed to plan")?;
-    let report = PlanReport::new(&outlook.planned, &outlook.load, &outlook.forecast);
+    let report = PlanReport::new(&outlook.planned, &outlook.load, &outlook.forecast, outlook.missing);
     printer.result(&report, || render(&report, printer.style()))?;
     Ok(Exit::Complete)
 }

@@ -1,6 +1,7 @@
 //! `assize run`: grade, confirm, report.
 
 use std::io::ErrorKind;
+use std::path::PathBuf;
 
 use crate::cache::CacheError;
 use crate::grade::stage::StageError;
@@ -10,9 +11,10 @@ use crate::model::outcome::OutcomeKind;
 use crate::report::table;
 use crate::run::assemble::AssembleError;
 use crate::run::census::CensusError;
+use crate::run::notify::{Ending, TIME_LIMIT, notify};
 use crate::run::pipeline::PipelineError;
 use crate::run::session::{self, Ended, SessionError};
-use crate::run::settings::CacheMode;
+use crate::run::settings::{Audit, CacheMode};
 
 use super::args::RunArgs;
 use super::exit::{Exit, Failure};
@@ -26,7 +28,8 @@ pub(super) fn run(invocation: &Invocation, args: &RunArgs, printer: Printer) -> 
     if args.dry_run {
         return super::plan::run(invocation, &args.audit, printer);
     }
-    let (cache, mut ended) = graded(invocation, args, printer)?;
+    let (audit, mut ended) = graded(invocation, args, printer)?;
+    let (cache, bell) = (audit.cache, Bell::of(&audit));
     if let Some(aside) = ended.as_ref().err().and_then(SessionError::set_snapshot_aside) {
         printer.warning(&format!(
             "the copy of the selected conversations was damaged: it was moved to `{}` and is made again from the corpus, \
@@ -35,16 +38,83 @@ pub(super) fn run(invocation: &Invocation, args: &RunArgs, printer: Printer) -> 
         ));
         ended = graded(invocation, args, printer)?.1;
     }
-    let ended = ended?;
-    printer.result(&ended.report, || table::render(&ended.report, printer.style()))?;
+    let ended = match ended {
+        Ok(ended) => ended,
+        Err(error) => {
+            let has_opened = error.is_after_opening();
+            let failure = Failure::from(error);
+            if has_opened {
+                bell.ring(failure.exit(), "error", None, printer);
+            }
+            return Err(failure);
+        }
+    };
+    let shown = printer.result(&ended.report, || table::render(&ended.report, printer.style()));
     let exit = exit_of(&ended, cache);
-    if let StopReason::Unusable { message } = &ended.reason {
-        let hint = "mend the key, the model or the quota and run the same command again; what is paid for is kept";
-        printer.failure(&anyhow::anyhow!("the grader cannot be used: {message}"), Some(hint));
-    } else if let Some(advice) = advice(&ended, exit) {
-        printer.note(advice);
+    say_how_it_ended(&ended, exit, printer);
+    bell.ring(exit, ended.reason.as_str(), Some(&ended), printer);
+    shown.map(|()| exit)
+}
+
+/// What `[notify]` says.
+struct Bell {
+    audit: String,
+    command: Vec<String>,
+    folder: PathBuf,
+}
+
+impl Bell {
+    fn of(audit: &Audit) -> Self {
+        let folder = audit.file.parent().unwrap_or(&audit.workspace.root).to_owned();
+        Self { audit: audit.name.clone(), command: audit.notify.clone(), folder }
     }
-    Ok(exit)
+
+    /// Tells the command how the run ended. That it fails is a warning and nothing else.
+    fn ring(&self, exit: Exit, reason: &str, ended: Option<&Ended>, printer: Printer) {
+        let (run, report) = ended.map(|ended| (ended.folder.id.clone(), ended.report.to_json())).unwrap_or_default();
+        let ending = Ending { audit: &self.audit, run: &run, exit_code: exit.code(), reason, report: &report };
+        if let Err(error) = notify(&self.command, &self.folder, ending, TIME_LIMIT) {
+            printer.warning(&error.to_string());
+        }
+    }
+}
+
+/// What stopped the run, if anything did, and what to do.
+fn say_how_it_ended(ended: &Ended, exit: Exit, printer: Printer) {
+    let failure = |message: String, hint: &str| printer.failure(&anyhow::anyhow!(message), Some(hint));
+    match &ended.reason {
+        StopReason::Unusable { message } => failure(
+            format!("the grader cannot be used: {message}"),
+            "mend the key, the model or the quota and run the same command again; what is paid for is kept",
+        ),
+        StopReason::ModelChanged { stage, first, then } => failure(
+            format!(
+                "the {} grader was served as `{first}` and then as `{then}`: verdicts of two models are not mixed",
+                stage.as_str()
+            ),
+            "name one snapshot as `model`, or set another `revision` to ask everything again, or `on_model_change = \
+             \"split\"` to count each model apart; what is paid for is kept",
+        ),
+        StopReason::Unexpected { missing } => failure(
+            format!("nothing was sent: the corpus is not what [expect] says\n{}", missing.join("\n")),
+            "complete the corpus, or change [expect], and run the same command again",
+        ),
+        StopReason::Finished | StopReason::Budget | StopReason::Deadline | StopReason::Interrupted => {
+            if let Some(advice) = advice(ended, exit) {
+                printer.note(advice);
+            }
+            let (share, limit) = (ended.tally.ungraded_share(), ended.tally.plan.max_ungraded);
+            if exit == Exit::StoppedEarly && share > limit {
+                printer.note(&format!(
+                    "besides, {:.2}% of the admitted units have no usable verdict, more than `max_ungraded` allows \
+                     ({:.2}%); that alone would end with code {}",
+                    share * 100.0,
+                    limit * 100.0,
+                    Exit::Incomplete.code()
+                ));
+            }
+        }
+    }
 }
 
 /// One session of the audit.
@@ -52,22 +122,24 @@ fn graded(
     invocation: &Invocation,
     args: &RunArgs,
     printer: Printer,
-) -> Result<(CacheMode, Result<Ended, SessionError>), Failure> {
+) -> Result<(Audit, Result<Ended, SessionError>), Failure> {
     let assembly = assembled(invocation, &args.audit, printer)?;
-    let cache = assembly.audit.cache;
+    let audit = assembly.audit.clone();
     let mut display = Display::new(args.progress, assembly.definitions.clone(), &assembly.audit.workspace, printer);
     let ended = runtime()?.block_on(session::run(assembly, |notice| display.notice(&notice)));
     display.finish(ended.as_ref().ok().map(|ended| &ended.reason));
-    Ok((cache, ended))
+    Ok((audit, ended))
 }
 
 fn exit_of(ended: &Ended, cache: CacheMode) -> Exit {
     let missed = |stage: &crate::model::tally::StageTally| stage.outcomes.get(&OutcomeKind::NotCached).copied();
     let missed = missed(&ended.tally.screen).or_else(|| ended.tally.confirm.as_ref().and_then(missed));
     match &ended.reason {
-        StopReason::Unusable { .. } => Exit::GraderUnusable,
+        StopReason::Unusable { .. } | StopReason::ModelChanged { .. } => Exit::GraderUnusable,
         StopReason::Interrupted => Exit::Interrupted,
+        // Money and time come first: what they left ungraded is said beside it.
         StopReason::Budget | StopReason::Deadline => Exit::StoppedEarly,
+        StopReason::Unexpected { .. } => Exit::Incomplete,
         StopReason::Finished if cache == CacheMode::ReadOnly && missed.is_some_and(|units| units > 0) => {
             Exit::CacheMiss
         }
@@ -80,6 +152,10 @@ fn exit_of(ended: &Ended, cache: CacheMode) -> Exit {
 fn advice(ended: &Ended, exit: Exit) -> Option<&'static str> {
     Some(match (&ended.reason, exit) {
         (StopReason::Interrupted, _) => "run the same command again to resume; what is paid for is kept",
+        (StopReason::Budget, _) if ended.report.spend.is_bound_by_workspace() => {
+            "the cap of the workspace closed admission: the report is a valid, smaller sample; a higher `max_cost_total` \
+             goes on from here"
+        }
         (StopReason::Budget, _) => {
             "the cap closed admission: the report is a valid, smaller sample; a higher --max-cost goes on from here"
         }
@@ -90,7 +166,13 @@ fn advice(ended: &Ended, exit: Exit) -> Option<&'static str> {
         (StopReason::Finished, Exit::Incomplete) => {
             "more units than `max_ungraded` allows have no usable verdict; see what to do above"
         }
-        (StopReason::Finished | StopReason::Unusable { .. }, _) => return None,
+        (
+            StopReason::Finished
+            | StopReason::Unexpected { .. }
+            | StopReason::ModelChanged { .. }
+            | StopReason::Unusable { .. },
+            _,
+        ) => return None,
     })
 }
 
@@ -145,6 +227,9 @@ fn hint_about(file: &JournalError) -> Option<&'static str> {
 
 impl From<SessionError> for Failure {
     fn from(error: SessionError) -> Self {
+        if let SessionError::Cap(error) = error {
+            return error.into();
+        }
         let hint = match &error {
             SessionError::Prompt(changed) => Some(changed.hint.clone()),
             SessionError::Lock(LockError::Held { .. }) => {
@@ -158,9 +243,10 @@ impl From<SessionError> for Failure {
             ) => hint_about(file).map(str::to_owned),
             SessionError::Folder(_) => {
                 Some("if a journal is damaged, move its run folder away; replies stay in the cache, and what that run spent \
-                      no longer counts against the cap".to_owned())
+                      counts as it was last accounted for at the end of a session".to_owned())
             }
             SessionError::Library(_)
+            | SessionError::Cap(_)
             | SessionError::Cache(_)
             | SessionError::Gates(_)
             | SessionError::Pipeline(_)

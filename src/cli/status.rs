@@ -63,6 +63,15 @@ fn why(reason: &StopReason) -> String {
         StopReason::Budget => "the cap closed admission".to_owned(),
         StopReason::Deadline => "the deadline closed admission".to_owned(),
         StopReason::Interrupted => "interrupted; `assize run` resumes it".to_owned(),
+        StopReason::Unexpected { missing } => {
+            format!("the corpus is not what [expect] says: {}", crate::report::escape(&missing.join("; ")))
+        }
+        StopReason::ModelChanged { stage, first, then } => format!(
+            "the {} grader was served as `{}` and then as `{}`",
+            stage.as_str(),
+            crate::report::escape(first),
+            crate::report::escape(then)
+        ),
         StopReason::Unusable { message } => format!("the grader cannot be used: {}", crate::report::escape(message)),
     }
 }

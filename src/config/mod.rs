@@ -60,6 +60,8 @@ pub struct Overrides {
     pub max_tokens_per_minute: Option<Override<u32>>,
     /// `--limit`: most units that are admitted.
     pub limit: Option<Override<u64>>,
+    /// `--retry-errors`: units whose stored reply is no verdict are asked again.
+    pub retry_errors: bool,
     /// `--strict`: the first unreadable record stops the run.
     pub strict: Option<Override<bool>>,
 }

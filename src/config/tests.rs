@@ -6,10 +6,11 @@ use secrecy::ExposeSecret;
 
 use super::*;
 use crate::grade::provider::Provider;
-use crate::grade::settings::{KeySetting, PriceSetting};
+use crate::grade::settings::{KeySetting, OnModelChange, PriceSetting};
 use crate::model::grading::ApiKind;
 use crate::model::money::{NanoUsd, Price};
 use crate::plan::settings::SampleSize;
+use crate::run::expect::ExpectSettings;
 
 /// 2026-11-23T17:40:12Z.
 const NOW: UnixMs = UnixMs(1_795_455_612_000);
@@ -94,6 +95,16 @@ fn the_whole_schema_is_read() {
     assert_eq!(audit.screen.prompt.to_string(), "screen@2");
     assert_eq!(audit.screen.params["max_completion_tokens"], 2_000);
     assert_eq!(audit.confirm.as_ref().unwrap().model, "o4");
+    assert_eq!(audit.confirm.as_ref().unwrap().on_model_change, OnModelChange::Split);
+    let expected = ExpectSettings {
+        min_conversations: 1_000,
+        min_turns: 5_000,
+        max_unreadable: Some(0.001),
+        min_reasoning_share: 0.5,
+        groups: vec!["rl-late / chat".to_owned()],
+    };
+    assert_eq!(audit.expect, expected);
+    assert_eq!(audit.budget.max_cost_total, NanoUsd::from_usd(500.0));
     assert_eq!(audit.budget.max_cost, NanoUsd::from_usd(200.0));
     assert_eq!(audit.budget.deadline.unwrap().to_string(), "2026-11-24T06:00:00Z");
     assert_eq!(loaded.warnings, [""; 0]);

@@ -22,7 +22,7 @@ pub(super) struct Written {
     pub(super) seed: Option<u64>,
     pub(super) level: Option<f64>,
     pub(super) corpus: Corpus,
-    pub(super) expect: LaterSection,
+    pub(super) expect: Option<Expect>,
     pub(super) behaviour: Behaviour,
     pub(super) prefilter: Prefilter,
     pub(super) scores: LaterSection,
@@ -60,6 +60,16 @@ pub(super) struct Source {
     pub(super) set: BTreeMap<String, String>,
     pub(super) fields: BTreeMap<String, Loose>,
     pub(super) settled_for: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Expect {
+    pub(super) min_conversations: Option<u64>,
+    pub(super) min_turns: Option<u64>,
+    pub(super) max_unreadable: Option<f64>,
+    pub(super) min_reasoning_share: Option<f64>,
+    pub(super) groups: Option<Vec<String>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -140,7 +150,7 @@ pub(super) struct Window {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Budget {
     pub(super) max_cost: Option<f64>,
-    pub(super) max_cost_total: Later,
+    pub(super) max_cost_total: Option<f64>,
     pub(super) deadline: Option<String>,
     pub(super) max_ungraded: Option<f64>,
     pub(super) stop_when: BTreeMap<String, f64>,

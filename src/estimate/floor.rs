@@ -20,10 +20,11 @@ pub fn rates(tally: &Tally) -> Vec<Rate> {
     let single = tally.plan.group_by.is_empty();
     let scopes: Vec<Option<&Group>> =
         std::iter::once(None).chain(groups.into_iter().filter(|_| !single).map(Some)).collect();
+    let mixed = mixture(tally);
     let mut rates = Vec::new();
     for group in scopes {
         for unit in [UnitKind::Turn, UnitKind::Conversation] {
-            let scope = Scope { tally, group, unit };
+            let scope = Scope { tally, group, unit, mixed: mixed.as_deref() };
             for decider in deciders(tally) {
                 rates.extend([scope.corpus_floor(decider), scope.traffic_floor(decider)]);
             }
@@ -34,6 +35,17 @@ pub fn rates(tally: &Tally) -> Vec<Rate> {
         }
     }
     rates
+}
+
+/// Why the verdicts of a run are not one measurement, if they are not.
+fn mixture(tally: &Tally) -> Option<String> {
+    let stages: Vec<_> = tally.mixed_stages().into_iter().map(Stage::as_str).collect();
+    (!stages.is_empty()).then(|| {
+        format!(
+            "several models served the {} stage: their verdicts are not pooled; the counts of each are under `graders`",
+            stages.join(" and the ")
+        )
+    })
 }
 
 fn deciders(tally: &Tally) -> Vec<Decider> {
@@ -52,6 +64,8 @@ struct Scope<'a> {
     tally: &'a Tally,
     group: Option<&'a Group>,
     unit: UnitKind,
+    /// Why no rate can be given at all.
+    mixed: Option<&'a str>,
 }
 
 /// Distinct units, or conversations, that count.
@@ -113,6 +127,9 @@ impl Scope<'_> {
 
     /// Events and exposure, or why there are none.
     fn share(&self, decider: Decider) -> Result<(Events, u64), String> {
+        if let Some(reason) = self.mixed {
+            return Err(reason.to_owned());
+        }
         let buckets = self.tally.buckets(self.group);
         let pending = buckets.count(|bucket| *bucket == Bucket::Pending);
         let is_undecided = decider == Decider::Grader && self.tally.confirm.is_none();
@@ -163,7 +180,7 @@ impl Scope<'_> {
 
     /// Why a rung above the floor is absent, and what to add.
     fn missing(&self, name: RateName) -> String {
-        let mut missing = Vec::new();
+        let mut missing: Vec<String> = self.mixed.map(str::to_owned).into_iter().collect();
         let is_undrawn = |tally: &&StratumTally| tally.units > 0 && tally.buckets.count(Bucket::is_admitted) == 0;
         let undrawn: BTreeSet<&str> =
             self.strata().filter(is_undrawn).map(|tally| tally.stratum.class.as_str()).collect();

@@ -120,7 +120,10 @@ impl Line {
             desk.say(Message::Release { bound }).await?;
             return Ok(without(Outcome::Failed { failure: FailureKind::Interrupted }));
         };
-        let attempt = desk.sending(shot.sending.clone()).await?;
+        let Some(attempt) = desk.sending(shot.sending.clone()).await? else {
+            desk.say(Message::Release { bound }).await?;
+            return Ok(without(Outcome::PastDeadline));
+        };
         let sent = Instant::now();
         let answer = self.endpoint.post(shot.body.clone(), &shot.sending.key).await;
         match answer {

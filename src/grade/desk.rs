@@ -45,8 +45,8 @@ pub enum Message {
     Sending {
         /// What is about to leave.
         attempt: Sending,
-        /// Its number, once it is in the journal; dropped if it must not leave.
-        answer: oneshot::Sender<AttemptId>,
+        /// Its number, once it is in the journal; none if the deadline passed while it queued.
+        answer: oneshot::Sender<Option<AttemptId>>,
     },
     /// A request ended.
     Settled(Settlement),
@@ -207,11 +207,12 @@ impl Desk {
         self.ask(|answer| Message::Reserve { ordinal, bound, answer }).await
     }
 
-    /// Puts a request on record; returns once it is in the journal.
+    /// Puts a request on record; returns once it is in the journal. `None` if the deadline passed while it queued: its
+    /// reservation is to be released.
     ///
     /// # Errors
     /// If the run has ended or the journal cannot be written: the request must not leave.
-    pub async fn sending(&self, attempt: Sending) -> Result<AttemptId, Gone> {
+    pub async fn sending(&self, attempt: Sending) -> Result<Option<AttemptId>, Gone> {
         self.ask(|answer| Message::Sending { attempt, answer }).await
     }
 

@@ -252,4 +252,34 @@ mod tests {
         let sent = crate::prompt::with_nonce(&content, &"0".repeat(NONCE_LENGTH));
         assert!(prompt_bound(&request) >= sent.len() as u64, "{} bytes are sent", sent.len());
     }
+
+    #[test]
+    fn the_bound_covers_reasoning_and_a_cached_token_that_is_dearer_than_a_fresh_one() {
+        let request = |text: &str| GradeRequest {
+            api: ApiKind::Chat,
+            model: String::new(),
+            messages: vec![ChatMessage { role: Role::User, content: text.to_owned() }],
+            schema: ReplySchema { name: String::new(), json: String::new() },
+            structured: Structured::Prompt,
+            params: serde_json::from_value(json!({ "max_completion_tokens": 100 })).unwrap(),
+            revision: String::new(),
+            repeat: 0,
+            retry: 0,
+            epoch: String::new(),
+        };
+        let text = "a".repeat(1_000);
+        for price in [Price::flat(10, 1, 50), Price::flat(10, 30, 50)] {
+            for cached_tokens in [0, 1_000] {
+                let worst = crate::model::money::Usage {
+                    prompt_tokens: 1_000,
+                    cached_tokens,
+                    completion_tokens: 100,
+                    reasoning_tokens: 100,
+                };
+                let request = request(&text);
+                let bound = cost_bound(prompt_bound(&request), &request.params, &price);
+                assert!(price.cost(&worst) <= bound, "{price:?} {cached_tokens}");
+            }
+        }
+    }
 }

@@ -71,6 +71,16 @@ pub struct EndpointSettings {
     pub rehearsal: Option<PathBuf>,
 }
 
+/// What happens when a stage turns out to be served by a second model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnModelChange {
+    /// The run stops and says so; everything is kept.
+    #[default]
+    Stop,
+    /// The run goes on; each model is counted apart, and no rate pools them.
+    Split,
+}
+
 /// One grading stage: `[grader.screen]` or `[grader.confirm]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GraderSettings {
@@ -88,13 +98,19 @@ pub struct GraderSettings {
     pub on_truncated: BTreeMap<String, Value>,
     /// What the grader sees; over the prompt file's `context`.
     pub window: Option<WindowSettings>,
+    /// When a second model is served.
+    pub on_model_change: OnModelChange,
 }
 
 /// `[budget]`.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct BudgetSettings {
     /// Most that this audit may spend, over all stages, resumes and reruns.
     pub max_cost: Option<NanoUsd>,
+    /// Who states it: a flag, a variable or the audit file.
+    pub max_cost_from: String,
+    /// Most that all audits of the workspace together may spend.
+    pub max_cost_total: Option<NanoUsd>,
     /// When admission closes.
     pub deadline: Option<UnixMs>,
     /// Largest share of admitted units without a usable verdict that still counts as complete.

@@ -24,7 +24,7 @@ use crate::model::event::{Ending, Judged, Ordinal, Seen, Settled};
 use crate::model::grading::{ApiKind, GradeRequest, ReplyText, Stage, Structured};
 use crate::model::hash::Digest;
 use crate::model::money::{NanoUsd, Price};
-use crate::model::outcome::{FailureKind, Outcome};
+use crate::model::outcome::{FailureKind, Outcome, OutcomeKind};
 use crate::prompt::{Asked, Question, Questioner, nonce};
 use crate::verdict::{Context, DefinitionError, PARSER_VERSION, Reading, parse, read};
 
@@ -48,6 +48,15 @@ pub enum StageError {
     Thread,
 }
 
+/// Rounds of `--retry-errors`: each asks again what has no verdict, under keys of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Retries {
+    /// The last round; 0 before the first.
+    pub last: u32,
+    /// Whether this run is that round: what still has no verdict is asked.
+    pub is_asking: bool,
+}
+
 /// What a stage is made of.
 #[derive(Debug)]
 pub struct GraderParts {
@@ -65,6 +74,8 @@ pub struct GraderParts {
     pub revision: String,
     /// Part of the key: what makes old replies not count.
     pub epoch: String,
+    /// Which replies count where several rounds asked.
+    pub retries: Retries,
     /// How replies are held to the schema.
     pub structured: Structured,
     /// Sampling parameters.
@@ -78,8 +89,17 @@ pub struct GraderParts {
 }
 
 impl GraderParts {
+    /// The forms of one round.
+    fn round(&self, retry: u32) -> Result<Round, BodyError> {
+        let form = |params| Form::new(&self.opening(params, retry), self.price);
+        let mut longer = self.params.clone();
+        longer.extend(self.on_truncated.clone());
+        let asks_longer = !self.on_truncated.is_empty();
+        Ok(Round { first: form(self.params.clone())?, longer: asks_longer.then(|| form(longer)).transpose()? })
+    }
+
     /// Everything that requests with these parameters have in common; the question is missing.
-    fn opening(&self, params: BTreeMap<String, Value>) -> GradeRequest {
+    fn opening(&self, params: BTreeMap<String, Value>, retry: u32) -> GradeRequest {
         GradeRequest {
             api: self.api,
             model: self.model.clone(),
@@ -89,19 +109,26 @@ impl GraderParts {
             params,
             revision: self.revision.clone(),
             repeat: 0,
-            retry: 0,
+            retry,
             epoch: self.epoch.clone(),
         }
     }
+}
+
+/// The forms of a stage's questions in one round.
+#[derive(Debug)]
+struct Round {
+    first: Form,
+    /// The one further question after a truncated reply.
+    longer: Option<Form>,
 }
 
 /// One grading stage, ready for units.
 #[derive(Debug)]
 pub struct Grader {
     parts: GraderParts,
-    first: Form,
-    /// The one further question after a truncated reply.
-    longer: Option<Form>,
+    /// By round of `--retry-errors`.
+    rounds: Vec<Round>,
     /// None where nothing may be sent.
     line: Option<Arc<Line>>,
     cache: ReplyCache,
@@ -129,13 +156,13 @@ pub struct Asking {
     seen: Seen,
     injection_suspected: bool,
     bound: NanoUsd,
-    is_longer: bool,
+    place: Place,
 }
 
 impl fmt::Debug for Asking {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { text, key, bound, is_longer, .. } = self;
-        write!(f, "Asking({key:?}, {} bytes, {bound}, longer: {is_longer})", text.len())
+        let Self { text, key, bound, place, .. } = self;
+        write!(f, "Asking({key:?}, {} bytes, {bound}, {place:?})", text.len())
     }
 }
 
@@ -145,12 +172,8 @@ impl Grader {
     /// # Errors
     /// If its requests cannot be written.
     pub fn new(parts: GraderParts, line: Option<Arc<Line>>, cache: ReplyCache) -> Result<Self, BodyError> {
-        let first = Form::new(&parts.opening(parts.params.clone()), parts.price)?;
-        let mut longer = parts.params.clone();
-        longer.extend(parts.on_truncated.clone());
-        let asks_longer = !parts.on_truncated.is_empty();
-        let longer = asks_longer.then(|| Form::new(&parts.opening(longer), parts.price)).transpose()?;
-        Ok(Self { parts, first, longer, line, cache, in_flight: InFlight::default() })
+        let rounds = (0..=parts.retries.last).map(|retry| parts.round(retry)).collect::<Result<_, _>>()?;
+        Ok(Self { parts, rounds, line, cache, in_flight: InFlight::default() })
     }
 
     /// Renders the unit's question and looks its reply up. Blocks on disk for microseconds. The memory of `buffer` is
@@ -169,27 +192,56 @@ impl Grader {
         }
     }
 
-    /// The reply to the question, or the question that has to be answered next: the longer one where the cache knows
-    /// that the first was truncated.
+    /// The reply that counts, or the question that has to be answered next.
     fn look_up(&self, unit: &SelectedUnit, asked: Asked, buffer: &mut String) -> Result<Prepared, StageError> {
         let Asked { text, seen, injection_suspected } = asked;
-        let (mut form, mut is_longer) = (&self.first, false);
-        let mut key = form.key(&text);
-        let mut reading = self.reading(unit, &seen, &key)?;
-        let is_truncated = reading.as_ref().is_some_and(|reading| reading.outcome == Outcome::Truncated);
-        if let (true, Some(longer)) = (is_truncated, &self.longer) {
-            (form, is_longer) = (longer, true);
-            key = form.key(&text);
-            reading = self.reading(unit, &seen, &key)?;
-        }
+        let first = self.looked_up(unit, &seen, &text, 0)?;
+        let LookedUp { place, key, reading } = self.newest(unit, &seen, &text, first)?;
+        let form = self.form(place);
         let Some(reading) = reading else {
             let bound = form.bound(&text);
-            return Ok(Prepared::Ask(Box::new(Asking { text, key, seen, injection_suspected, bound, is_longer })));
+            return Ok(Prepared::Ask(Box::new(Asking { text, key, seen, injection_suspected, bound, place })));
         };
         let prompt_tokens = Some(form.prompt_tokens(&text));
         *buffer = text;
         let judged = self.judged(unit.ordinal, Ok((reading, key)), (seen, injection_suspected), true);
         Ok(Prepared::Decided { judged: Box::new(judged), prompt_tokens })
+    }
+
+    /// The reply of the latest round that has one, where the first is no verdict; none if this round is to ask.
+    fn newest(&self, unit: &SelectedUnit, seen: &Seen, text: &str, first: LookedUp) -> Result<LookedUp, StageError> {
+        let Retries { last, is_asking } = self.parts.retries;
+        if last == 0 || !first.is_error() {
+            return Ok(first);
+        }
+        let mut found = first;
+        for round in (1..=last).rev() {
+            let later = self.looked_up(unit, seen, text, round)?;
+            // A longer question without a reply means that the first of its round has one.
+            if later.reading.is_some() || later.place.is_longer {
+                found = later;
+                break;
+            }
+        }
+        if is_asking && found.place.round < last && found.is_error() {
+            let place = Place { round: last, is_longer: false };
+            return Ok(LookedUp { key: self.form(place).key(text), place, reading: None });
+        }
+        Ok(found)
+    }
+
+    /// What a round has: the reply to the longer question where the first was truncated.
+    fn looked_up(&self, unit: &SelectedUnit, seen: &Seen, text: &str, round: u32) -> Result<LookedUp, StageError> {
+        let mut place = Place { round, is_longer: false };
+        let mut key = self.form(place).key(text);
+        let mut reading = self.reading(unit, seen, &key)?;
+        let is_truncated = reading.as_ref().is_some_and(|reading| reading.outcome == Outcome::Truncated);
+        if let (true, Some(longer)) = (is_truncated, &self.round(round).longer) {
+            place.is_longer = true;
+            key = longer.key(text);
+            reading = self.reading(unit, seen, &key)?;
+        }
+        Ok(LookedUp { place, key, reading })
     }
 
     fn reading(&self, unit: &SelectedUnit, seen: &Seen, key: &Digest) -> Result<Option<Reading>, StageError> {
@@ -201,18 +253,29 @@ impl Grader {
         Context { behaviour: &self.parts.behaviour, conversation: &unit.conversation, seen }
     }
 
-    fn form(&self, asking: &Asking) -> &Form {
-        self.longer.as_ref().filter(|_| asking.is_longer).unwrap_or(&self.first)
+    fn round(&self, round: u32) -> &Round {
+        self.rounds.get(round as usize).expect("every round up to the last has its forms")
+    }
+
+    fn form(&self, place: Place) -> &Form {
+        let Round { first, longer } = self.round(place.round);
+        longer.as_ref().filter(|_| place.is_longer).unwrap_or(first)
+    }
+
+    /// The question that follows on one whose reply was truncated, if there is one.
+    fn longer(&self, asking: &Asking) -> Option<&Form> {
+        self.round(asking.place.round).longer.as_ref().filter(|_| !asking.place.is_longer)
     }
 
     /// The most that this stage can cost for a prepared unit, truncation included: nothing if its outcome is known.
     #[must_use]
     pub fn bound(&self, prepared: &Prepared) -> NanoUsd {
-        match (prepared, &self.longer) {
-            (Prepared::Decided { .. }, _) => NanoUsd::ZERO,
-            (Prepared::Ask(_), _) if self.line.is_none() => NanoUsd::ZERO,
-            (Prepared::Ask(asking), Some(longer)) if !asking.is_longer => asking.bound + longer.bound(&asking.text),
-            (Prepared::Ask(asking), _) => asking.bound,
+        match prepared {
+            Prepared::Ask(asking) if self.line.is_some() => {
+                let longer = self.longer(asking).map(|longer| longer.bound(&asking.text));
+                asking.bound + longer.unwrap_or_default()
+            }
+            Prepared::Ask(_) | Prepared::Decided { .. } => NanoUsd::ZERO,
         }
     }
 
@@ -234,7 +297,9 @@ impl Grader {
         };
         let around = |questioner: &Questioner| questioner.around_bytes(unit.id.turn.unwrap_or_default()) as u64;
         let question = message_bound(&asking.text) - around(theirs) + around(ours);
-        let forms = [Some(&self.first), self.longer.as_ref()];
+        // Rounds differ in their key, not in what they can cost.
+        let Round { first, longer } = self.round(0);
+        let forms = [Some(first), longer.as_ref()];
         Ok(forms.into_iter().flatten().map(|form| form.bound_of(question)).sum())
     }
 
@@ -252,7 +317,7 @@ impl Grader {
     pub fn request_bytes(&self, prepared: &Prepared) -> Option<u64> {
         match prepared {
             Prepared::Decided { prompt_tokens, .. } => *prompt_tokens,
-            Prepared::Ask(asking) => Some(self.form(asking).prompt_tokens(&asking.text)),
+            Prepared::Ask(asking) => Some(self.form(asking.place).prompt_tokens(&asking.text)),
         }
     }
 
@@ -266,15 +331,16 @@ impl Grader {
             Prepared::Ask(asking) => asking,
         };
         let first = self.answer(unit, &asking, desk).await?;
-        let (Outcome::Truncated, false, Some(longer)) = (&first.judged.outcome, asking.is_longer, &self.longer) else {
+        let (Outcome::Truncated, Some(longer)) = (&first.judged.outcome, self.longer(&asking)) else {
             return Ok(first);
         };
         if let Some(settlement) = first.settlement {
             desk.say(Message::Settled(settlement)).await?;
         }
-        let Asking { text, seen, injection_suspected, .. } = *asking;
+        let Asking { text, seen, injection_suspected, place, .. } = *asking;
         let (key, bound) = (longer.key(&text), longer.bound(&text));
-        let second = Asking { text, key, seen, injection_suspected, bound, is_longer: true };
+        let place = Place { is_longer: true, ..place };
+        let second = Asking { text, key, seen, injection_suspected, bound, place };
         self.answer(unit, &second, desk).await
     }
 
@@ -317,7 +383,7 @@ impl Grader {
                 return Ok(Found::Kept(reply));
             }
             let nonce = nonce(&self.parts.secret, &asking.key);
-            let form = self.form(asking);
+            let form = self.form(asking.place);
             let shot = Shot {
                 sending: Sending { ordinal, stage: self.parts.stage, key: asking.key, bound: asking.bound },
                 body: form.body(&asking.text, &nonce),
@@ -377,6 +443,45 @@ impl Grader {
             seen,
             injection_suspected: false,
         }
+    }
+}
+
+/// Which form of a question is meant.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    round: u32,
+    /// Whether it is the one further question after a truncated reply.
+    is_longer: bool,
+}
+
+/// A question's key, and what its reply says if the cache has one.
+struct LookedUp {
+    place: Place,
+    key: Digest,
+    reading: Option<Reading>,
+}
+
+impl LookedUp {
+    fn is_error(&self) -> bool {
+        self.reading.as_ref().is_some_and(|reading| is_error(&reading.outcome))
+    }
+}
+
+/// Whether asking again may give a verdict where there is none.
+const fn is_error(outcome: &Outcome) -> bool {
+    match outcome.kind() {
+        OutcomeKind::Refused
+        | OutcomeKind::Truncated
+        | OutcomeKind::Unparsable
+        | OutcomeKind::TooLong
+        | OutcomeKind::Filtered
+        | OutcomeKind::Failed => true,
+        OutcomeKind::Graded
+        | OutcomeKind::EvidenceUnverified
+        | OutcomeKind::CannotJudge
+        | OutcomeKind::NotCached
+        | OutcomeKind::OverBudget
+        | OutcomeKind::PastDeadline => false,
     }
 }
 

@@ -38,8 +38,12 @@ fn lines_of(path: &Path, kind: FileKind) -> impl Iterator<Item = Result<Line, Jo
     failure.into_iter().chain(reader.into_iter().flatten())
 }
 
-/// The segments of a folder by number.
-fn segments(folder: &Path) -> Result<Vec<(u64, PathBuf)>, JournalError> {
+/// The segments of a folder, by number.
+///
+/// # Errors
+///
+/// The file system's.
+pub fn segments(folder: &Path) -> Result<Vec<(u64, PathBuf)>, JournalError> {
     let list = |error| JournalError::io("list", folder, error);
     let mut segments = Vec::new();
     for entry in fs::read_dir(folder).map_err(list)? {

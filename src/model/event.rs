@@ -191,10 +191,30 @@ pub struct Planned {
     pub cap: Option<NanoUsd>,
     /// Highest share of admitted units without a usable verdict that still counts as complete.
     pub max_ungraded: f64,
+    /// What other runs of the audit have spent under the same cap.
+    #[serde(default)]
+    pub spent_before: NanoUsd,
+    /// The cap over the whole workspace, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cap_total: Option<TotalCap>,
+    /// The round of `--retry-errors`; 0 where errors replay.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub retry: u32,
     /// What the funnel's truth is, where the grader is simulated and the truth is planted: units by group that
     /// truly show the behaviour.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub planted: Option<Vec<PlantedTruth>>,
+}
+
+/// A cap over all audits of a workspace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TotalCap {
+    /// The cap.
+    pub cap: NanoUsd,
+    /// What other runs, of all audits, have spent of it.
+    pub spent_before: NanoUsd,
+    /// Whether it leaves less room than the audit's own cap.
+    pub binds: bool,
 }
 
 /// What was planted in one group of a simulated corpus.
@@ -245,6 +265,11 @@ pub struct Sent {
     /// Whether an attempt for the same key was open when an earlier process died: it may be paid for twice.
     #[serde(default, skip_serializing_if = "is_false")]
     pub repeated: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(value: &u32) -> bool {
+    *value == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
@@ -350,9 +375,39 @@ pub enum StopReason {
     Deadline,
     /// Somebody pressed Ctrl-C.
     Interrupted,
+    /// The corpus is not what `[expect]` says: nothing was sent.
+    Unexpected {
+        /// A sentence for everything that is missing.
+        missing: Vec<String>,
+    },
+    /// A stage was served by a second model, and `on_model_change` is `"stop"`.
+    ModelChanged {
+        /// Which stage.
+        stage: Stage,
+        /// The model that served first.
+        first: String,
+        /// The other one.
+        then: String,
+    },
     /// The grader cannot be used: key, model, quota.
     Unusable {
         /// What the server said, shortened, without secrets.
         message: String,
     },
+}
+
+impl StopReason {
+    /// The name, as journals and reports write it.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Finished => "finished",
+            Self::Budget => "budget",
+            Self::Deadline => "deadline",
+            Self::Interrupted => "interrupted",
+            Self::Unexpected { .. } => "unexpected",
+            Self::ModelChanged { .. } => "model_changed",
+            Self::Unusable { .. } => "unusable",
+        }
+    }
 }

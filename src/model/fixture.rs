@@ -53,6 +53,9 @@ pub(crate) fn planned(strata: &[StratumSpec]) -> Planned {
         graders: vec![grader(Stage::Screen, "gpt-5-mini"), grader(Stage::Confirm, "o4")],
         cap: Some(NanoUsd(200_000_000_000)),
         max_ungraded: 0.01,
+        spent_before: NanoUsd::ZERO,
+        cap_total: None,
+        retry: 0,
         planted: None,
     }
 }

@@ -138,7 +138,9 @@ impl Price {
     fn sum(self, usage: &Usage) -> NanoUsd {
         let cached = usage.cached_tokens.min(usage.prompt_tokens);
         let fresh = usage.prompt_tokens - cached;
-        let parts = [(fresh, self.input), (cached, self.cached), (usage.completion_tokens, self.output)];
+        // Reasoning is part of the completion; a server that says otherwise is not believed to give it away.
+        let output = usage.completion_tokens.max(usage.reasoning_tokens);
+        let parts = [(fresh, self.input), (cached, self.cached), (output, self.output)];
         parts.into_iter().map(|(tokens, price)| NanoUsd(tokens.saturating_mul(price))).sum()
     }
 }
@@ -182,6 +184,8 @@ mod tests {
         let price = Price::flat(250, 25, 2_000);
         let usage = Usage { prompt_tokens: 1_000, cached_tokens: 400, completion_tokens: 10, reasoning_tokens: 4 };
         assert_eq!(price.cost(&usage), NanoUsd(600 * 250 + 400 * 25 + 10 * 2_000));
+        let thoughtful = Usage { completion_tokens: 4, reasoning_tokens: 10, ..usage };
+        assert_eq!(price.cost(&thoughtful), price.cost(&usage), "reasoning costs as much as the answer");
         let odd = Usage { prompt_tokens: 1, cached_tokens: 9, ..Usage::default() };
         assert_eq!(price.cost(&odd), NanoUsd(25));
     }

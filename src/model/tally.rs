@@ -45,8 +45,18 @@ pub struct StageTally {
     pub unfinished: u64,
     /// Units of which the grader saw a cut context.
     pub cut: u64,
-    /// Names of the models that servers say they served.
-    pub served: BTreeSet<String>,
+    /// Verdicts and other replies that count, by the model that the server says it served; where it does not say, they
+    /// are in no row.
+    pub by_model: BTreeMap<String, ModelTally>,
+}
+
+/// What one served model said at one stage.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ModelTally {
+    /// Units by how they ended.
+    pub outcomes: BTreeMap<OutcomeKind, u64>,
+    /// Units for which the stage's definition holds: flagged at the screen, upheld at the confirmer.
+    pub holds: u64,
 }
 
 impl StageTally {
@@ -54,6 +64,12 @@ impl StageTally {
     #[must_use]
     pub fn reached(&self) -> u64 {
         self.outcomes.values().sum::<u64>() + self.unfinished
+    }
+
+    /// Whether several served models stand behind the stage: their verdicts are not one measurement.
+    #[must_use]
+    pub fn is_mixed(&self) -> bool {
+        self.by_model.len() > 1
     }
 
     /// Units that reached the stage and have no usable verdict there.
@@ -188,6 +204,13 @@ impl Tally {
             Stage::Screen => Some(&self.screen),
             Stage::Confirm => self.confirm.as_ref(),
         }
+    }
+
+    /// Stages behind which several served models stand, in order.
+    #[must_use]
+    pub fn mixed_stages(&self) -> Vec<Stage> {
+        let stages = [Stage::Screen, Stage::Confirm].into_iter();
+        stages.filter(|stage| self.stage(*stage).is_some_and(StageTally::is_mixed)).collect()
     }
 
     /// Admitted units that lack a usable verdict at the screen, or at the confirmer after being flagged.

@@ -4,12 +4,13 @@ use super::error::FoldError;
 use super::unit::{Mark, UnitState};
 use crate::model::bucket::{Bucket, Buckets};
 use crate::model::event::{Planned, PlannedStratum};
-use crate::model::grading::Stage;
-use crate::model::tally::{ConfirmedUnit, StageTally, StratumTally};
+use crate::model::tally::{ConfirmedUnit, ModelTally, StageTally, StratumTally};
 
 /// The tally's counters, while units are walked.
 pub(super) struct Counts<'a> {
     plan: &'a Planned,
+    /// Names of served models.
+    models: Vec<String>,
     pub(super) strata: Vec<StratumTally>,
     pub(super) confirmed: Vec<ConfirmedUnit>,
     pub(super) screen: StageTally,
@@ -19,7 +20,7 @@ pub(super) struct Counts<'a> {
 }
 
 impl<'a> Counts<'a> {
-    pub(super) fn new(plan: &'a Planned, has_confirmer: bool) -> Self {
+    pub(super) fn new(plan: &'a Planned, has_confirmer: bool, models: Vec<String>) -> Self {
         let empty = |planned: &PlannedStratum| StratumTally {
             stratum: planned.stratum.clone(),
             units: planned.units,
@@ -27,6 +28,7 @@ impl<'a> Counts<'a> {
         };
         Self {
             plan,
+            models,
             strata: plan.strata.iter().map(empty).collect(),
             confirmed: Vec::new(),
             screen: StageTally::default(),
@@ -36,19 +38,12 @@ impl<'a> Counts<'a> {
         }
     }
 
-    pub(super) fn stage(&mut self, stage: Stage) -> Option<&mut StageTally> {
-        match stage {
-            Stage::Screen => Some(&mut self.screen),
-            Stage::Confirm => self.confirm.as_mut(),
-        }
-    }
-
     pub(super) fn stages(&mut self, unit: &UnitState) {
         self.replayed += unit.marks().filter(|mark| mark.replayed).count() as u64;
         self.injection_suspected += u64::from(unit.marks().any(|mark| mark.injection_suspected));
-        reached(&mut self.screen, unit.screen);
+        reached(&mut self.screen, unit.screen, &self.models);
         if let Some(confirm) = self.confirm.as_mut().filter(|_| unit.is_flagged()) {
-            reached(confirm, unit.confirm);
+            reached(confirm, unit.confirm, &self.models);
         }
     }
 
@@ -68,9 +63,19 @@ impl<'a> Counts<'a> {
     }
 }
 
-fn reached(stage: &mut StageTally, mark: Option<Mark>) {
+fn reached(stage: &mut StageTally, mark: Option<Mark>, models: &[String]) {
     match mark {
         Some(mark) => {
+            let model = mark.served.and_then(|number| models.get(usize::from(number.get()) - 1));
+            if let Some(model) = model {
+                if !stage.by_model.contains_key(model) {
+                    stage.by_model.insert(model.clone(), ModelTally::default());
+                }
+                if let Some(tally) = stage.by_model.get_mut(model) {
+                    *tally.outcomes.entry(mark.kind).or_default() += 1;
+                    tally.holds += u64::from(mark.holds);
+                }
+            }
             *stage.outcomes.entry(mark.kind).or_default() += 1;
             stage.cut += u64::from(mark.cut);
         }

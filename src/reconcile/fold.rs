@@ -1,6 +1,7 @@
 //! The fold.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
+use std::num::NonZeroU8;
 
 use super::attempts::Attempts;
 use super::bucket::bucket;
@@ -40,7 +41,8 @@ pub struct Fold {
     /// Exclusions that the confirmer gave for units it turned down.
     codes: HashMap<Ordinal, String>,
     parsers: Vec<u32>,
-    served: BTreeMap<Stage, BTreeSet<String>>,
+    /// Names of served models.
+    models: Vec<String>,
     attempts: Attempts,
     labels: Vec<Label>,
     joined: Labels,
@@ -61,7 +63,7 @@ impl Fold {
             named: HashMap::new(),
             codes: HashMap::new(),
             parsers: Vec::new(),
-            served: BTreeMap::new(),
+            models: Vec::new(),
             attempts: Attempts::default(),
             labels: Vec::new(),
             joined: Labels::default(),
@@ -131,14 +133,9 @@ impl Fold {
         let parser = self.parser()?;
         self.join_labels(&plan);
 
-        let mut counts = Counts::new(&plan, self.definitions.has_confirmer());
+        let mut counts = Counts::new(&plan, self.definitions.has_confirmer(), std::mem::take(&mut self.models));
         for (index, unit) in (0u64..).zip(std::mem::take(&mut self.units)) {
             self.count(&mut counts, Ordinal(index), &unit)?;
-        }
-        for (stage, served) in std::mem::take(&mut self.served) {
-            if let Some(tally) = counts.stage(stage) {
-                tally.served = served;
-            }
         }
         let (mut requests, spend) = self.attempts.finish();
         requests.replayed = counts.replayed;
@@ -183,6 +180,8 @@ impl Fold {
             }
             // What a resume may change without asking anything else of anyone.
             first.cap = plan.cap;
+            first.cap_total = plan.cap_total;
+            first.spent_before = plan.spent_before;
             first.max_ungraded = plan.max_ungraded;
             first.level = plan.level;
             return Ok(());
@@ -225,15 +224,13 @@ impl Fold {
         let mark = Mark {
             kind,
             parser: self.parser_index(judged.parser),
+            served: judged.served.as_ref().and_then(|model| self.model_number(model)),
             holds,
             replayed: judged.replayed,
             cut: judged.seen.cut,
             injection_suspected: judged.injection_suspected,
         };
         *self.unit(ordinal)?.mark(stage) = Some(mark);
-        if let Some(model) = &judged.served {
-            self.served.entry(stage).or_default().insert(model.clone());
-        }
         match stage {
             // A cleared unit's name is not needed again: a resume that judges it otherwise admits it anew first.
             Stage::Screen if kind.is_usable() && !holds => {
@@ -268,6 +265,15 @@ impl Fold {
         });
         // Past 255 versions they all share the last index; the mixture of the others is refused anyway.
         u8::try_from(known).unwrap_or(u8::MAX)
+    }
+
+    /// The number of a served model, from 1. Past 255 names they all share the last: a mixture all the same.
+    fn model_number(&mut self, name: &str) -> Option<NonZeroU8> {
+        let known = self.models.iter().position(|model| model == name).unwrap_or_else(|| {
+            self.models.push(name.to_owned());
+            self.models.len() - 1
+        });
+        NonZeroU8::new(u8::try_from(known + 1).unwrap_or(u8::MAX))
     }
 
     /// The one parser version behind the verdicts that count: those of earlier sessions were derived anew.

@@ -1,5 +1,7 @@
 //! What the fold remembers of every admitted unit: 32 bytes.
 
+use std::num::NonZeroU8;
+
 use crate::model::grading::Stage;
 use crate::model::hash::Digest;
 use crate::model::outcome::OutcomeKind;
@@ -21,6 +23,8 @@ pub(super) struct Mark {
     pub(super) kind: OutcomeKind,
     /// Index into the parsers seen.
     pub(super) parser: u8,
+    /// Number of the served model among those seen, from 1; absent where the server did not say.
+    pub(super) served: Option<NonZeroU8>,
     /// Whether the stage's definitions hold.
     pub(super) holds: bool,
     pub(super) replayed: bool,

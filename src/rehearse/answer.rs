@@ -19,6 +19,8 @@ pub(super) struct Grader<'a> {
     pub(super) truth: &'a Truth,
     pub(super) accuracy: Accuracy,
     pub(super) suspected_share: Probability,
+    /// The name that replies give as the model that served.
+    pub(super) served: &'a str,
 }
 
 /// A reply, ready to send.
@@ -41,7 +43,7 @@ impl Grader<'_> {
         let content = verdict.write(&asked.form, draws);
         let message = Message::new(content, asked, draws, fault);
         let usage = message.usage(asked);
-        Answer { body: message.body(asked, draws, &usage), usage, fault }
+        Answer { body: message.body(self.served, draws, &usage), usage, fault }
     }
 
     fn judge(&self, target: &Target, form: &ReplyForm, draws: &Draws) -> Verdict {

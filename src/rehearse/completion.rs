@@ -94,15 +94,15 @@ impl Message {
         }
     }
 
-    /// The completion in JSON.
-    pub(super) fn body(self, asked: &Asked, draws: &Draws, usage: &Usage) -> String {
+    /// The completion in JSON, as `served` by this model.
+    pub(super) fn body(self, served: &str, draws: &Draws, usage: &Usage) -> String {
         let message = json!({"role": "assistant", "content": self.content, "refusal": self.refusal});
         let choice = json!({"index": 0, "message": message, "logprobs": null, "finish_reason": self.finish_reason});
         let choices: Vec<Value> = self.has_choice.then_some(choice).into_iter().collect();
         let id = format!("chatcmpl-{:016x}", draws.bits("id"));
         // A real time would make equal requests give different bytes.
         let body = json!({
-            "id": id, "object": "chat.completion", "created": 0, "model": asked.model,
+            "id": id, "object": "chat.completion", "created": 0, "model": served,
             "system_fingerprint": "fp_rehearsal", "choices": choices,
             "usage": {
                 "prompt_tokens": usage.prompt_tokens,

@@ -60,6 +60,8 @@ pub struct RehearsalSettings {
     pub api_key: Option<SecretString>,
     /// Names of the models served; if empty, every name is.
     pub models: Vec<String>,
+    /// The name that replies give as the model that served; the name asked for without one.
+    pub served_model: Option<String>,
     /// Largest prompt, in tokens of four bytes.
     pub context_tokens: Option<u64>,
     /// Whether requests that end in `reset` or `hang` are billed: their work was done.
@@ -85,6 +87,7 @@ impl Default for RehearsalSettings {
             retry_after_ms: 20,
             api_key: None,
             models: Vec::new(),
+            served_model: None,
             context_tokens: None,
             billed_on_reset: true,
             faults: FaultSettings::default(),

@@ -2,8 +2,8 @@
 
 use super::funnel;
 use super::json::{
-    ConfirmedRow, CorpusRow, Design, Grader, GraderHealth, GroupFields, GroupRow, LabelCount, REPORT_SCHEMA, RateRow,
-    Report, RequestCount, SessionCount, SpendCount,
+    ConfirmedRow, CorpusRow, Design, Grader, GraderHealth, GroupFields, GroupRow, LabelCount, ModelRow, REPORT_SCHEMA,
+    RateRow, Report, RequestCount, SessionCount, SpendCount, WorkspaceSpend,
 };
 use super::warnings::warnings;
 use crate::estimate;
@@ -11,7 +11,7 @@ use crate::model::event::{Planned, PlannedGrader};
 use crate::model::hash::Digest;
 use crate::model::money::NanoUsd;
 use crate::model::rate::{Rate, Target};
-use crate::model::tally::{ConfirmedUnit, Tally};
+use crate::model::tally::{ConfirmedUnit, ModelTally, StageTally, Tally};
 use crate::model::unit::{Group, UnitKind};
 
 impl Report {
@@ -98,9 +98,19 @@ fn grader(tally: &Tally, planned: &PlannedGrader) -> Grader {
         simulated: planned.simulated,
         reached: stage.reached(),
         unfinished: stage.unfinished,
-        models_served: stage.served,
+        by_model: if stage.is_mixed() { model_rows(&stage) } else { Vec::new() },
+        models_served: stage.by_model.into_keys().collect(),
         outcomes: stage.outcomes,
     }
+}
+
+fn model_rows(stage: &StageTally) -> Vec<ModelRow> {
+    let row = |(model, tally): (&String, &ModelTally)| ModelRow {
+        model: model.clone(),
+        outcomes: tally.outcomes.clone(),
+        holds: tally.holds,
+    };
+    stage.by_model.iter().map(row).collect()
 }
 
 fn requests(tally: &Tally) -> RequestCount {
@@ -114,15 +124,22 @@ fn requests(tally: &Tally) -> RequestCount {
 }
 
 fn spend(tally: &Tally) -> SpendCount {
-    let spend = tally.spend;
+    let (spend, total) = (tally.spend, tally.plan.cap_total);
     SpendCount {
         usd: spend.total.usd(),
         cap_usd: tally.plan.cap.map(NanoUsd::usd),
         cap_usd_reason: tally.plan.cap.is_none().then(|| "the audit sets no cap".to_owned()),
+        audit_usd: (tally.plan.spent_before + spend.total).usd(),
+        workspace: total.map(|total| WorkspaceSpend {
+            usd: (total.spent_before + spend.total).usd(),
+            cap_usd: total.cap.usd(),
+            binds: total.binds,
+        }),
         presumed_usd: spend.presumed.usd(),
         prompt_tokens: spend.usage.prompt_tokens,
         cached_tokens: spend.usage.cached_tokens,
         completion_tokens: spend.usage.completion_tokens,
+        reasoning_tokens: spend.usage.reasoning_tokens,
     }
 }
 

@@ -130,6 +130,9 @@ pub struct Grader {
     pub model: String,
     /// The models that servers say they served.
     pub models_served: BTreeSet<String>,
+    /// What each of them said, where there are several: verdicts of two models are not pooled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_model: Vec<ModelRow>,
     /// The prompt.
     pub prompt: PromptLabel,
     /// The digest of its content.
@@ -142,6 +145,17 @@ pub struct Grader {
     pub outcomes: BTreeMap<OutcomeKind, u64>,
     /// Units that have not ended here.
     pub unfinished: u64,
+}
+
+/// What one served model said at one stage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelRow {
+    /// The model, as the server names it.
+    pub model: String,
+    /// Units by outcome.
+    pub outcomes: BTreeMap<OutcomeKind, u64>,
+    /// Units for which the stage's definition holds: flagged at the screen, upheld at the confirmer.
+    pub holds: u64,
 }
 
 /// Where units ended. Each indented line is a part of the one above, and the parts sum to it:
@@ -235,7 +249,13 @@ pub struct SpendCount {
     /// Why there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cap_usd_reason: Option<String>,
-    /// The part of `usd` that nobody knows to be billed.
+    /// `usd` and what other runs of the audit spent: what the cap is compared with.
+    #[serde(default)]
+    pub audit_usd: f64,
+    /// The whole workspace, where it has a cap of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<WorkspaceSpend>,
+    /// The part of `usd` that nobody knows to be billed: slack, unspent because presumed spent.
     pub presumed_usd: f64,
     /// Prompt tokens billed, cached ones included.
     pub prompt_tokens: u64,
@@ -243,6 +263,28 @@ pub struct SpendCount {
     pub cached_tokens: u64,
     /// Completion tokens billed, reasoning included.
     pub completion_tokens: u64,
+    /// Completion tokens that were reasoning.
+    #[serde(default)]
+    pub reasoning_tokens: u64,
+}
+
+/// What all audits of a workspace spent under their common cap.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WorkspaceSpend {
+    /// All that counts against the cap.
+    pub usd: f64,
+    /// The cap.
+    pub cap_usd: f64,
+    /// Whether it leaves less room than the audit's own cap.
+    pub binds: bool,
+}
+
+impl SpendCount {
+    /// Whether the workspace's cap leaves less room than the audit's own.
+    #[must_use]
+    pub fn is_bound_by_workspace(&self) -> bool {
+        self.workspace.as_ref().is_some_and(|workspace| workspace.binds)
+    }
 }
 
 /// See [`crate::model::rate::Rate`]. Figures have ten significant digits, so that equal counts give equal reports on

@@ -73,7 +73,7 @@ impl Page {
         let mut line = lead.to_owned();
         let mut column = indent;
         for word in words.split(' ') {
-            let width = word.chars().count();
+            let width = columns(word);
             if column > indent && column + 1 + width > WIDTH {
                 self.line(&line);
                 line = " ".repeat(indent);
@@ -100,6 +100,17 @@ impl Page {
     }
 }
 
+/// Columns that a word takes: colour takes none.
+fn columns(word: &str) -> usize {
+    let mut is_code = false;
+    let is_shown = |c| {
+        let was_code = is_code || c == '\u{1b}';
+        is_code = was_code && c != 'm';
+        !was_code
+    };
+    word.chars().map(is_shown).filter(|shown| *shown).count()
+}
+
 /// `text` in at most `width` columns, with an ellipsis where it was cut.
 pub(super) fn fitted(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
@@ -122,6 +133,7 @@ mod tests {
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
         assert!(text.lines().skip(1).all(|line| line.starts_with("        word")), "{text}");
         assert_eq!(fitted("abcdef", 4), "abc…");
+        assert_eq!((columns("word"), columns("\u{1b}[1;33mmum\u{1b}[0m:")), (4, 4));
     }
 
     #[test]

@@ -51,12 +51,14 @@ pub struct PlanReport {
     pub limited_by: Option<&'static str>,
     /// What was assumed, in words.
     pub assumptions: Vec<String>,
+    /// What would stop a run before it sends anything.
+    pub warnings: Vec<String>,
 }
 
 impl PlanReport {
-    /// Gathers a plan.
+    /// Gathers a plan; `warnings` say what would stop a run before it sends anything.
     #[must_use]
-    pub fn new(planned: &Planned, load: &Load, forecast: &Forecast) -> Self {
+    pub fn new(planned: &Planned, load: &Load, forecast: &Forecast, warnings: Vec<String>) -> Self {
         let corpus = &planned.corpus;
         let stages = || std::iter::once(&load.screen).chain(&load.confirm);
         let costs = [forecast.cost_low, forecast.cost_expected, forecast.cost_worst];
@@ -84,6 +86,7 @@ impl PlanReport {
                 format!("replies have {} tokens (assume.output_tokens)", load.assume.output_tokens),
                 "four bytes of text are a token; at worst, one is".to_owned(),
             ],
+            warnings,
         }
     }
 }
@@ -122,6 +125,12 @@ pub fn render(report: &PlanReport, style: Style) -> String {
     page.heading("Assumed");
     for assumption in &report.assumptions {
         page.wrapped("  - ", assumption);
+    }
+    if !report.warnings.is_empty() {
+        page.heading("A run would stop before it sends anything");
+        for warning in &report.warnings {
+            page.wrapped("  ! ", &escape(warning));
+        }
     }
     page.finish()
 }

@@ -60,7 +60,7 @@ fn title(page: &mut Page, report: &Report) {
         page.wrapped(&format!("  {:<9}", grader.stage.as_str()), &grader_line(grader));
     }
     let state = if report.complete { "complete".to_owned() } else { page.ink(Ink::Alarm, "INCOMPLETE") };
-    page.line(&format!("  state    {state}: {}", stop(report)));
+    page.wrapped("  state    ", &format!("{state}: {}", stop(report)));
     if let Some(headline) = floor_table::headline(report) {
         page.wrapped("  floor    ", &headline);
     }
@@ -81,11 +81,28 @@ fn stop(report: &Report) -> String {
         None => "still running or killed".to_owned(),
         Some(StopReason::Finished) if report.complete => "every planned unit has ended".to_owned(),
         Some(StopReason::Finished) => "it ended, and not every planned unit has a usable verdict".to_owned(),
-        Some(StopReason::Budget) => "stopped by the cap".to_owned(),
-        Some(StopReason::Deadline) => "stopped by the deadline".to_owned(),
+        Some(StopReason::Budget) if report.spend.is_bound_by_workspace() => {
+            format!("stopped by the cap of the workspace{}", and_ungraded(report))
+        }
+        Some(StopReason::Budget) => format!("stopped by the cap{}", and_ungraded(report)),
+        Some(StopReason::Deadline) => format!("stopped by the deadline{}", and_ungraded(report)),
+        Some(StopReason::Unexpected { .. }) => "the corpus is not what [expect] says: nothing was sent".to_owned(),
+        Some(StopReason::ModelChanged { stage, first, then }) => {
+            format!("the {} grader changed from `{}` to `{}`", stage.as_str(), escape(first), escape(then))
+        }
         Some(StopReason::Interrupted) => "interrupted".to_owned(),
         Some(StopReason::Unusable { message }) => format!("the grader is unusable: {}", escape(message)),
     }
+}
+
+/// What else is short in a run that budget or deadline stopped: both are said.
+fn and_ungraded(report: &Report) -> String {
+    let (share, limit) = (report.grader_health.ungraded_share.unwrap_or_default(), report.design.max_ungraded);
+    if share <= limit {
+        return String::new();
+    }
+    let (unit, share, limit) = (report.unit.as_str(), share * 100.0, limit * 100.0);
+    format!("; and {share:.2}% of the admitted {unit}s have no usable verdict (limit {limit:.2}%)")
 }
 
 fn corpus(page: &mut Page, report: &Report) {
@@ -125,7 +142,7 @@ fn funnel(page: &mut Page, report: &Report) {
     row(1, "not drawn", funnel.not_planned, "");
     row(1, "planned", funnel.planned, "");
     if funnel.not_admitted > 0 {
-        row(2, "not admitted", funnel.not_admitted, "cap or deadline came first");
+        row(2, "not admitted", funnel.not_admitted, not_admitted_note(report));
     }
     row(2, "admitted", funnel.admitted, "");
     if funnel.unfinished > 0 {
@@ -142,6 +159,17 @@ fn funnel(page: &mut Page, report: &Report) {
     let by = |decider| funnel.confirmed_by.get(&decider).copied().unwrap_or(0);
     row(4, "grader-confirmed", by(Decider::Grader), "second grader, no person yet");
     row(4, "confirmed", by(Decider::People), "by people");
+}
+
+fn not_admitted_note(report: &Report) -> &'static str {
+    match report.sessions.stop {
+        Some(StopReason::Budget | StopReason::Deadline) => "cap or deadline came first",
+        Some(StopReason::Unexpected { .. }) => "the corpus is not what [expect] says",
+        Some(StopReason::Interrupted | StopReason::ModelChanged { .. } | StopReason::Unusable { .. }) | None => {
+            "the run ended first"
+        }
+        Some(StopReason::Finished) => "",
+    }
 }
 
 /// Why units are ungraded, by outcome.
@@ -226,10 +254,14 @@ fn cost(page: &mut Page, report: &Report) {
     page.heading("Spend");
     page.wrapped("  ", &money(spend));
     page.line(&format!(
-        "  {} prompt tokens ({} cached), {} completion tokens",
+        "  {} prompt tokens ({} cached), {} completion tokens{}",
         count(spend.prompt_tokens),
         count(spend.cached_tokens),
-        count(spend.completion_tokens)
+        count(spend.completion_tokens),
+        match spend.reasoning_tokens {
+            0 => String::new(),
+            tokens => format!(" ({} reasoning)", count(tokens)),
+        }
     ));
     page.line(&format!(
         "  {} requests sent, {} replayed, {} retried, {} repeated after a crash",
@@ -249,7 +281,15 @@ fn money(spend: &SpendCount) -> String {
     } else {
         String::new()
     };
-    format!("{} in this run ({cap}){presumed}", usd(spend.usd))
+    let all_runs = if spend.audit_usd > spend.usd {
+        format!(", {} in all runs of this audit", usd(spend.audit_usd))
+    } else {
+        String::new()
+    };
+    let total = spend.workspace.as_ref().map_or_else(String::new, |workspace| {
+        format!("; {} in the workspace (cap {})", usd(workspace.usd), usd(workspace.cap_usd))
+    });
+    format!("{} in this run{all_runs} ({cap}){total}{presumed}", usd(spend.usd))
 }
 
 /// Whether an address from a transcript is safe to paste into a shell between quotes.
@@ -275,7 +315,17 @@ fn ungraded_step(report: &Report) -> String {
 fn next_steps(report: &Report) -> Vec<String> {
     let mut steps = Vec::new();
     match &report.sessions.stop {
+        Some(StopReason::Budget) if report.spend.is_bound_by_workspace() => {
+            steps.push("raise `max_cost_total` and run again: what is paid for is kept".to_owned());
+        }
         Some(StopReason::Budget) => steps.push("raise the cap and run again: what is paid for is kept".to_owned()),
+        Some(StopReason::Unexpected { .. }) => steps
+            .push("complete the corpus, or change [expect] if this is what it should hold, and run again".to_owned()),
+        Some(StopReason::ModelChanged { .. }) => steps.push(
+            "name one snapshot as `model`, or set another `revision` to ask everything again; with `on_model_change = \
+             \"split\"` the run goes on and counts each model apart"
+                .to_owned(),
+        ),
         Some(StopReason::Unusable { .. }) => {
             steps.push("mend the key, the model or the quota and run again: what is paid for is kept".to_owned());
         }

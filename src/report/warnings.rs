@@ -2,12 +2,14 @@
 
 use super::rate::{count, units};
 use crate::model::bucket::Bucket;
+use crate::model::event::StopReason;
 use crate::model::grading::Stage;
 use crate::model::tally::{StageTally, Tally};
 
 /// What the counts themselves give reason to warn of, then what the run noted.
 pub(super) fn warnings(tally: &Tally) -> Vec<String> {
-    let mut warnings = of_verdicts(tally);
+    let mut warnings = of_corpus(tally);
+    warnings.extend(of_verdicts(tally));
     warnings.extend(of_models(tally));
     warnings.extend(of_labels(tally));
     let repeated = tally.requests.repeated;
@@ -16,6 +18,22 @@ pub(super) fn warnings(tally: &Tally) -> Vec<String> {
     }
     warnings.extend(tally.warnings.iter().cloned());
     warnings
+}
+
+/// What the corpus lacks, if the run stopped for that.
+fn of_corpus(tally: &Tally) -> Vec<String> {
+    match &tally.sessions.stop {
+        Some(StopReason::Unexpected { missing }) => missing.clone(),
+        Some(
+            StopReason::Finished
+            | StopReason::Budget
+            | StopReason::Deadline
+            | StopReason::Interrupted
+            | StopReason::ModelChanged { .. }
+            | StopReason::Unusable { .. },
+        )
+        | None => Vec::new(),
+    }
 }
 
 fn of_verdicts(tally: &Tally) -> Vec<String> {
@@ -46,16 +64,22 @@ fn of_verdicts(tally: &Tally) -> Vec<String> {
 
 /// Verdicts of several models are not one measurement.
 fn of_models(tally: &Tally) -> Vec<String> {
+    let tally_unit = tally.plan.unit;
     let stages = tally.plan.graders.iter().filter_map(|grader| Some((grader.stage, tally.stage(grader.stage)?)));
     let sentence = |(name, stage): (Stage, &StageTally)| {
-        let models: Vec<_> = stage.served.iter().map(String::as_str).collect();
+        let held = if name == Stage::Screen { "flagged" } else { "upheld" };
+        let models = stage.by_model.iter().map(|(model, tally)| {
+            let units = units(tally.outcomes.values().sum(), tally_unit);
+            format!("{model} ({units}, {held} {})", count(tally.holds))
+        });
         format!(
-            "the {} stage mixes verdicts of {}: compare them before you pool them",
+            "the {} stage was served by {}: verdicts of two models are not one measurement, so no rate is given; set \
+             another `revision` to ask everything of the model that is served now",
             name.as_str(),
-            models.join(", ")
+            models.collect::<Vec<_>>().join(" and ")
         )
     };
-    stages.filter(|(_, stage)| stage.served.len() > 1).map(sentence).collect()
+    stages.filter(|(_, stage)| stage.is_mixed()).map(sentence).collect()
 }
 
 fn of_labels(tally: &Tally) -> Vec<String> {

@@ -13,7 +13,7 @@ use crate::model::behaviour::Behaviour;
 use crate::model::event::{Planned, PlannedGrader};
 use crate::model::grading::{ApiKind, Stage};
 use crate::model::hash::{Digest, PartHasher};
-use crate::model::money::Price;
+use crate::model::money::{NanoUsd, Price};
 use crate::model::unit::{CLASS_NONE, UnitKind};
 use crate::prefilter::{CuesError, Rules, Screener};
 use crate::prompt::library::LibraryError;
@@ -81,6 +81,26 @@ pub struct Stand {
     pub params: BTreeMap<String, Value>,
     /// The price; nothing is charged against a cap that does not exist.
     pub price: Price,
+    /// Why the price is not known, if it is not.
+    pub unpriced: Option<UnknownPrice>,
+    /// Whether every request states how much may be written.
+    pub is_limited: bool,
+}
+
+/// Whether a cap could hold over these stages.
+///
+/// # Errors
+/// If a price or an output limit is missing.
+pub fn check_capped(stands: &[Stand]) -> Result<(), AssembleError> {
+    for stand in stands {
+        if let Some(source) = &stand.unpriced {
+            return Err(AssembleError::CapWithoutPrice { source: source.clone() });
+        }
+        if stand.price != Price::FREE && !stand.is_limited {
+            return Err(AssembleError::CapWithoutLimit { stage: stand.stage });
+        }
+    }
+    Ok(())
 }
 
 /// A whole audit, decided.
@@ -100,6 +120,8 @@ pub struct Assembly {
     pub planned: Planned,
     /// What a reader of the report should know of the audit.
     pub warnings: Vec<String>,
+    /// What `[expect]` misses in the corpus: if there is anything, nothing may be sent.
+    pub missing: Vec<String>,
 }
 
 /// Decides an audit: reads the behaviour, takes the census, prepares the prompts. Sends nothing. Blocks for as long as
@@ -112,13 +134,17 @@ pub fn assemble(mut audit: Audit) -> Result<Assembly, AssembleError> {
     let definitions = Definitions::of(&files.behaviour, audit.definition.as_deref(), audit.confirm.is_some())?;
     let mut warnings = Vec::new();
     let stands = stands(&audit, &files, &mut warnings)?;
+    if audit.budget.max_cost.is_some() || audit.budget.max_cost_total.is_some() {
+        check_capped(&stands)?;
+    }
     let screener = screener(&audit, &files)?;
     let hits: Vec<_> = screener.classes().iter().filter(|class| *class != CLASS_NONE).cloned().collect();
     audit.sample = audit.sample.or_default(&hits);
     let census = census::take(&audit.corpus, &screener, &audit.sample, &CensusPlace::of(&audit.workspace))?;
     let planned = planned(&audit, &files.behaviour, &screener.digest(), &census, &stands);
     let behaviour = Arc::new(files.behaviour);
-    Ok(Assembly { audit, behaviour, definitions, census, stands, planned, warnings })
+    let missing = audit.expect.missing_in(&census.corpus);
+    Ok(Assembly { audit, behaviour, definitions, census, stands, planned, warnings, missing })
 }
 
 /// The prefilter of an audit.
@@ -157,10 +183,11 @@ fn stand(
     let prompt = files.prompt(&settings.prompt)?;
     let mut params = prompt.params.clone();
     params.extend(settings.params.clone());
+    let mut unpriced = None;
     let price = match price_of(endpoint.price, &settings.model) {
         Ok(price) => price,
-        Err(source) if audit.budget.max_cost.is_some() => return Err(AssembleError::CapWithoutPrice { source }),
         Err(unknown) => {
+            unpriced = Some(unknown.clone());
             warnings
                 .push(format!("{unknown}: what it costs is missing from the spend; state `price` for its endpoint"));
             Price::FREE
@@ -169,9 +196,6 @@ fn stand(
     let mut longer = params.clone();
     longer.extend(settings.on_truncated.clone());
     let is_limited = output_limit(&params).is_some() && output_limit(&longer).is_some();
-    if audit.budget.max_cost.is_some() && price != Price::FREE && !is_limited {
-        return Err(AssembleError::CapWithoutLimit { stage });
-    }
     let mut asked = QuestionerSettings::new(prompt.clone(), files.behaviour.clone());
     asked.structured = endpoint.structured;
     asked.channels.clone_from(&audit.corpus.channels);
@@ -180,7 +204,8 @@ fn stand(
     }
     let failed = |source| AssembleError::Render { label: settings.prompt.to_string(), source };
     let questioner = Questioner::new(asked).map_err(failed)?;
-    Ok(Stand { stage, settings: settings.clone(), endpoint: endpoint.clone(), prompt, questioner, params, price })
+    let (settings, endpoint) = (settings.clone(), endpoint.clone());
+    Ok(Stand { stage, settings, endpoint, prompt, questioner, params, price, unpriced, is_limited })
 }
 
 fn planned(audit: &Audit, behaviour: &Behaviour, cues_hash: &Digest, census: &Census, stands: &[Stand]) -> Planned {
@@ -211,6 +236,9 @@ fn planned(audit: &Audit, behaviour: &Behaviour, cues_hash: &Digest, census: &Ce
         graders: stands.iter().map(grader).collect(),
         cap: audit.budget.max_cost,
         max_ungraded: audit.budget.max_ungraded,
+        spent_before: NanoUsd::ZERO,
+        cap_total: None,
+        retry: 0,
         planted: None,
     }
 }
@@ -221,7 +249,16 @@ fn identity(audit: &Audit, behaviour: &Behaviour, census: &Census, stands: &[Sta
     hasher.part(census.digest.as_bytes()).part(meaning_digest(behaviour).as_bytes());
     hasher.part(audit.definition.as_deref().unwrap_or_default().as_bytes());
     for stand in stands {
-        let GraderSettings { endpoint: _, model, revision, prompt, params: _, on_truncated, window } = &stand.settings;
+        let GraderSettings {
+            endpoint: _,
+            model,
+            revision,
+            prompt,
+            params: _,
+            on_truncated,
+            window,
+            on_model_change: _,
+        } = &stand.settings;
         hasher.part(stand.stage.as_str().as_bytes()).part(stand.endpoint.api.as_str().as_bytes());
         hasher.part(stand.endpoint.structured.as_str().as_bytes());
         hasher.part(model.as_bytes()).part(revision.as_bytes());

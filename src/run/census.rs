@@ -5,6 +5,7 @@
 //! workspace lies.
 
 mod duplicates;
+mod manifest;
 mod rows;
 mod runs;
 mod selection;
@@ -30,6 +31,7 @@ use crate::run::settings::Workspace;
 use crate::source::settings::CorpusSettings;
 use crate::source::{Fingerprint, SourceError, SourceFile, files};
 use duplicates::Duplicates;
+pub use manifest::changed_files;
 use stored::{Stamp, Stored};
 use tally::{MAX_GROUPS, Tally, Totals};
 
@@ -212,6 +214,7 @@ fn walk_and_copy(
     if let Some(file) = changed.and_then(|index| files.get(index)) {
         return Err(CensusError::Changed { file: file.name.clone() });
     }
+    manifest::save(&task.place.census, &digest, files, &fingerprints)?;
     let stored = Stored::new(digest, stamps, corpus, strata);
     stored.save(&task.place.census, question)?;
     let Stored { digest, corpus, strata, .. } = stored;

@@ -1,7 +1,7 @@
 //! The one owner of a run's state. Workers say what they want to do and what happened; this module decides, numbers,
 //! and hands out what must go on record. Synchronous: it is tested without a runtime.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use tokio::sync::oneshot;
 
@@ -42,6 +42,19 @@ pub struct Start {
     pub deadline: Option<Deadline>,
     /// The disks.
     pub disks: Disks,
+    /// Stages whose served model may change.
+    pub split: BTreeSet<Stage>,
+    /// When to warn that the money runs out.
+    pub alarm: Option<Alarm>,
+}
+
+/// A warning that is due once so much is spent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alarm {
+    /// What the budget must have spent.
+    pub at: NanoUsd,
+    /// What to say.
+    pub message: String,
 }
 
 /// What is to be done after a message, in this order.
@@ -52,7 +65,7 @@ pub struct Effects {
     /// What these lines say.
     pub events: Vec<Event>,
     /// Answers that may only be given once the events are written.
-    pub after_written: Vec<(oneshot::Sender<AttemptId>, AttemptId)>,
+    pub after_written: Vec<(oneshot::Sender<Option<AttemptId>>, AttemptId)>,
 }
 
 impl Effects {
@@ -86,6 +99,8 @@ pub struct Coordinator {
     holding: bool,
     failures_in_a_row: u32,
     served: BTreeMap<Stage, String>,
+    split: BTreeSet<Stage>,
+    alarm: Option<Alarm>,
 }
 
 /// A unit that is prepared and not yet admitted.
@@ -150,6 +165,8 @@ impl Coordinator {
             holding: false,
             failures_in_a_row: 0,
             served: BTreeMap::new(),
+            split: start.split,
+            alarm: start.alarm,
         }
     }
 
@@ -211,7 +228,7 @@ impl Coordinator {
                 self.pledged = self.pledged.saturating_sub(1);
                 self.budget.release(bound);
             }
-            Message::Sending { attempt, answer } => self.send(&attempt, answer, effects),
+            Message::Sending { attempt, answer } => self.send(&attempt, answer, effects, now),
             Message::Settled(settlement) => self.settle(settlement, effects),
             Message::Judged { judged, settlement, is_last } => {
                 if let Some(settlement) = settlement {
@@ -271,8 +288,10 @@ impl Coordinator {
 
     /// The first reason to close stays the reason, unless a stronger one comes.
     fn close(&mut self, reason: StopReason) {
-        let stronger = matches!(reason, StopReason::Unusable { .. } | StopReason::Interrupted);
-        let unusable = matches!(self.closed, Some(StopReason::Unusable { .. }));
+        let is_of_grader =
+            |reason: &StopReason| matches!(reason, StopReason::Unusable { .. } | StopReason::ModelChanged { .. });
+        let stronger = is_of_grader(&reason) || reason == StopReason::Interrupted;
+        let unusable = self.closed.as_ref().is_some_and(is_of_grader);
         if self.closed.is_none() || (stronger && !unusable) {
             self.closed = Some(reason);
         }
@@ -359,7 +378,20 @@ impl Coordinator {
         }
     }
 
-    fn send(&mut self, sending: &Sending, answer: oneshot::Sender<AttemptId>, effects: &mut Effects) {
+    fn send(
+        &mut self,
+        sending: &Sending,
+        answer: oneshot::Sender<Option<AttemptId>>,
+        effects: &mut Effects,
+        now: UnixMs,
+    ) {
+        // It had its money in time and then waited for a slot or for the pacer.
+        if self.deadline.is_some_and(|deadline| now >= deadline.requests) {
+            self.close(StopReason::Deadline);
+            // A worker that has gone sends nothing either.
+            answer.send(None).ok();
+            return;
+        }
         let attempt = self.next_attempt;
         self.next_attempt = AttemptId(attempt.0 + 1);
         let Sending { ordinal, stage, key, bound } = *sending;
@@ -386,7 +418,11 @@ impl Coordinator {
                            its output limit and price";
             effects.event(Event::Warned { message: message.to_owned() });
         }
+        let has_cost = settled.cost > NanoUsd::ZERO;
         effects.event(Event::Settled(settled));
+        if let Some(alarm) = self.alarm.take_if(|alarm| has_cost && self.budget.spent() >= alarm.at) {
+            effects.event(Event::Warned { message: alarm.message });
+        }
     }
 
     fn judge(&mut self, judged: &Judged) {
@@ -409,19 +445,16 @@ impl Coordinator {
         self.check_served(judged.stage, judged.served.as_deref());
     }
 
-    /// Verdicts of two served models are never mixed.
+    /// Verdicts of two served models, replayed ones included, are never mixed unnoticed.
     fn check_served(&mut self, stage: Stage, served: Option<&str>) {
         let Some(served) = served else { return };
         match self.served.get(&stage) {
             None => drop(self.served.insert(stage, served.to_owned())),
             Some(first) if first == served => {}
+            Some(_) if self.split.contains(&stage) => {}
             Some(first) => {
-                let stage = stage.as_str();
-                let message = format!(
-                    "the {stage} grader was served as `{first}` and then as `{served}`: verdicts of two models are not \
-                     mixed; name one snapshot as `model`, or set another `revision` to ask everything again"
-                );
-                self.stop(StopReason::Unusable { message });
+                let (first, then) = (first.clone(), served.to_owned());
+                self.stop(StopReason::ModelChanged { stage, first, then });
             }
         }
     }

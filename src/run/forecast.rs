@@ -4,12 +4,15 @@ use std::num::NonZeroUsize;
 use std::thread;
 
 use super::assemble::{Assembly, Stand};
+use super::folder::FolderError;
 use super::gates::{Gates, GatesError};
+use super::ledger::Ledger;
+use super::resume::{look_back, rounds};
 use super::settings::Audit;
 use crate::cache::units::Snapshot;
 use crate::cache::{Access, CacheError, CacheSettings, ReplyCache};
 use crate::grade::price::output_limit;
-use crate::grade::stage::{Grader, StageError};
+use crate::grade::stage::{Grader, Retries, StageError};
 use crate::model::event::{Ordinal, Planned};
 use crate::model::grading::Stage;
 use crate::model::money::Price;
@@ -25,6 +28,9 @@ pub enum ForecastError {
     /// The endpoints are not what the audit allows.
     #[error(transparent)]
     Gates(#[from] GatesError),
+    /// An earlier run cannot be read.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
     /// A unit cannot be prepared.
     #[error(transparent)]
     Stage(#[from] StageError),
@@ -39,6 +45,8 @@ pub struct Outlook {
     pub load: Load,
     /// What it would cost, and how long it would take.
     pub forecast: Forecast,
+    /// What `[expect]` misses in the corpus: a run would stop before it sends anything.
+    pub missing: Vec<String>,
 }
 
 /// Counts of one stage over all planned units.
@@ -79,11 +87,19 @@ impl Survey {
 /// # Errors
 /// If the cache or the unit snapshot cannot be read.
 pub async fn outlook(assembly: Assembly) -> Result<Outlook, ForecastError> {
-    let Assembly { audit, behaviour, definitions, census, stands, mut planned, warnings: _ } = assembly;
+    let Assembly { audit, behaviour, definitions, census, stands, mut planned, warnings: _, missing } = assembly;
     let access = Access::ReadOnly;
     let settings = CacheSettings { replies: audit.workspace.replies(), index: audit.workspace.index(), access };
     let (cache, _warnings) = ReplyCache::open(&settings)?;
     let mut gates = Gates::open(&audit, &stands, true).await?;
+    let mut ledger = Ledger::open(&audit.workspace.accounts());
+    let runs = audit.workspace.runs();
+    let last = if audit.retry_errors {
+        look_back(&runs, &mut ledger, &audit.name, false)?.retry_round(&planned.identity)
+    } else {
+        rounds(&runs, &ledger)?
+    };
+    gates.retries = Retries { last, is_asking: audit.retry_errors };
     planned.planted.clone_from(&gates.planted);
     let terms: Vec<_> = stands.iter().map(|stand| Terms::new(&audit, stand)).collect();
     let (screen, confirm) = gates.graders(stands, &behaviour, "", &cache)?;
@@ -95,7 +111,7 @@ pub async fn outlook(assembly: Assembly) -> Result<Outlook, ForecastError> {
         shared_limits: matches!(terms.as_slice(), [screen, confirm] if screen.line == confirm.line),
         assume: audit.assume,
     };
-    Ok(Outlook { planned, forecast: forecast(&load), load })
+    Ok(Outlook { planned, forecast: forecast(&load), load, missing })
 }
 
 /// Surveys all units on all cores. The confirmer's sizes are over all units, its counts over those that cached replies

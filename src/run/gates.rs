@@ -18,7 +18,7 @@ use crate::grade::openai::BodyError;
 use crate::grade::pace::Pacer;
 use crate::grade::settings::EndpointSettings;
 use crate::grade::slots::Slots;
-use crate::grade::stage::{Grader, GraderParts};
+use crate::grade::stage::{Grader, GraderParts, Retries};
 use crate::model::behaviour::Behaviour;
 use crate::model::event::PlantedTruth;
 use crate::model::grading::ApiKind;
@@ -67,6 +67,8 @@ pub struct Gates {
     pub window: usize,
     /// What is planted in the corpus, where the grader is simulated and knows.
     pub planted: Option<Vec<PlantedTruth>>,
+    /// Which replies count where several rounds asked.
+    pub retries: Retries,
     secret: [u8; 32],
     /// By stage position; empty where nothing may be sent.
     lines: Vec<Arc<Line>>,
@@ -86,6 +88,7 @@ impl Gates {
             window: slots * WINDOW_PER_SLOT,
             planted: planted(audit, stands)?,
             secret: secret(&audit.workspace.root.join("cache/secret"), !replay_only)?,
+            retries: Retries::default(),
             lines: Vec::new(),
             servers: BTreeMap::new(),
             tasks: JoinSet::new(),
@@ -151,6 +154,7 @@ impl Gates {
                 model: stand.settings.model,
                 revision: stand.settings.revision,
                 epoch: epoch.to_owned(),
+                retries: self.retries,
                 structured: stand.endpoint.structured,
                 params: stand.params,
                 on_truncated: stand.settings.on_truncated,

@@ -1,19 +1,25 @@
 //! The wiring of stages. `assemble` decides an audit, `session` runs it, `pipeline` is where the stages meet,
 //! `coordinator` owns the state, `conclude` turns a journal into a report. Formulas, prompts and formats live elsewhere.
 
+mod account;
 pub mod assemble;
 mod boot;
+mod caps;
 pub mod census;
+mod change;
 pub mod conclude;
 pub mod coordinator;
 pub mod disks;
 pub mod doctor;
+pub mod expect;
 pub mod folder;
 pub mod forecast;
 pub mod gates;
 mod grant;
+mod ledger;
 pub mod live;
 pub mod look;
+pub mod notify;
 pub mod pipeline;
 pub mod resume;
 pub mod session;

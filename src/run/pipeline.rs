@@ -346,7 +346,7 @@ async fn record(effects: Effects, journal: &Writer, observe: &mut impl FnMut(Not
     journal.append_batch(lines).await?;
     for (answer, attempt) in after_written {
         // A worker that was given up in the meantime sends nothing; its attempt is settled as open.
-        answer.send(attempt).ok();
+        answer.send(Some(attempt)).ok();
     }
     for event in &events {
         observe(Notice::Event(event));

@@ -3,156 +3,161 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
+use super::account::Account;
 use super::folder::{FolderError, RunFolder};
+use super::ledger::Ledger;
 use crate::cache::{CacheError, ReplyCache};
-use crate::model::event::{AttemptId, Ending, Event, Sent, Settled, StopReason};
-use crate::model::hash::Digest;
+use crate::model::event::{AttemptId, Ending, Event, Sent, Settled};
+use crate::model::hash::{Digest, PartHasher};
 use crate::model::money::NanoUsd;
 use crate::model::outcome::FailureKind;
 
 /// What happened before.
 #[derive(Debug, Default)]
 pub struct Past {
-    /// The newest run of the audit, if it asked the same questions and did not finish.
-    pub resumable: Option<RunFolder>,
+    /// The newest run of the audit, if it did not finish.
+    pub(super) unfinished: Option<(RunFolder, Account)>,
     /// What all runs of the audit spent; requests with unknown outcome count at their bound.
     pub spent: NanoUsd,
-    /// The part of it that a power failure may have taken from the journals: granted, and not accounted for.
+    /// The same over all audits of the workspace.
+    pub spent_total: NanoUsd,
+    /// What runs of the audit other than the resumed one spent.
+    pub elsewhere: NanoUsd,
+    /// The same over all audits of the workspace.
+    pub elsewhere_total: NanoUsd,
+    /// The part of `spent` that a power failure may have taken from the journals: granted, and not accounted for.
     pub lost: NanoUsd,
-    /// The first attempt number that the resumable run has not used.
-    pub next_attempt: AttemptId,
-    /// Requests of the resumable run that were on the wire when its process died.
-    pub open: Vec<Sent>,
+    /// The cap that the audit's last session ran under.
+    pub cap: Option<NanoUsd>,
+    /// Rounds of `--retry-errors` in the workspace so far.
+    pub retries: u32,
+    /// What is odd about the books.
+    pub warning: Option<String>,
     /// Keys of requests, of any run of the audit, that a process left on the wire and that were not sent again since.
-    left: BTreeSet<Digest>,
+    pub(super) left: BTreeSet<Digest>,
 }
 
-/// One run's journal, as far as money and resuming are concerned.
+/// The run that goes on, or nothing if a new one begins.
 #[derive(Debug, Default)]
-struct Account {
-    audit: Option<String>,
-    identity: Option<Digest>,
-    /// Costs of settled requests.
-    settled: NanoUsd,
-    /// Grants of sessions whose lines may be lost, as far as what is left of the lines does not account for them.
-    lost: NanoUsd,
-    open: BTreeMap<AttemptId, Sent>,
-    /// Keys of requests that a process gave up.
-    given_up: BTreeSet<Digest>,
-    next_attempt: AttemptId,
-    finished: bool,
-    session: Session,
+pub struct Resumed {
+    /// The run.
+    pub folder: Option<RunFolder>,
+    /// The first attempt number that it has not used.
+    pub next_attempt: AttemptId,
+    /// Requests that were on the wire when its process died.
+    pub open: Vec<Sent>,
+    /// Its account so far.
+    pub(super) account: Account,
 }
 
-/// One process's part of a journal.
-#[derive(Debug, Default)]
-struct Session {
-    boot: Option<String>,
-    /// Its first attempt: earlier ones are other sessions' business.
-    first: AttemptId,
-    granted: NanoUsd,
-    /// Costs of settled requests and bounds of open ones.
-    accounted: NanoUsd,
-    closed: bool,
-}
-
-/// Looks back over all runs of `audit`. `boot` is which start of the machine this is.
+/// Looks back over all runs of the workspace for `audit`. `boot` is which start of the machine this is. The journals of
+/// other audits count towards the total; without `needs_total`, one that cannot be read is passed over.
 ///
 /// # Errors
 /// If a journal cannot be read.
-pub fn look_back(runs: &Path, audit: &str, identity: &Digest, boot: Option<&str>) -> Result<Past, FolderError> {
-    let mut past = Past::default();
-    for folder in RunFolder::list(runs)? {
-        let Some(account) = read(&folder, audit, boot)? else { continue };
-        past.spent += account.settled + account.lost + account.open.values().map(|sent| sent.bound).sum();
-        past.lost += account.lost;
-        past.left.extend(account.given_up);
-        past.left.extend(account.open.values().map(|sent| sent.key));
-        past.resumable = None;
-        past.open.clear();
-        if !account.finished && account.identity.as_ref() == Some(identity) {
-            past.resumable = Some(folder);
-            past.next_attempt = account.next_attempt;
-            past.open = account.open.into_values().collect();
+pub(super) fn look_back(runs: &Path, ledger: &mut Ledger, audit: &str, needs_total: bool) -> Result<Past, FolderError> {
+    let boot = super::boot::boot_id();
+    let boot = boot.as_deref();
+    let mut folders = RunFolder::list(runs)?;
+    for folder in &folders {
+        match ledger.account(folder) {
+            Ok(_) => {}
+            Err(_) if !needs_total && is_foreign(folder, audit) => {}
+            Err(error) => return Err(error),
         }
+    }
+    let mut past = Past { warning: ledger.warning.take(), ..Past::default() };
+    let mut accounts: Vec<_> = ledger.accounts().collect();
+    // The ids of runs that began in one second do not say which was first.
+    accounts.sort_by_key(|(run, account)| (account.began_ms, *run));
+    let mut capped_ms = 0;
+    for (run, account) in accounts {
+        past.spent_total += account.spent(boot);
+        past.retries = past.retries.max(account.retry);
+        if account.audit.as_deref() != Some(audit) {
+            continue;
+        }
+        past.spent += account.spent(boot);
+        past.lost += account.lost(boot);
+        if account.opened_ms >= capped_ms {
+            (past.cap, capped_ms) = (account.cap, account.opened_ms);
+        }
+        past.left.extend(&account.given_up);
+        past.left.extend(account.open.values().map(|sent| sent.key));
+        let folder = folders.iter().position(|folder| folder.id == *run).map(|index| folders.swap_remove(index));
+        past.unfinished = folder.filter(|_| !account.finished).map(|folder| (folder, account.clone()));
     }
     Ok(past)
 }
 
-/// The account of a run; `None` if it is another audit's, of which no more than the plan is read.
-fn read(folder: &RunFolder, audit: &str, boot: Option<&str>) -> Result<Option<Account>, FolderError> {
-    let mut account = Account::default();
-    for event in folder.events() {
-        let event = event?;
-        if let Event::Planned(planned) = &event
-            && planned.audit != audit
-        {
-            return Ok(None);
-        }
-        account.event(event, boot);
-    }
-    account.end_session(boot);
-    Ok(account.audit.is_some().then_some(account))
+/// Rounds of `--retry-errors` in the workspace so far, without reading a whole journal.
+///
+/// # Errors
+/// If the folder of runs cannot be read.
+pub(super) fn rounds(runs: &Path, ledger: &Ledger) -> Result<u32, FolderError> {
+    let known: BTreeMap<&String, u32> = ledger.accounts().map(|(run, account)| (run, account.retry)).collect();
+    let folders = RunFolder::list(runs)?;
+    let unknown = folders.iter().filter(|folder| !known.contains_key(&folder.id));
+    // A run without a plan asked nothing.
+    let planned = unknown.filter_map(|folder| Some(super::conclude::plan_of(folder).ok()?.retry));
+    Ok(planned.chain(known.values().copied()).max().unwrap_or_default())
 }
 
-impl Account {
-    fn event(&mut self, event: Event, boot: Option<&str>) {
-        match event {
-            Event::Opened(opened) => {
-                self.end_session(boot);
-                self.session = Session { boot: opened.boot, first: self.next_attempt, ..Session::default() };
-                self.finished = false;
-            }
-            Event::Planned(planned) => {
-                self.audit = Some(planned.audit);
-                self.identity = Some(planned.identity);
-            }
-            Event::Granted(granted) => self.session.granted = self.session.granted.max(granted.total),
-            Event::Sent(sent) => {
-                self.next_attempt = self.next_attempt.max(AttemptId(sent.attempt.0 + 1));
-                self.session.accounted += sent.bound;
-                self.given_up.remove(&sent.key);
-                self.open.insert(sent.attempt, sent);
-            }
-            Event::Settled(settled) => {
-                self.settled += settled.cost;
-                if let Some(sent) = self.open.remove(&settled.attempt) {
-                    if settled.attempt >= self.session.first {
-                        self.session.accounted = self.session.accounted.saturating_sub(sent.bound) + settled.cost;
-                    }
-                    if matches!(settled.ending, Ending::Unknown { failure: FailureKind::Interrupted }) {
-                        self.given_up.insert(sent.key);
-                    }
-                }
-            }
-            Event::Closed(closed) => {
-                self.session.closed = true;
-                self.finished = closed.reason == StopReason::Finished;
-            }
-            Event::Admitted(_) | Event::Judged(_) | Event::Warned { .. } => {}
-        }
-    }
+/// Whether a run is certainly another audit's: its plan can be read and says so.
+fn is_foreign(folder: &RunFolder, audit: &str) -> bool {
+    super::conclude::plan_of(folder).is_ok_and(|planned| planned.audit != audit)
+}
 
-    /// A session that ended in order, or whose machine still runs, has left every line behind. Of any other, lines may
-    /// be lost, and its whole grant counts as spent.
-    fn end_session(&mut self, boot: Option<&str>) {
-        let Session { boot: began, first: _, granted, accounted, closed } = std::mem::take(&mut self.session);
-        let is_whole = closed || (began.is_some() && began.as_deref() == boot);
-        if !is_whole {
-            self.lost += granted.saturating_sub(accounted);
-        }
+/// The identity of a run that asks errors again: another one each round.
+#[must_use]
+pub fn retried(identity: &Digest, retry: u32) -> Digest {
+    if retry == 0 {
+        return *identity;
     }
+    PartHasher::new("retry-errors").part(identity.as_bytes()).number(u64::from(retry)).finish()
 }
 
 impl Past {
+    /// The round of a run under `--retry-errors`: that of the newest run if it is such a round of the same questions
+    /// and did not finish, so that it is resumed; else the next one.
+    #[must_use]
+    pub fn retry_round(&self, identity: &Digest) -> u32 {
+        let resumed = self.unfinished.as_ref().map(|(_, account)| account);
+        let resumed = resumed.filter(|account| account.retry > 0);
+        let same = resumed.filter(|account| account.identity == Some(retried(identity, account.retry)));
+        same.map_or(self.retries + 1, |account| account.retry)
+    }
+
+    /// The newest run of the audit, if it asked the same and did not finish. Otherwise the id of one that did not
+    /// finish and asked something else is left in `other`.
+    #[must_use]
+    pub fn resume(&mut self, identity: &Digest) -> (Resumed, Option<RunFolder>) {
+        (self.elsewhere, self.elsewhere_total) = (self.spent, self.spent_total);
+        match self.unfinished.take() {
+            Some((folder, account)) if account.identity.as_ref() == Some(identity) => {
+                let own = account.spent(super::boot::boot_id().as_deref());
+                self.elsewhere = self.spent.saturating_sub(own);
+                self.elsewhere_total = self.spent_total.saturating_sub(own);
+                let resumed = Resumed {
+                    folder: Some(folder),
+                    next_attempt: account.next_attempt,
+                    open: account.open.values().cloned().collect(),
+                    account,
+                };
+                (resumed, None)
+            }
+            other => (Resumed::default(), other.map(|(folder, _)| folder)),
+        }
+    }
+
     /// Settles the requests that were on the wire: at real usage where the reply reached the log, at their bound where
     /// nobody knows. Returns the events to record.
     ///
     /// # Errors
     /// If the reply cache cannot be read.
-    pub fn settle_open(&mut self, cache: &ReplyCache) -> Result<Vec<Event>, CacheError> {
+    pub fn settle_open(&mut self, open: &[Sent], cache: &ReplyCache) -> Result<Vec<Event>, CacheError> {
         let mut events = Vec::new();
-        for sent in std::mem::take(&mut self.open) {
+        for sent in open {
             // What another workspace paid for says nothing about what became of this request.
             let reply = cache.get(&sent.key)?.filter(|reply| !reply.imported);
             let (ending, cost) = match &reply {
@@ -160,6 +165,7 @@ impl Past {
                 None => (Ending::Unknown { failure: FailureKind::Interrupted }, sent.bound),
             };
             self.spent = self.spent.saturating_sub(sent.bound) + cost;
+            self.spent_total = self.spent_total.saturating_sub(sent.bound) + cost;
             let latency_ms = reply.map_or(0, |reply| reply.latency_ms);
             events.push(Event::Settled(Settled { attempt: sent.attempt, ending, cost, latency_ms }));
         }
@@ -178,76 +184,5 @@ impl Past {
             }
         }
         Ok(without)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::event::{Granted, Opened};
-    use crate::model::fixture::{closed, opened, planned, sent, settled};
-    use crate::model::grading::Stage;
-
-    const BOUND: NanoUsd = NanoUsd(5_000_000);
-
-    fn session(boot: &str) -> Event {
-        let Event::Opened(opened) = opened(0) else { panic!("a session begins with `Opened`") };
-        Event::Opened(Opened { boot: Some(boot.to_owned()), ..opened })
-    }
-
-    fn granted(total: u64) -> Event {
-        Event::Granted(Granted { total: NanoUsd(total) })
-    }
-
-    fn account(events: impl IntoIterator<Item = Event>, boot: Option<&str>) -> Account {
-        let mut account = Account::default();
-        events.into_iter().for_each(|event| account.event(event, boot));
-        account.end_session(boot);
-        account
-    }
-
-    fn begun(boot: &str) -> Vec<Event> {
-        vec![session(boot), Event::Planned(Box::new(planned(&[]))), granted(40_000_000)]
-    }
-
-    #[test]
-    fn after_a_power_failure_the_whole_grant_counts_as_spent() {
-        let mut events = begun("monday");
-        events.extend([sent(0, 0, Stage::Screen), sent(1, 1, Stage::Screen)]);
-        events.push(settled(0, Ending::Replied { usage: None }, NanoUsd(2_000_000)));
-        let killed = account(events.clone(), Some("monday"));
-        assert_eq!(killed.lost, NanoUsd::ZERO, "the machine did not stop: every line is there");
-        let failed = account(events.clone(), Some("tuesday"));
-        let open: NanoUsd = failed.open.values().map(|sent| sent.bound).sum();
-        assert_eq!(failed.lost + failed.settled + open, NanoUsd(40_000_000));
-        assert_eq!(account(events.clone(), None).lost, failed.lost, "nobody knows: the machine may have stopped");
-
-        let mut resumed = events.clone();
-        resumed.push(session("tuesday"));
-        resumed.push(settled(1, Ending::Unknown { failure: FailureKind::Interrupted }, BOUND));
-        let total = |account: &Account| account.lost + account.settled;
-        assert_eq!(
-            total(&account(resumed, Some("tuesday"))),
-            NanoUsd(40_000_000),
-            "counted once, and still after a resume"
-        );
-
-        events.push(closed(StopReason::Interrupted, 9));
-        assert_eq!(account(events, Some("tuesday")).lost, NanoUsd::ZERO, "what ended in order is all there");
-    }
-
-    #[test]
-    fn what_a_process_gave_up_is_remembered_until_it_is_sent_again() {
-        let given_up = || settled(0, Ending::Unknown { failure: FailureKind::Interrupted }, BOUND);
-        let mut events = begun("monday");
-        events.extend([sent(0, 0, Stage::Screen), given_up(), closed(StopReason::Interrupted, 1)]);
-        events.extend(begun("monday"));
-        let waiting = account(events.clone(), Some("monday"));
-        assert_eq!(waiting.given_up.len(), 1, "a second session that was killed early has not asked again");
-        events.push(sent(1, 0, Stage::Screen));
-        assert!(account(events, Some("monday")).given_up.is_empty());
-        let timeout = settled(0, Ending::Unknown { failure: FailureKind::Timeout }, BOUND);
-        let retried = [begun("monday"), vec![sent(0, 0, Stage::Screen), timeout]].concat();
-        assert!(account(retried, Some("monday")).given_up.is_empty(), "a time-out is retried, not repeated");
     }
 }

@@ -1,28 +1,32 @@
 //! One process's part of a run: take the lock, look back, open the gates, follow every unit, conclude.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io;
 use std::path::PathBuf;
 
-use super::assemble::{Assembly, Stand};
+use super::account::Account;
+use super::assemble::{AssembleError, Assembly, Stand, check_capped};
 use super::boot::boot_id;
+use super::caps::Caps;
+use super::change;
 use super::conclude::{self, ConcludeError, Conclusion};
 use super::coordinator::{Deadline, Start};
 use super::disks::Disks;
 use super::folder::{FolderError, RunFolder};
 use super::gates::{Gates, GatesError};
+use super::ledger::Ledger;
 use super::pipeline::{self, Gate, Notice, PipelineError};
-use super::resume::look_back;
+use super::resume::{look_back, retried};
 use super::settings::{Audit, CacheMode};
 use super::shutdown::Interrupts;
 use crate::cache::units::{Snapshot, UnitsError};
 use crate::cache::{Access, CacheError, CacheSettings, ReplyCache};
 use crate::clock::{self, UnixMs};
-use crate::grade::budget::Budget;
-use crate::grade::settings::GraderSettings;
-use crate::grade::stage::StageError;
+use crate::grade::settings::{GraderSettings, OnModelChange};
+use crate::grade::stage::{Retries, StageError};
 use crate::journal::{self, FileKind, JournalError, Lock, LockError};
 use crate::model::event::{Closed, EVENT_FORMAT, Event, Opened, Planned, StopReason};
+use crate::model::grading::Stage;
 use crate::model::hash::Digest;
 use crate::model::money::NanoUsd;
 use crate::model::tally::Tally;
@@ -42,6 +46,9 @@ pub enum SessionError {
     /// `prompts.lock` cannot be used.
     #[error(transparent)]
     Library(#[from] LibraryError),
+    /// A cap that was given earlier could not hold over the graders of now.
+    #[error(transparent)]
+    Cap(#[from] AssembleError),
     /// The reply cache cannot be used.
     #[error(transparent)]
     Cache(#[from] CacheError),
@@ -82,6 +89,7 @@ impl SessionError {
             Self::Lock(_)
             | Self::Prompt(_)
             | Self::Library(_)
+            | Self::Cap(_)
             | Self::Cache(_)
             | Self::Folder(_)
             | Self::Journal(_)
@@ -89,6 +97,21 @@ impl SessionError {
             | Self::Pipeline(_)
             | Self::Conclude(_)
             | Self::Io { .. } => None,
+        }
+    }
+
+    /// Whether the night had begun: what it was refused for before is nothing that happened to it.
+    #[must_use]
+    pub const fn is_after_opening(&self) -> bool {
+        match self {
+            Self::Lock(_) | Self::Prompt(_) | Self::Library(_) | Self::Cap(_) => false,
+            Self::Cache(_)
+            | Self::Folder(_)
+            | Self::Journal(_)
+            | Self::Gates(_)
+            | Self::Pipeline(_)
+            | Self::Conclude(_)
+            | Self::Io { .. } => true,
         }
     }
 }
@@ -125,60 +148,56 @@ pub struct Ended {
 /// # Errors
 /// See [`SessionError`].
 pub async fn run(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Result<Ended, SessionError> {
-    let Assembly { audit, behaviour, definitions, census, stands, mut planned, warnings: mut told } = assembly;
+    let Assembly { audit, behaviour, definitions, census, stands, mut planned, warnings: mut told, missing } = assembly;
     let replay_only = audit.cache == CacheMode::ReadOnly;
     let fresh = RunFolder::new(&audit.workspace.runs(), clock::now(), std::process::id());
-    let _lock = if replay_only { None } else { Some(Lock::take(&audit.workspace.lock(), &fresh.id)?) };
-    check_prompts(&audit, &stands, !replay_only)?;
+    let lock = if replay_only { None } else { Some(Lock::take(&audit.workspace.lock(), &fresh.id)?) };
+    check_prompts(&audit, &stands, !replay_only && missing.is_empty())?;
     let (cache, warnings) = open_cache(&audit, replay_only).await?;
     told.extend(warnings);
-
-    let mut past = look_back(&audit.workspace.runs(), &audit.name, &planned.identity, boot_id().as_deref())?;
-    if past.lost > NanoUsd::ZERO {
-        told.push(format!(
-            "a session of this audit ended with the power: {} that it had granted itself and may have spent count as spent",
-            past.lost
-        ));
-    }
-    let resumed = past.resumable.take().filter(|_| !replay_only);
+    let mut ledger = Ledger::open(&audit.workspace.accounts());
+    let begun = begin(&audit, &mut planned, &stands, &cache, &mut ledger)?;
+    let Begun { folder, mut start, settled, mut account, retries, notes } = begun;
+    told.extend(notes);
     let mut conclusion = Conclusion::begin(&audit.workspace, &planned)?;
-    for event in resumed.iter().flat_map(RunFolder::events) {
+    for event in folder.iter().flat_map(RunFolder::events) {
         conclusion.event(&event?);
     }
-    let settled = if resumed.is_some() { past.settle_open(&cache)? } else { Vec::new() };
-    let interrupted = past.without_reply(&cache)?;
-    let folder = resumed.unwrap_or(fresh);
+    let folder = folder.unwrap_or(fresh);
 
-    let mut gates = Gates::open(&audit, &stands, replay_only).await?;
+    // What may not send opens nothing.
+    let mut gates = Gates::open(&audit, &stands, replay_only || !missing.is_empty()).await?;
     planned.planted.clone_from(&gates.planted);
+    gates.retries = retries;
     let epoch = if audit.cache == CacheMode::Refresh { folder.id.clone() } else { String::new() };
     let window = gates.window;
     let (screen, confirm) = gates.graders(stands, &behaviour, &epoch, &cache)?;
-    let start = Start {
-        budget: Budget::new(audit.budget.max_cost, past.spent),
-        next_attempt: past.next_attempt,
-        interrupted,
-        deadline: deadline(&audit),
-        disks: Disks::new(vec![audit.workspace.runs(), audit.workspace.replies(), audit.workspace.units()], window),
-    };
+    let disks = vec![audit.workspace.runs(), audit.workspace.replies(), audit.workspace.units()];
+    start.disks = Disks::new(disks, window);
     let gate = Gate { units: census.units, screen, confirm, definitions, window };
 
     told.extend(cache.take_warnings());
     let journal = journal::create_segment(&folder.path, FileKind::EVENTS)?;
-    folder.point_latest()?;
+    point_latest(&audit, &folder, lock.as_ref())?;
     let mut tell = |notice: Notice<'_>| {
         if let Notice::Event(event) = &notice {
+            account.event(event);
             conclusion.event(event);
         }
         observe(notice);
     };
-    let opened = opened(&folder, audit.budget.deadline, past.spent.saturating_sub(cost_of(&settled)));
+    let spent_before = start.budget.spent().saturating_sub(cost_of(&settled));
+    let opened = opened(&folder, audit.budget.deadline, spent_before);
     for event in opening(opened, planned, settled, told) {
         journal.append_written(&event).await?;
         tell(Notice::Event(&event));
     }
-    let interrupts = Interrupts::listen().map_err(|source| SessionError::Io { path: "signals".into(), source })?;
-    let reason = Box::pin(pipeline::run(gate, start, &journal, interrupts, &mut tell)).await?;
+    let reason = if missing.is_empty() {
+        let interrupts = Interrupts::listen().map_err(|source| SessionError::Io { path: "signals".into(), source })?;
+        Box::pin(pipeline::run(gate, start, &journal, interrupts, &mut tell)).await?
+    } else {
+        StopReason::Unexpected { missing }
+    };
     for event in closing(&cache, reason.clone()) {
         if event.must_be_durable() {
             journal.append_durable(&event).await
@@ -190,11 +209,87 @@ pub async fn run(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Res
     journal.close().await?;
     cache.close().await?;
     gates.close().await;
+    if lock.is_some() {
+        // Without it the next start reads this journal again.
+        ledger.settle(&folder, account).ok();
+    }
 
     let tally = conclusion.finish()?;
     let report = Report::new(&tally);
     conclude::write(&folder, &report)?;
     Ok(Ended { folder, reason, tally, report })
+}
+
+/// What a session begins with.
+struct Begun {
+    /// The run that goes on.
+    folder: Option<RunFolder>,
+    start: Start,
+    /// Ends of requests that an earlier process left on the wire.
+    settled: Vec<Event>,
+    account: Account,
+    retries: Retries,
+    notes: Vec<String>,
+}
+
+/// Looks back, chooses between going on and beginning anew, and decides the caps; the plan is told of all three.
+fn begin(
+    audit: &Audit,
+    planned: &mut Planned,
+    stands: &[Stand],
+    cache: &ReplyCache,
+    ledger: &mut Ledger,
+) -> Result<Begun, SessionError> {
+    let replay_only = audit.cache == CacheMode::ReadOnly;
+    let needs_total = audit.budget.max_cost_total.is_some();
+    let mut past = look_back(&audit.workspace.runs(), ledger, &audit.name, needs_total)?;
+    let mut notes: Vec<String> = past.warning.take().into_iter().collect();
+    if !replay_only && let Err(error) = ledger.save() {
+        notes.push(format!("{error}: the journals are read again at every start, and a removed run is not remembered"));
+    }
+    if past.lost > NanoUsd::ZERO {
+        notes.push(format!(
+            "a session of this audit ended with the power: {} that it had granted itself and may have spent count as spent",
+            past.lost
+        ));
+    }
+    if audit.retry_errors {
+        planned.retry = past.retry_round(&planned.identity);
+        planned.identity = retried(&planned.identity, planned.retry);
+    }
+    let (resumed, other) = if replay_only { Default::default() } else { past.resume(&planned.identity) };
+    notes.extend(other.and_then(|other| change::why_new(&audit.workspace, &other, planned)));
+    let settled = past.settle_open(&resumed.open, cache)?;
+    let interrupted = past.without_reply(cache)?;
+    let caps = Caps::decide(&audit.budget, &past);
+    if caps.cap.is_some() || caps.total.is_some() {
+        check_capped(stands)?;
+    }
+    notes.extend(caps.notes);
+    (planned.cap, planned.cap_total, planned.spent_before) = (caps.cap, caps.total, past.elsewhere);
+    let start = Start {
+        budget: caps.budget,
+        next_attempt: resumed.next_attempt,
+        interrupted,
+        deadline: deadline(audit),
+        split: split(stands),
+        alarm: caps.alarm,
+        disks: Disks::default(),
+    };
+    let retries = Retries { last: past.retries.max(planned.retry), is_asking: audit.retry_errors };
+    Ok(Begun { folder: resumed.folder, start, settled, account: resumed.account, retries, notes })
+}
+
+/// Makes `runs/latest` point to the run. A replay holds no lock, and leaves the pointer alone while a run that does is
+/// going: that one is what people want to see.
+fn point_latest(audit: &Audit, folder: &RunFolder, lock: Option<&Lock>) -> Result<(), FolderError> {
+    if lock.is_some() {
+        return folder.point_latest();
+    }
+    match Lock::take(&audit.workspace.lock(), &folder.id) {
+        Err(LockError::Held { .. }) => Ok(()),
+        Ok(_) | Err(LockError::File(_)) => folder.point_latest(),
+    }
 }
 
 /// Refuses a prompt that was changed under a label in use, and locks labels that are used for the first time.
@@ -272,6 +367,12 @@ fn deadline(audit: &Audit) -> Option<Deadline> {
     let path = longest(&audit.screen) + audit.confirm.as_ref().map_or(0, longest);
     let path = u64::try_from(path).unwrap_or(u64::MAX);
     Some(Deadline { admission: UnixMs(requests.0.saturating_sub(path)), requests })
+}
+
+/// Stages whose served model may change.
+fn split(stands: &[Stand]) -> BTreeSet<Stage> {
+    let splits = stands.iter().filter(|stand| stand.settings.on_model_change == OnModelChange::Split);
+    splits.map(|stand| stand.stage).collect()
 }
 
 /// What settling these requests of an earlier session adds to the spend of this one.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::expect::ExpectSettings;
 use crate::grade::settings::{BudgetSettings, EndpointSettings, GraderSettings};
 use crate::plan::settings::{Assumptions, SampleSettings};
 use crate::source::settings::CorpusSettings;
@@ -31,6 +32,12 @@ impl Workspace {
     #[must_use]
     pub fn units(&self) -> PathBuf {
         self.root.join("cache/units")
+    }
+
+    /// The account of every run.
+    #[must_use]
+    pub fn accounts(&self) -> PathBuf {
+        self.root.join("cache/accounts.json")
     }
 
     /// Census results.
@@ -95,6 +102,8 @@ pub struct Audit {
     pub level: f64,
     /// The corpus.
     pub corpus: CorpusSettings,
+    /// What the corpus must hold.
+    pub expect: ExpectSettings,
     /// Behaviour (folder under `prompts/`).
     pub behaviour: String,
     /// Definition to count; the behaviour's own name if absent.
@@ -115,6 +124,10 @@ pub struct Audit {
     pub budget: BudgetSettings,
     /// How the reply cache is used.
     pub cache: CacheMode,
+    /// Whether units whose stored reply is no verdict are asked again.
+    pub retry_errors: bool,
+    /// The command that is told how a run ended; empty for none.
+    pub notify: Vec<String>,
     /// If not empty, base URLs of the only endpoints that may be used.
     pub allowed_endpoints: Vec<String>,
 }

@@ -221,11 +221,15 @@ fn usage(body: &Value) -> Option<Usage> {
     let usage = body.get("usage")?;
     let count = |value: &Value, name: &str| value.get(name).and_then(whole_number);
     let detail = |group: &str, name: &str| usage.get(group).and_then(|group| count(group, name)).unwrap_or_default();
+    let (prompt_tokens, written) = (count(usage, "prompt_tokens")?, count(usage, "completion_tokens")?);
+    // Some servers bill reasoning and leave it out of the completion: then the total is larger than its parts.
+    let beside = count(usage, "total_tokens").unwrap_or_default().saturating_sub(prompt_tokens.saturating_add(written));
+    let reasoning_tokens = detail("completion_tokens_details", "reasoning_tokens");
     Some(Usage {
-        prompt_tokens: count(usage, "prompt_tokens")?,
+        prompt_tokens,
         cached_tokens: detail("prompt_tokens_details", "cached_tokens"),
-        completion_tokens: count(usage, "completion_tokens")?,
-        reasoning_tokens: detail("completion_tokens_details", "reasoning_tokens"),
+        completion_tokens: written.saturating_add(beside.min(reasoning_tokens)),
+        reasoning_tokens,
     })
 }
 
@@ -249,6 +253,13 @@ mod tests {
         assert_eq!(usage(full), Some(expected));
         let bare = r#"{"usage": {"prompt_tokens": 5, "completion_tokens": 1, "prompt_tokens_details": null}}"#;
         assert_eq!(usage(bare), Some(Usage { prompt_tokens: 5, completion_tokens: 1, ..Usage::default() }));
+        let beside = r#"{"usage": {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 37,
+            "completion_tokens_details": {"reasoning_tokens": 30}}}"#;
+        assert_eq!(
+            usage(beside).map(|usage| usage.completion_tokens),
+            Some(32),
+            "reasoning was billed beside the answer"
+        );
         assert_eq!(usage(r#"{"usage": {"prompt_tokens": 5}}"#), None);
         assert_eq!(usage(r#"{"usage": null}"#), None);
     }

@@ -9,17 +9,23 @@
 mod support;
 
 mod cache;
+mod caps;
+mod changed;
 mod config;
 mod debug;
 mod doctor;
+mod expect;
 mod help;
 mod hostile;
 mod init;
+mod model_change;
+mod notify;
 mod plan;
 mod prompts;
 mod rehearse;
 mod replay;
 mod report;
+mod retry_errors;
 mod run;
 mod secrecy;
 mod show;

@@ -132,3 +132,40 @@ fn equal_questions_at_the_same_time_are_asked_once() {
     assert_eq!(report.funnel.admitted % u64::from(copies), 0, "every copy counts");
     assert_eq!(report.funnel.flagged % u64::from(copies), 0, "every copy has the same verdict");
 }
+
+#[test]
+fn who_only_reads_works_beside_a_run_and_leaves_the_pointer_to_it() {
+    let workspace = Workspace::new(80);
+    let grader = Grader::start(&workspace, "seed = 11\nspecificity = 0.9\nlatency_ms = 30");
+    workspace.audit(&AuditSettings { slots: 4, ..AuditSettings::of(&grader) });
+    let running = workspace.start(&[]);
+    grader.received(20);
+    let run = fs::read_link(workspace.path("runs/latest")).unwrap();
+
+    let status = workspace.assize(&["status", "--format", "json"]);
+    assert_eq!(status.code, Some(0), "{status:?}");
+    let part = workspace.assize(&["report", "--format", "json"]).expect(0);
+    assert_eq!((part.run.as_deref(), part.complete, part.sessions.stop), (run.to_str(), false, None));
+    assert!(part.funnel.admitted > 0 && part.funnel.admitted < part.funnel.planned, "{:?}", part.funnel);
+    // The address of the first unit of the corpus, from the truth that lies beside it.
+    let first = fs::read_to_string(workspace.last_file("corpus", "early.jsonl")).unwrap();
+    let first: serde_json::Value = serde_json::from_str(first.lines().next().unwrap()).unwrap();
+    let roles = first["messages"].as_array().unwrap();
+    let turn = roles.iter().position(|message| message["role"] == "assistant").unwrap();
+    let unit = format!("{}#{turn}", first["id"].as_str().unwrap());
+    let shown = workspace.assize(&["show", &unit]);
+    assert_eq!(shown.code, Some(0), "{shown:?}");
+
+    // A replay beside it holds no lock: it misses most replies, and does not move the pointer.
+    let replay = workspace.run(&["--cache", "read-only"]);
+    assert_eq!(replay.code, Some(5), "{}", replay.stderr);
+    assert_eq!(fs::read_link(workspace.path("runs/latest")).unwrap(), run);
+    let whole = running.wait().expect(0);
+    assert_eq!(whole.run.as_deref(), run.to_str());
+    assert_eq!((whole.requests.sent, grader.repeated()), (grader.stats().requests, 0));
+
+    // With nobody at work the newest run is the replay.
+    let replayed = workspace.run(&["--cache", "read-only"]).expect(0);
+    assert_eq!(replayed.digest, whole.digest);
+    assert_eq!(fs::read_link(workspace.path("runs/latest")).unwrap().to_str(), replayed.run.as_deref());
+}

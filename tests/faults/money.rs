@@ -1,5 +1,6 @@
 //! The cap holds against the other side's books, whatever goes wrong.
 
+use std::fs;
 use std::thread;
 
 use assize::model::event::StopReason;
@@ -115,4 +116,42 @@ fn a_higher_cap_goes_on_from_where_the_money_ended() {
     let unharmed = Workspace::new(40);
     unharmed.audit(&AuditSettings::of(&grader));
     assert_eq!(unharmed.run(&[]).expect(0).digest, whole.digest);
+}
+
+#[test]
+fn the_cap_of_the_workspace_holds_over_two_audits_and_kills() {
+    let workspace = Workspace::new(CONVERSATIONS);
+    let grader = Grader::start(&workspace, "seed = 6\nlatency_ms = 2\n[faults]\nrate_limited = 0.05\nreset = 0.02");
+    workspace.audit(&AuditSettings::of(&grader));
+    let total = 1.5;
+    let first = fs::read_to_string(workspace.path("audit.toml")).unwrap();
+    let first = first.replace("max_ungraded", &format!("max_cost_total = {total:?}\nmax_ungraded"));
+    // Nothing of the other audit replays.
+    let second = first.replace("\"faults\"", "\"others\"").replace("model = ", "revision = \"2\"\nmodel = ");
+    assert_ne!(first, second);
+    fs::write(workspace.path("audit.toml"), first).unwrap();
+    fs::write(workspace.path("others.toml"), second).unwrap();
+    let cap = NanoUsd::from_usd(total).unwrap();
+    for (audit, point) in [("audit.toml", 15), ("others.toml", 40), ("audit.toml", 60)] {
+        let running = workspace.start(&[audit]);
+        grader.received(point);
+        running.kill();
+        assert!(grader.billed() <= cap, "{} of {cap} billed", grader.billed());
+    }
+    let mut spent = NanoUsd::ZERO;
+    for audit in ["others.toml", "audit.toml"] {
+        let report = workspace.run(&[audit]).expect(3);
+        let whole = report.spend.workspace.clone().unwrap();
+        assert!(whole.binds && whole.usd <= total, "{whole:?}");
+        assert_eq!(report.sessions.stop, Some(StopReason::Budget));
+        spent = NanoUsd::from_usd(whole.usd).unwrap();
+    }
+    let billed = grader.billed();
+    println!("{billed} billed, {spent} spent, {cap} allowed");
+    assert!(billed <= spent && spent <= cap, "{billed} billed, {spent} spent, {cap} allowed");
+
+    // Without the ledger the journals add up to the same.
+    fs::remove_file(workspace.path("cache/accounts.json")).unwrap();
+    let again = workspace.run(&["audit.toml"]).expect(3).spend.workspace.unwrap();
+    assert!(again.usd <= total && again.usd >= spent.usd(), "{again:?} after {spent}");
 }

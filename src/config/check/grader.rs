@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::grade::settings::{EndpointSettings, GraderSettings};
+use crate::grade::settings::{EndpointSettings, GraderSettings, OnModelChange};
 use crate::model::grading::{ApiKind, PromptLabel, RESERVED_PARAMS, Stage};
 use crate::prompt::WindowSettings;
 
@@ -14,6 +14,7 @@ use super::super::written::{Grader, Graders, Window};
 use super::require_share;
 
 const REHEARSAL_MODEL: &str = "rehearsal";
+const ON_CHANGE: [(&str, OnModelChange); 2] = [("stop", OnModelChange::Stop), ("split", OnModelChange::Split)];
 
 pub(super) fn check_all(
     written: Graders,
@@ -41,6 +42,7 @@ fn placeholder(stage: Stage) -> GraderSettings {
         params: BTreeMap::new(),
         on_truncated: BTreeMap::new(),
         window: None,
+        on_model_change: OnModelChange::default(),
     }
 }
 
@@ -72,7 +74,10 @@ fn check(
         ledger.require(&at("cleared"), written.cleared.is_none(), "belongs in [grader.confirm]");
     }
     let window = written.window.map(|written| window(&at("window"), &written, ledger));
-    GraderSettings { endpoint, model, revision, prompt, params, on_truncated, window }
+    ledger.record_written(&at("on_model_change"), written.on_model_change.as_deref().unwrap_or("stop"));
+    let on_model_change = ledger.choice(&at("on_model_change"), written.on_model_change.as_deref(), &ON_CHANGE, &[]);
+    let on_model_change = on_model_change.unwrap_or_default();
+    GraderSettings { endpoint, model, revision, prompt, params, on_truncated, window, on_model_change }
 }
 
 fn prompt(stage: Stage, written: Option<String>, ledger: &mut Ledger<'_>) -> PromptLabel {

@@ -7,12 +7,7 @@ use super::super::written::{Corpus, Endpoint, Grader, Later, LaterSection, Writt
 /// Notes a problem for every key whose capability comes later, unless it says what this version does anyway.
 pub(super) fn refuse(written: &Written, ledger: &mut Ledger<'_>) {
     corpus(&written.corpus, ledger);
-    for (name, section) in [
-        ("expect", &written.expect),
-        ("scores", &written.scores),
-        ("review", &written.review),
-        ("compare", &written.compare),
-    ] {
+    for (name, section) in [("scores", &written.scores), ("review", &written.review), ("compare", &written.compare)] {
         whole_section(name, section, ledger);
     }
     if let Some(allocate) = written.sample.get("allocate") {
@@ -31,12 +26,10 @@ pub(super) fn refuse(written: &Written, ledger: &mut Ledger<'_>) {
             grader(&format!("grader.{stage}"), written, ledger);
         }
     }
-    any("budget.max_cost_total", written.budget.max_cost_total.is_some(), ledger);
     any("budget.stop_when", !written.budget.stop_when.is_empty(), ledger);
     let privacy = &written.privacy;
     any("privacy.redact_before_grading", is_filled(privacy.redact_before_grading.as_ref()), ledger);
     only("privacy.keep_text", privacy.keep_text.as_deref(), "forever", None, ledger);
-    any("notify.command", is_filled(written.notify.command.as_ref()), ledger);
 }
 
 fn corpus(written: &Corpus, ledger: &mut Ledger<'_>) {
@@ -57,7 +50,6 @@ fn endpoint(path: &str, written: &Endpoint, ledger: &mut Ledger<'_>) {
 
 fn grader(path: &str, written: &Grader, ledger: &mut Ledger<'_>) {
     let at = |key: &str| format!("{path}.{key}");
-    only(&at("on_model_change"), written.on_model_change.as_deref(), "stop", Some(&["split"]), ledger);
     let present = |key: &Later| key.is_some();
     any(&at("repeats"), present(&written.repeats), ledger);
     any(&at("anchors"), present(&written.anchors), ledger);

@@ -3,6 +3,7 @@
 
 mod corpus;
 mod endpoint;
+mod expect;
 mod grader;
 mod later;
 mod price;
@@ -20,7 +21,7 @@ use super::environment::Environment;
 use super::ledger::Ledger;
 use super::origin::Origin;
 use super::units;
-use super::written::{Budget, Privacy, Written};
+use super::written::{Budget, Notify, Privacy, Written};
 use super::{Override, Overrides};
 
 /// What checking needs beside the file itself.
@@ -53,6 +54,7 @@ pub(super) fn audit(mut written: Written, ledger: &mut Ledger<'_>, context: &Con
         ledger.require("date", units::is_date(&date.value), "must be a day such as `2026-11-23`");
     }
     let corpus = corpus::check(written.corpus, ledger, context);
+    let expect = expect::check(written.expect, &corpus.group_by, ledger);
     let behaviour = ledger.required("behaviour.name", written.behaviour.name, "name = \"metagaming\"");
     if !behaviour.is_empty() {
         ledger.require("behaviour.name", is_folder_name(&behaviour), "must be the name of a folder under `prompts`");
@@ -65,6 +67,11 @@ pub(super) fn audit(mut written: Written, ledger: &mut Ledger<'_>, context: &Con
     let endpoints = endpoint::check_all(written.endpoint, ledger, context);
     let (screen, confirm) = grader::check_all(written.grader, &endpoints, ledger);
     let budget = budget(&written.budget, ledger, context);
+    let cache = cache_mode(ledger, context);
+    let retry_errors = context.overrides.retry_errors;
+    if retry_errors && cache != CacheMode::On {
+        ledger.problem("cache", "`--retry-errors` asks part of the questions again: it needs `--cache on`");
+    }
     let allowed_endpoints = privacy(written.privacy, ledger);
     endpoint::check_allowed(&endpoints, &allowed_endpoints, ledger);
     Audit {
@@ -73,6 +80,7 @@ pub(super) fn audit(mut written: Written, ledger: &mut Ledger<'_>, context: &Con
         workspace: context.workspace.clone(),
         level,
         corpus,
+        expect,
         behaviour,
         definition,
         classes,
@@ -82,7 +90,9 @@ pub(super) fn audit(mut written: Written, ledger: &mut Ledger<'_>, context: &Con
         screen,
         confirm,
         budget,
-        cache: cache_mode(ledger, context),
+        cache,
+        retry_errors,
+        notify: notify(written.notify, ledger),
         allowed_endpoints,
     }
 }
@@ -90,10 +100,15 @@ pub(super) fn audit(mut written: Written, ledger: &mut Ledger<'_>, context: &Con
 fn budget(written: &Budget, ledger: &mut Ledger<'_>, context: &Context<'_>) -> BudgetSettings {
     let flags = context.overrides;
     let max_cost = ledger.flag_or("budget.max_cost", flags.max_cost.as_ref(), written.max_cost);
-    let max_cost = max_cost.map(|usd| {
-        let checked = NanoUsd::from_usd(usd).ok_or_else(|| "must lie between 0 and 1000000000 dollars".to_owned());
-        ledger.ok_or("budget.max_cost", checked, NanoUsd::ZERO)
-    });
+    let max_cost = max_cost.map(|usd| dollars("budget.max_cost", usd, ledger));
+    let max_cost_from = match flags.max_cost.as_ref().map(|flag| &flag.origin) {
+        Some(Origin::Flag { name } | Origin::Environment { name }) => name.clone(),
+        Some(Origin::DotEnv { .. } | Origin::File { .. } | Origin::Default) | None => {
+            context.file.file_name().unwrap_or_default().to_string_lossy().into_owned()
+        }
+    };
+    let max_cost_total = ledger.or_default("budget.max_cost_total", written.max_cost_total.map(Some), None);
+    let max_cost_total = max_cost_total.map(|usd| dollars("budget.max_cost_total", usd, ledger));
     let deadline = ledger.flag_or("budget.deadline", flags.deadline.as_ref(), written.deadline.clone());
     let deadline = deadline.map(|text| {
         let deadline = ledger.ok_or("budget.deadline", units::deadline(&text, context.now), context.now);
@@ -104,7 +119,12 @@ fn budget(written: &Budget, ledger: &mut Ledger<'_>, context: &Context<'_>) -> B
     });
     let max_ungraded = ledger.or_default("budget.max_ungraded", written.max_ungraded, 0.01);
     require_share("budget.max_ungraded", max_ungraded, ledger);
-    BudgetSettings { max_cost, deadline, max_ungraded }
+    BudgetSettings { max_cost, max_cost_from, max_cost_total, deadline, max_ungraded }
+}
+
+fn dollars(path: &str, usd: f64, ledger: &mut Ledger<'_>) -> NanoUsd {
+    let checked = NanoUsd::from_usd(usd).ok_or_else(|| "must lie between 0 and 1000000000 dollars".to_owned());
+    ledger.ok_or(path, checked, NanoUsd::ZERO)
 }
 
 /// The base URLs of `[privacy] endpoints`, in the spelling of checked endpoints.
@@ -119,6 +139,16 @@ fn privacy(written: Privacy, ledger: &mut Ledger<'_>) -> Vec<String> {
         }
     }
     allowed
+}
+
+/// The command at the end of a run.
+fn notify(written: Notify, ledger: &mut Ledger<'_>) -> Vec<String> {
+    let command = ledger.or_default("notify.command", written.command, Vec::new());
+    if let Some(program) = command.first() {
+        ledger.require("notify.command", !program.is_empty(), "must name a program");
+        ledger.needs_trust.push(format!("every run ends with the command `{}`", command.join(" ")));
+    }
+    command
 }
 
 fn cache_mode(ledger: &mut Ledger<'_>, context: &Context<'_>) -> CacheMode {

@@ -43,6 +43,7 @@ fn grader(cache: ReplyCache) -> Grader {
         model: "m".to_owned(),
         revision: String::new(),
         epoch: String::new(),
+        retries: Retries::default(),
         structured: Structured::JsonSchema,
         params: limit(1_000),
         on_truncated: limit(5_000),

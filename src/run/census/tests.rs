@@ -282,7 +282,7 @@ fn nothing_is_left_behind_but_results() {
     desk.file("1.jsonl", &many(0, 10)).file("2.jsonl", &many(5, 12));
     desk.take().unwrap();
     let left = |folder: &str| fs::read_dir(desk.dir.path().join(folder)).unwrap().count();
-    assert_eq!((left("census"), left("units")), (1, 1));
+    assert_eq!((left("census"), left("units")), (2, 1), "the result with its list of files, and a snapshot");
 }
 
 proptest! {

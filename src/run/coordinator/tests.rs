@@ -19,6 +19,8 @@ fn coordinator(cap: Option<u64>, deadline: Option<Deadline>) -> Coordinator {
         interrupted: HashSet::from([key]),
         deadline,
         disks: Disks::default(),
+        split: BTreeSet::new(),
+        alarm: None,
     })
 }
 
@@ -262,4 +264,56 @@ fn a_deadline_closes_admission_first_and_requests_later() {
     late(200, Go::TooLate);
     coordinator.tick(&mut effects, UnixMs(200));
     assert_eq!(coordinator.reason(), StopReason::Deadline);
+}
+
+#[test]
+fn what_queued_beyond_the_deadline_does_not_leave() {
+    let deadline = Deadline { admission: UnixMs(100), requests: UnixMs(200) };
+    let mut coordinator = coordinator(Some(50), Some(deadline));
+    let mut effects = Effects::default();
+    let mut at = |now, message| coordinator.handle(message, &mut effects, UnixMs(now));
+    let (entry, _entered) = oneshot::channel();
+    at(0, Message::Admit { unit: Box::new(unit(0)), path: NanoUsd(40), answer: entry });
+    let (go, mut gone) = oneshot::channel();
+    at(199, Message::Reserve { ordinal: Ordinal(0), bound: NanoUsd(40), answer: go });
+    assert_eq!(gone.try_recv(), Ok(Go::Yes));
+    let sending = Sending { ordinal: Ordinal(0), stage: Stage::Screen, key: Digest::of(b"k"), bound: NanoUsd(40) };
+    let (number, mut numbered) = oneshot::channel();
+    at(200, Message::Sending { attempt: sending, answer: number });
+    assert_eq!(numbered.try_recv(), Ok(None));
+    at(200, Message::Release { bound: NanoUsd(40) });
+    assert_eq!(coordinator.reason(), StopReason::Deadline);
+    assert_eq!(coordinator.budget.open(Ordinal(1), NanoUsd(50)), Room::Granted, "its money is free again");
+    assert!(!effects.events.iter().any(|event| matches!(event, Event::Sent(_))), "nothing is on record");
+}
+
+#[test]
+fn a_second_served_model_stops_the_run_unless_the_stage_is_split() {
+    let served = |stage, model: &str| {
+        let judged = crate::model::fixture::judged(0, stage, crate::model::outcome::Outcome::Refused);
+        let judged = Box::new(Judged { served: Some(model.to_owned()), ..judged });
+        Message::Judged { judged, settlement: None, is_last: false }
+    };
+    for (split, stopping) in [(BTreeSet::new(), Stopping::Draining), (BTreeSet::from([Stage::Screen]), Stopping::No)] {
+        let mut bench = Bench::new(None);
+        bench.coordinator.split = split;
+        bench.say(served(Stage::Screen, "a"));
+        bench.say(served(Stage::Confirm, "b"));
+        bench.say(served(Stage::Screen, "b"));
+        assert_eq!(bench.coordinator.stopping(), stopping);
+    }
+}
+
+#[test]
+fn a_warning_is_due_once_when_the_money_runs_out() {
+    let mut bench = Bench::new(Some(100));
+    bench.coordinator.alarm = Some(Alarm { at: NanoUsd(80), message: "80%".to_owned() });
+    for (ordinal, cost) in [(0, 79), (1, 1), (2, 5)] {
+        let _entered = bench.admit(ordinal, cost);
+        assert_eq!(bench.reserve(ordinal, cost), Go::Yes);
+        let attempt = bench.send(ordinal, b"k", cost);
+        bench.settle(attempt, Ending::Replied { usage: None }, cost, cost);
+        let warned = bench.effects.events.iter().filter(|event| matches!(event, Event::Warned { .. })).count();
+        assert_eq!(warned, usize::from(ordinal > 0), "after unit {ordinal}");
+    }
 }
