@@ -7,7 +7,7 @@ use super::assemble::{Assembly, Stand};
 use super::folder::FolderError;
 use super::gates::{Gates, GatesError};
 use super::ledger::Ledger;
-use super::resume::{look_back, rounds};
+use super::resume::{earlier_cap, look_back, rounds};
 use super::settings::Audit;
 use crate::cache::units::Snapshot;
 use crate::cache::{Access, CacheError, CacheSettings, ReplyCache};
@@ -93,6 +93,7 @@ pub async fn outlook(assembly: Assembly) -> Result<Outlook, ForecastError> {
     let (cache, _warnings) = ReplyCache::open(&settings)?;
     let mut gates = Gates::open(&audit, &stands, true).await?;
     let mut ledger = Ledger::open(&audit.workspace.accounts());
+    planned.cap = planned.cap.or_else(|| earlier_cap(&ledger, &audit.name));
     let runs = audit.workspace.runs();
     let last = if audit.retry_errors {
         look_back(&runs, &mut ledger, &audit.name, false)?.retry_round(&planned.identity)

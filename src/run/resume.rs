@@ -90,6 +90,12 @@ pub(super) fn look_back(runs: &Path, ledger: &mut Ledger, audit: &str, needs_tot
     Ok(past)
 }
 
+/// The cap that the audit's last session ran under, as far as the ledger knows.
+pub(super) fn earlier_cap(ledger: &Ledger, audit: &str) -> Option<NanoUsd> {
+    let of_audit = ledger.accounts().map(|(_, account)| account).filter(|a| a.audit.as_deref() == Some(audit));
+    of_audit.max_by_key(|account| account.opened_ms)?.cap
+}
+
 /// Rounds of `--retry-errors` in the workspace so far, without reading a whole journal.
 ///
 /// # Errors

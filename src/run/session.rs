@@ -277,6 +277,17 @@ fn begin(
         disks: Disks::default(),
     };
     let retries = Retries { last: past.retries.max(planned.retry), is_asking: audit.retry_errors };
+    if retries.is_asking {
+        notes.push(format!(
+            "round {} of --retry-errors: what was answered without a verdict was asked again",
+            retries.last
+        ));
+    } else if retries.last > 0 {
+        notes.push(format!(
+            "where a reply was no verdict, the latest of {} rounds of --retry-errors counts",
+            retries.last
+        ));
+    }
     Ok(Begun { folder: resumed.folder, start, settled, account: resumed.account, retries, notes })
 }
 

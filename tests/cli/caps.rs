@@ -25,6 +25,8 @@ fn a_cap_that_was_given_once_holds_until_another_is_stated() {
     assert!(warnings(&kept).contains("the cap of $0.10 still holds, under which this audit ran before"), "{kept:#}");
     assert!(usd(&kept, "audit_usd") <= 0.10, "{}", kept["spend"]);
     assert!(night.requests().0 <= asked.0 + 2, "no more than what came back");
+    let plan = night.workspace.run(&["plan", "--format", "json"]).expect(0).json();
+    assert_eq!(plan["cap_usd"], 0.10, "the plan knows the cap that a run would keep");
     let raised = night.workspace.run(&["run", "--max-cost", "5", "--format", "json"]).expect(0).json();
     assert!(warnings(&raised).contains("the cap was $0.10 and is now $5.00 because --max-cost says so"), "{raised:#}");
     night.workspace.edit("audit.toml", "[budget]", "[budget]\nmax_cost = 7.00");

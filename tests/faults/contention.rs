@@ -92,6 +92,8 @@ fn a_second_signal_gives_up_what_hangs_and_says_what_it_may_cost() {
     let partial = finished.expect(130);
     assert_eq!(partial.requests.sent, SLOTS);
     assert!(partial.spend.presumed_usd >= grader.billed().usd(), "{:?}", partial.spend);
+    let page = workspace.assize(&["report"]).stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(page.contains("is presumed: nobody knows if it was billed"), "{page}");
     // What still waited for a slot is told of the first signal, if there is time to tell it.
     assert_eq!(partial.funnel.unfinished + partial.funnel.ungraded, partial.funnel.admitted, "{:?}", partial.funnel);
 

@@ -75,3 +75,30 @@ fn five_thousand_units_survive_a_kill_at_forty_percent() {
     killed_at(2_000, SLOTS, &reference, &[reference.requests * 2 / 5]);
     killed_at(2_000, 64, &reference, &[10, 30, 50, 70, 90].map(|percent| reference.requests * percent / 100));
 }
+
+#[test]
+fn a_round_of_retries_that_was_killed_is_resumed_and_repeats_only_what_was_on_the_wire() {
+    let workspace = Workspace::new(200);
+    let refusing = "seed = 5\nlatency_ms = 4\n[faults]\nrefusal = 0.3";
+    let grader = Grader::start(&workspace, refusing);
+    let settings = AuditSettings { max_ungraded: 0.9, ..AuditSettings::of(&grader) };
+    workspace.audit(&settings);
+    let first = workspace.run(&[]).expect(0);
+    let asked = grader.stats().requests;
+    let errors = first.funnel.ungraded;
+    assert!(errors > 60, "{:?}", first.funnel);
+    let running = workspace.start(&["--retry-errors"]);
+    grader.received(asked + errors / 2);
+    running.kill();
+    let report = workspace.run(&["--retry-errors"]).expect(0);
+    assert_eq!(report.sessions.count, 2, "the round goes on");
+    // The confirmer is asked about what the round newly flags: only requests of the screen are bounded here.
+    let again = grader.stats().requests - asked;
+    let most = errors + SLOTS + COMMIT_GROUP + report.funnel.flagged;
+    assert!(again >= errors && again <= most, "{again} requests for {errors} errors");
+    assert!(report.requests.repeated <= SLOTS + COMMIT_GROUP, "{:?}", report.requests);
+    let sent = grader.stats().requests;
+    assert_eq!(workspace.run(&[]).expect(0).digest, report.digest);
+    assert_eq!(grader.stats().requests, sent, "a later run uses the newest replies and asks nothing");
+    println!("{errors} errors, {again} requests, {} repeated", report.requests.repeated);
+}

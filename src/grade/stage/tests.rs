@@ -103,3 +103,53 @@ async fn a_path_costs_what_is_still_to_be_asked() {
     assert_eq!(grader.bound(&decided), NanoUsd::ZERO);
     assert_eq!(Grader::known(&decided), Some(&Outcome::Truncated));
 }
+
+/// A reply without a verdict that no longer answer can mend.
+fn refused(key: Digest) -> Reply {
+    let body = json!({"choices": [{"message": {"content": null, "refusal": "no"}, "finish_reason": "stop"}]});
+    Reply { body: body.to_string(), ..truncated(key) }
+}
+
+/// A reply that is no error.
+fn undecided(key: Digest) -> Reply {
+    let verdict = json!({"evidence": [], "innocent_reading": "", "labels": [], "exclusions": [],
+        "fields": {"stated_reason": "not_applicable"}, "score": 50,
+        "verdict": "cannot_judge"});
+    let body = json!({"choices": [{"message": {"content": verdict.to_string()}, "finish_reason": "stop"}]});
+    Reply { body: body.to_string(), ..truncated(key) }
+}
+
+#[tokio::test]
+async fn the_highest_round_with_a_reply_counts_and_the_round_of_now_asks_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let (replies, index) = (folder.path().join("replies"), folder.path().join("index"));
+    let (cache, _) = ReplyCache::open(&CacheSettings { replies, index, access: Access::ReadWrite }).unwrap();
+    let (mut grader, unit) = (grader(cache.clone()), unit());
+    let first = grader.prepare(&unit).unwrap();
+    let key_at = |retry| key_of(&GradeRequest { retry, ..asking(&first).request.clone() });
+    let mut prepared = |last, is_asking| {
+        grader.parts.retries = Retries { last, is_asking };
+        let prepared = grader.prepare(&unit).unwrap();
+        (Grader::known(&prepared).cloned(), asking(&prepared).key, asking(&prepared).request.retry)
+    };
+    assert_eq!(prepared(3, true), (None, key_at(0), 0), "what was never asked is asked as ever");
+    cache.put(refused(key_at(0))).await.unwrap();
+    assert_eq!(prepared(0, false), (Some(Outcome::Refused), key_at(0), 0));
+    assert_eq!(prepared(1, false), (Some(Outcome::Refused), key_at(0), 0), "a round that this unit missed");
+    assert_eq!(prepared(1, true), (None, key_at(1), 1));
+    assert_eq!(prepared(2, true), (None, key_at(2), 2), "an error that the first round missed");
+
+    cache.put(refused(key_at(2))).await.unwrap();
+    assert_eq!(prepared(2, true), (Some(Outcome::Refused), key_at(2), 2), "paid once a round");
+    assert_eq!(prepared(3, false), (Some(Outcome::Refused), key_at(2), 2));
+    cache.put(undecided(key_at(3))).await.unwrap();
+    assert_eq!(prepared(3, false), (Some(Outcome::CannotJudge), key_at(3), 3));
+    assert_eq!(prepared(4, true).1, key_at(3), "no error any more");
+
+    let longer = |retry| {
+        let request = GradeRequest { retry, ..asking(&first).request.clone() };
+        key_of(&GradeRequest { params: limit(5_000), ..request })
+    };
+    cache.put(truncated(key_at(5))).await.unwrap();
+    assert_eq!(prepared(5, false), (None, longer(5), 5), "the first of a round was truncated: its longer one is next");
+}
