@@ -61,17 +61,21 @@ pub(super) type Stored = HashMap<SegmentId, Table>;
 impl Index {
     /// Opens the index, creates it if it is missing, and reads all tables.
     pub(super) fn open(folder: &Path) -> Result<(Self, Stored), Failure> {
+        let index = Self::reopen(folder)?;
+        let db = index.db.clone().expect("the index is open until it is dropped");
+        let stored = guarded(move || read_all(&db))?;
+        Ok((index, stored))
+    }
+
+    /// Opens an index whose tables were read before.
+    pub(super) fn reopen(folder: &Path) -> Result<Self, Failure> {
         if is_in_use(folder) {
             return Err(Failure::InUse);
         }
         create_folder(folder).map_err(|error| Failure::Damaged(error.to_string()))?;
         let config = sled::Config::new().path(folder).flush_every_ms(Some(FLUSH_EVERY_MS)).cache_capacity(CACHE_BYTES);
-        let (db, stored) = guarded(move || {
-            let db = config.open().map_err(Failure::from)?;
-            let stored = read_all(&db)?;
-            Ok((db, stored))
-        })?;
-        Ok((Self { db: Some(db) }, stored))
+        let db = guarded(move || config.open().map_err(Failure::from))?;
+        Ok(Self { db: Some(db) })
     }
 
     /// Stores the table of a segment, or removes it. It reaches the disk some time later: until then, and after a crash,

@@ -1,6 +1,6 @@
 //! Brings log and index together: the index where it agrees with the log, the log itself where it does not.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::aside::set_aside;
 use super::index::{Failure, Index, Stored};
@@ -10,8 +10,9 @@ use super::tables::Tables;
 use super::warnings::Warnings;
 use super::{Access, CacheError, CacheSettings};
 
-/// All tables of the cache, and the index if it can be used.
-pub(super) fn open(settings: &CacheSettings, warnings: &Warnings) -> Result<(Tables, Option<Index>), CacheError> {
+/// All tables of the cache, and the index's folder if it can be used. sled keeps tens of megabytes for an open database
+/// of any size, so it is open only while tables are read or written.
+pub(super) fn open(settings: &CacheSettings, warnings: &Warnings) -> Result<(Tables, Option<PathBuf>), CacheError> {
     let listing = log::list(&settings.replies)?;
     for stranger in listing.strangers {
         warnings.add(format!("`{}` is not a segment of the reply log and is not read", stranger.display()));
@@ -43,7 +44,11 @@ pub(super) fn open(settings: &CacheSettings, warnings: &Warnings) -> Result<(Tab
     for segment in stored.into_keys() {
         store(&mut index, segment, None, warnings);
     }
-    Ok((tables, index))
+    let closed = index.map(Index::close);
+    if let Some(Err(failure)) = &closed {
+        warnings.add(without_index(failure));
+    }
+    Ok((tables, closed.and_then(Result::ok).map(|()| settings.index.clone())))
 }
 
 /// Opens the index; one that is damaged is set aside and begun anew.
@@ -64,6 +69,27 @@ fn open_index(folder: &Path, warnings: &Warnings) -> (Option<Index>, Stored) {
             warnings.add(without_index(&failure));
             (None, Stored::new())
         }
+    }
+}
+
+/// Adds the table of a segment to the index in `folder`, which is not used again if that fails.
+pub(super) fn add(folder: &mut Option<PathBuf>, segment: SegmentId, table: &Table, warnings: &Warnings) {
+    let Some(path) = folder.as_deref() else { return };
+    let mut index = match Index::reopen(path) {
+        Ok(index) => Some(index),
+        Err(failure) => {
+            warnings.add(without_index(&failure));
+            None
+        }
+    };
+    store(&mut index, segment, Some(table), warnings);
+    match index.map(Index::close) {
+        Some(Ok(())) => {}
+        Some(Err(failure)) => {
+            warnings.add(without_index(&failure));
+            *folder = None;
+        }
+        None => *folder = None,
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use serde::Deserialize;
 
-use super::index::Index;
 use super::log::{self, REPLIES, SEGMENT_BYTES, SegmentId};
 use super::open;
 use super::tables::Tables;
@@ -32,8 +32,8 @@ struct Inner {
     /// Segments that replies were read from.
     files: RwLock<HashMap<SegmentId, Arc<File>>>,
     appender: RwLock<Appender>,
-    /// Absent once it failed: then the next process reads the log instead.
-    index: Mutex<Option<Index>>,
+    /// The index's folder; absent once it failed: then the next process reads the log instead.
+    index: Mutex<Option<PathBuf>>,
     warnings: Warnings,
 }
 
@@ -184,19 +184,16 @@ impl ReplyCache {
         self.inner.warnings.take()
     }
 
-    /// Ends the segment, completes the index and lets go of it, with time limits. Clones can still look up.
+    /// Ends the segment and completes the index, with time limits. Clones can still look up.
     ///
     /// # Errors
     ///
     /// [`CacheError::Log`] if the segment could not be written; a failing index is a warning only.
     pub async fn close(self) -> Result<(), CacheError> {
-        let retired = match self.inner.set_closed() {
+        match self.inner.set_closed() {
             Some(segment) => self.retire(segment).await,
             None => Ok(()),
-        };
-        let inner = self.inner;
-        blocking(move || inner.close_index()).await;
-        retired
+        }
     }
 
     /// The segment that takes the next reply.
@@ -238,7 +235,7 @@ impl Inner {
         self.appender.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn index_mut(&self) -> MutexGuard<'_, Option<Index>> {
+    fn index_mut(&self) -> MutexGuard<'_, Option<PathBuf>> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -296,16 +293,9 @@ impl Inner {
     /// was dropped before it could tell.
     fn index_segment(&self, segment: SegmentId) -> Result<(), CacheError> {
         let replayed = log::replay(&segment.path(&self.settings.replies))?;
-        open::store(&mut self.index_mut(), segment, Some(&replayed.table), &self.warnings);
+        open::add(&mut self.index_mut(), segment, &replayed.table, &self.warnings);
         self.tables_mut().close(segment, replayed.table);
         Ok(())
-    }
-
-    fn close_index(&self) {
-        let index = self.index_mut().take();
-        if let Some(Err(failure)) = index.map(Index::close) {
-            self.warnings.add(open::without_index(&failure));
-        }
     }
 }
 

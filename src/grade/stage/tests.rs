@@ -125,31 +125,32 @@ async fn the_highest_round_with_a_reply_counts_and_the_round_of_now_asks_the_res
     let (replies, index) = (folder.path().join("replies"), folder.path().join("index"));
     let (cache, _) = ReplyCache::open(&CacheSettings { replies, index, access: Access::ReadWrite }).unwrap();
     let (mut grader, unit) = (grader(cache.clone()), unit());
-    let first = grader.prepare(&unit).unwrap();
-    let key_at = |retry| key_of(&GradeRequest { retry, ..asking(&first).request.clone() });
+    grader.rounds = (0..=5).map(|retry| grader.parts.round(retry).unwrap()).collect();
+    let Prepared::Ask(first) = grader.prepare(&unit, &mut String::new()).unwrap() else { panic!("nothing is known") };
+    let keys: Vec<_> = grader.rounds.iter().map(|round| round.first.key(&first.text)).collect();
+    let longer = grader.round(5).longer.as_ref().unwrap().key(&first.text);
+    let key_at = |retry: usize| keys[retry];
     let mut prepared = |last, is_asking| {
         grader.parts.retries = Retries { last, is_asking };
-        let prepared = grader.prepare(&unit).unwrap();
-        (Grader::known(&prepared).cloned(), asking(&prepared).key, asking(&prepared).request.retry)
+        match grader.prepare(&unit, &mut String::new()).unwrap() {
+            Prepared::Decided { judged, .. } => (Some(judged.outcome), judged.key.unwrap()),
+            Prepared::Ask(asking) => (None, asking.key),
+        }
     };
-    assert_eq!(prepared(3, true), (None, key_at(0), 0), "what was never asked is asked as ever");
-    cache.put(refused(key_at(0))).await.unwrap();
-    assert_eq!(prepared(0, false), (Some(Outcome::Refused), key_at(0), 0));
-    assert_eq!(prepared(1, false), (Some(Outcome::Refused), key_at(0), 0), "a round that this unit missed");
-    assert_eq!(prepared(1, true), (None, key_at(1), 1));
-    assert_eq!(prepared(2, true), (None, key_at(2), 2), "an error that the first round missed");
+    assert_eq!(prepared(3, true), (None, key_at(0)), "what was never asked is asked as ever");
+    cache.put(&refused(key_at(0))).await.unwrap();
+    assert_eq!(prepared(0, false), (Some(Outcome::Refused), key_at(0)));
+    assert_eq!(prepared(1, false), (Some(Outcome::Refused), key_at(0)), "a round that this unit missed");
+    assert_eq!(prepared(1, true), (None, key_at(1)));
+    assert_eq!(prepared(2, true), (None, key_at(2)), "an error that the first round missed");
 
-    cache.put(refused(key_at(2))).await.unwrap();
-    assert_eq!(prepared(2, true), (Some(Outcome::Refused), key_at(2), 2), "paid once a round");
-    assert_eq!(prepared(3, false), (Some(Outcome::Refused), key_at(2), 2));
-    cache.put(undecided(key_at(3))).await.unwrap();
-    assert_eq!(prepared(3, false), (Some(Outcome::CannotJudge), key_at(3), 3));
+    cache.put(&refused(key_at(2))).await.unwrap();
+    assert_eq!(prepared(2, true), (Some(Outcome::Refused), key_at(2)), "paid once a round");
+    assert_eq!(prepared(3, false), (Some(Outcome::Refused), key_at(2)));
+    cache.put(&undecided(key_at(3))).await.unwrap();
+    assert_eq!(prepared(3, false), (Some(Outcome::CannotJudge), key_at(3)));
     assert_eq!(prepared(4, true).1, key_at(3), "no error any more");
 
-    let longer = |retry| {
-        let request = GradeRequest { retry, ..asking(&first).request.clone() };
-        key_of(&GradeRequest { params: limit(5_000), ..request })
-    };
-    cache.put(truncated(key_at(5))).await.unwrap();
-    assert_eq!(prepared(5, false), (None, longer(5), 5), "the first of a round was truncated: its longer one is next");
+    cache.put(&truncated(key_at(5))).await.unwrap();
+    assert_eq!(prepared(5, false), (None, longer), "the first of a round was truncated: its longer one is next");
 }
