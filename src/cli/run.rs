@@ -25,7 +25,7 @@ pub(super) fn run(invocation: &Invocation, args: &RunArgs, printer: Printer) -> 
     }
     let assembly = assembled(invocation, &args.audit, printer)?;
     let cache = assembly.audit.cache;
-    let mut display = Display::new(args.progress, assembly.definitions.clone(), &assembly.audit.workspace, printer);
+    let mut display = Display::new(args.progress, &assembly, printer);
     let ended = runtime()?.block_on(session::run(assembly, |notice| display.notice(&notice)));
     display.finish(ended.as_ref().ok().map(|ended| &ended.reason));
     let ended = ended?;
