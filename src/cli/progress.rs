@@ -10,13 +10,13 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 use crate::clock::{self, UnixMs};
 use crate::grade::desk::Stopping;
 use crate::model::event::{Event, StopReason};
-use crate::reconcile::Definitions;
 use crate::report::progress::{Phase, Progress, Standing};
+use crate::run::assemble::Assembly;
 use crate::run::disks::DiskNotice;
 use crate::run::folder::RunFolder;
 use crate::run::live::{Ending, Live, journal_bytes};
 use crate::run::pipeline::Notice;
-use crate::run::settings::Workspace;
+use crate::run::settings::{CacheMode, Workspace};
 
 use super::args::ProgressArg;
 use super::printer::Printer;
@@ -38,6 +38,7 @@ pub(super) struct Display {
     printer: Printer,
     shown: UnixMs,
     workspace: Workspace,
+    is_locked: bool,
     folder: Option<RunFolder>,
 }
 
@@ -50,7 +51,7 @@ enum Form {
 
 impl Display {
     /// A display in the form that was asked for; `auto` is a bar on a terminal and plain lines elsewhere.
-    pub(super) fn new(how: ProgressArg, definitions: Definitions, workspace: &Workspace, printer: Printer) -> Self {
+    pub(super) fn new(how: ProgressArg, assembly: &Assembly, printer: Printer) -> Self {
         let form = match how {
             ProgressArg::None => Form::Silent,
             ProgressArg::Json => Form::Json,
@@ -59,12 +60,13 @@ impl Display {
         };
         let now = clock::now();
         Self {
-            progress: Progress::new(definitions, now),
+            progress: Progress::new(assembly.definitions.clone(), now),
             standing: Standing::default(),
             form,
             printer,
             shown: now,
-            workspace: workspace.clone(),
+            workspace: assembly.audit.workspace.clone(),
+            is_locked: assembly.audit.cache != CacheMode::ReadOnly,
             folder: None,
         }
     }
@@ -120,7 +122,7 @@ impl Display {
     fn publish(&self, now: UnixMs, ended: Option<Ending>) {
         if let Some(folder) = &self.folder {
             let progress = self.progress.snapshot(now, self.standing);
-            Live { pid: std::process::id(), progress, ended }.write(folder);
+            Live { pid: std::process::id(), is_locked: self.is_locked, progress, ended }.write(folder);
         }
     }
 

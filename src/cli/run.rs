@@ -125,7 +125,7 @@ fn graded(
 ) -> Result<(Audit, Result<Ended, SessionError>), Failure> {
     let assembly = assembled(invocation, &args.audit, printer)?;
     let audit = assembly.audit.clone();
-    let mut display = Display::new(args.progress, assembly.definitions.clone(), &assembly.audit.workspace, printer);
+    let mut display = Display::new(args.progress, &assembly, printer);
     let ended = runtime()?.block_on(session::run(assembly, |notice| display.notice(&notice)));
     display.finish(ended.as_ref().ok().map(|ended| &ended.reason));
     Ok((audit, ended))

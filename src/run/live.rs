@@ -23,6 +23,8 @@ const FRESH_MS: u64 = 10_000;
 pub struct Live {
     /// Process id.
     pub pid: u32,
+    /// Whether it holds the workspace's lock for as long as it lives; a read-only replay takes none.
+    pub is_locked: bool,
     /// Where the run stood.
     pub progress: Snapshot,
     /// How the session ended, if it has.

@@ -86,7 +86,7 @@ pub fn look(workspace: &Workspace, folder: &RunFolder, now: UnixMs) -> Result<Lo
         if let Some(reason) = live.reason(folder).cloned() {
             return Ok(Look { run, state: RunState::Ended { reason }, progress: live.progress });
         }
-        if live.is_fresh(now) && is_held_by(held.as_ref(), live.pid) {
+        if live.is_fresh(now) && (!live.is_locked || is_held_by(held.as_ref(), live.pid)) {
             let state = RunState::Running { pid: live.pid, host: host(held) };
             return Ok(Look { run, state, progress: live.progress });
         }
