@@ -119,8 +119,8 @@ fn dependencies_have_one_owner() {
     let owners = [
         ("sled::", "cache/index"),
         ("async_openai::", "grade/openai.rs"),
-        ("reqwest::", "grade/http.rs"),
-        ("governor::", "grade/pace.rs"),
+        ("reqwest::", "grade/http"),
+        ("governor::", "grade/pace/limiter.rs"),
         ("backoff::", "grade/retry.rs"),
         ("axum::", "rehearse/"),
         ("indicatif::", "cli/progress.rs"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 
 use super::*;
-use crate::grade::settings::{KeySetting, PriceSetting};
+use crate::grade::settings::{Concurrency, KeySetting, PriceSetting};
 use crate::model::grading::ApiKind;
 use crate::model::money::{NanoUsd, Price};
 use crate::plan::settings::SampleSize;
@@ -123,7 +123,7 @@ fn flags_win_over_the_file_and_say_so() {
     };
     let Loaded { audit, settings, .. } = load(&request).unwrap();
     assert_eq!(audit.budget.max_cost, NanoUsd::from_usd(5.0));
-    assert_eq!(audit.endpoints["main"].max_concurrency, 3);
+    assert_eq!(audit.endpoints["main"].max_concurrency, Concurrency::Fixed(3));
     assert_eq!((audit.sample.limit, audit.corpus.strict, audit.cache), (Some(7), true, CacheMode::ReadOnly));
     let origin = settings.iter().find(|setting| setting.key == "budget.max_cost").unwrap().origin.to_string();
     assert_eq!(origin, "flag --max-cost");

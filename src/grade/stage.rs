@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::attempt::{Ended, Line, Replied, Shot};
 use super::desk::{Desk, Gone, Message, Sending};
 use super::inflight::{InFlight, Part};
+use super::lane::Lane;
 use super::openai::{self, BodyError};
 use super::price::{cost_bound, output_limit, prompt_bound};
 
@@ -287,6 +288,7 @@ impl Grader {
                 nonce,
                 price: self.parts.price,
                 output_limit: output_limit(&asking.request.params).unwrap_or_default(),
+                lane: if asking.is_longer || self.parts.stage == Stage::Confirm { Lane::Urgent } else { Lane::Fresh },
             };
             return match line.shoot(&shot, desk).await? {
                 Ended::Without(outcome) => Ok(Found::Nothing(outcome)),

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::coordinator::{Coordinator, Effects, Start};
+use super::gates::Window;
 use super::shutdown::Interrupts;
 use crate::cache::units::{SelectedUnit, Snapshot};
 use crate::clock;
@@ -41,7 +42,7 @@ pub struct Gate {
     /// What flags.
     pub definitions: Definitions,
     /// Units that are followed at once.
-    pub window: usize,
+    pub window: Window,
 }
 
 /// What the caller is shown while the run goes on.
@@ -146,7 +147,7 @@ async fn feed(gate: Arc<Gate>, desk: Desk) -> Result<(), PipelineError> {
     let mut next = 0;
     let mut failure = None;
     while open || !paths.is_empty() {
-        while open && next < gate.units.len() && paths.len() < gate.window {
+        while open && next < gate.units.len() && paths.len() < gate.window.size() {
             paths.spawn(follow(Arc::clone(&gate), Ordinal(next), desk.clone()));
             next += 1;
         }

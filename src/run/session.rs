@@ -128,8 +128,8 @@ pub async fn run(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Res
     let mut gates = Gates::open(&audit, &stands, replay_only).await?;
     planned.planted.clone_from(&gates.planted);
     let epoch = if audit.cache == CacheMode::Refresh { folder.id.clone() } else { String::new() };
-    let window = gates.window;
     let (screen, confirm) = gates.graders(stands, &behaviour, &epoch, &cache);
+    let window = gates.window.clone();
     let gate = Gate { units: census.units, screen, confirm, definitions, window };
 
     told.extend(cache.take_warnings());
