@@ -290,48 +290,4 @@ fn milliseconds(duration: Duration) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::sync::{mpsc, watch};
-    use tokio::task::JoinSet;
-
-    use super::*;
-    use crate::grade::desk::Stopping;
-    use crate::grade::fixture;
-    use crate::model::event::Ordinal;
-    use crate::model::grading::Stage;
-    use crate::model::hash::Digest;
-
-    fn shot() -> Shot {
-        let (stage, key) = (Stage::Screen, Digest::of(b"key"));
-        let sending = Sending { ordinal: Ordinal(0), stage, key, bound: NanoUsd(1) };
-        Shot {
-            sending,
-            body: Bytes::new(),
-            nonce: String::new(),
-            price: Price::FREE,
-            output_limit: 1,
-            lane: Lane::Fresh,
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_interrupt_is_heard_in_the_queues() {
-        let mut tasks = JoinSet::new();
-        let (pacer, task) = Pacer::new(None, None);
-        tasks.spawn(task);
-        pacer.pause(Duration::from_mins(30)).await;
-        let line = fixture::line(pacer);
-        let (queue, _messages) = mpsc::channel(1);
-        let (stop, stopping) = watch::channel(Stopping::No);
-        let desk = Desk::new(queue, stopping);
-        let start = Instant::now();
-        let interrupt = async {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            stop.send(Stopping::Draining).unwrap();
-        };
-        let shot = shot();
-        let (passed, ()) = tokio::join!(line.admission(&shot, Lane::Fresh, &desk), interrupt);
-        assert!(passed.is_none(), "what has not left does not leave");
-        assert_eq!(start.elapsed(), Duration::from_secs(1), "in paused time");
-    }
-}
+mod tests;

@@ -2,6 +2,7 @@
 //! and hands out what must go on record. Synchronous: it is tested without a runtime.
 
 use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -17,6 +18,13 @@ use crate::model::outcome::{FailureKind, OutcomeKind};
 
 /// Candidates in a row that may fail for good before the grader counts as unusable.
 const FAILURES_IN_A_ROW: u32 = 20;
+
+/// Attempts in a row without a reply, and for how long, before a reader is told,
+const SILENT_ATTEMPTS: u32 = 20;
+const SILENCE: Duration = Duration::from_mins(1);
+/// and how long a server may stay silent before the run stops. An outage of an hour costs nothing but time; a run that
+/// waits for days costs a week.
+const LONGEST_SILENCE: Duration = Duration::from_hours(2);
 
 /// When admission closes, and when requests stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +78,16 @@ pub struct Coordinator {
     closed: Option<StopReason>,
     stopping: Stopping,
     failures_in_a_row: u32,
+    silence: Option<Silence>,
     served: BTreeMap<Stage, String>,
+}
+
+/// No attempt has brought a reply since.
+#[derive(Debug, Clone, Copy)]
+struct Silence {
+    since: UnixMs,
+    attempts: u32,
+    is_told: bool,
 }
 
 #[derive(Debug)]
@@ -113,6 +130,7 @@ impl Coordinator {
             closed: None,
             stopping: Stopping::No,
             failures_in_a_row: 0,
+            silence: None,
             served: BTreeMap::new(),
         }
     }
@@ -141,6 +159,7 @@ impl Coordinator {
 
     /// Takes note of the time: a deadline closes admission even when no worker says anything.
     pub fn tick(&mut self, effects: &mut Effects, now: UnixMs) {
+        self.listen(effects, now);
         self.answer_waiting(effects, now);
     }
 
@@ -158,7 +177,10 @@ impl Coordinator {
                 self.budget.release(bound);
             }
             Message::Sending { attempt, answer } => self.send(&attempt, answer, effects),
-            Message::Settled { settled, bound } => self.settle(settled, bound, effects),
+            Message::Settled { settled, bound } => {
+                self.note_silence(&settled.ending, now);
+                self.settle(settled, bound, effects);
+            }
             Message::Judged(judged) => self.judge(judged, effects),
             Message::Done(unit) => self.budget.close(unit),
             Message::Warn(message) => effects.events.push(Event::Warned { message }),
@@ -298,6 +320,46 @@ impl Coordinator {
             effects.events.push(Event::Warned { message: message.to_owned() });
         }
         effects.events.push(Event::Settled(settled));
+    }
+
+    /// Takes note of whether anybody answers. A request that the server rejects for what it is was answered.
+    fn note_silence(&mut self, ending: &Ending, now: UnixMs) {
+        let failure = match ending {
+            Ending::Replied { .. } => None,
+            Ending::Declined { failure, .. } | Ending::Unknown { failure } => Some(*failure),
+            Ending::NotSent => Some(FailureKind::Connection),
+        };
+        match failure {
+            None | Some(FailureKind::Rejected) => self.silence = None,
+            Some(FailureKind::Interrupted) => {}
+            Some(
+                FailureKind::Connection
+                | FailureKind::Timeout
+                | FailureKind::RateLimited
+                | FailureKind::Server
+                | FailureKind::BadReply,
+            ) => {
+                let silence = self.silence.get_or_insert(Silence { since: now, attempts: 0, is_told: false });
+                silence.attempts += 1;
+            }
+        }
+    }
+
+    /// Says once that the server is down, and gives up after hours.
+    fn listen(&mut self, effects: &mut Effects, now: UnixMs) {
+        let Some(silence) = &mut self.silence else { return };
+        let since = silence.since;
+        let is_long = silence.attempts >= SILENT_ATTEMPTS && now.since(since) >= SILENCE;
+        if is_long && !std::mem::replace(&mut silence.is_told, true) {
+            let message = format!(
+                "the grader has given no reply since {since}: requests are tried again until it does; Ctrl-C keeps \
+                 everything, and the same command goes on later"
+            );
+            effects.events.push(Event::Warned { message });
+        }
+        if is_long && now.since(since) >= LONGEST_SILENCE && self.stopping == Stopping::No {
+            self.stop(StopReason::Unusable { message: format!("the grader has given no reply since {since}") });
+        }
     }
 
     fn judge(&mut self, judged: Box<Judged>, effects: &mut Effects) {

@@ -27,9 +27,9 @@ const fn used(prompt: u64) -> Used {
 }
 
 /// Says of both kinds what `requests` says of one.
-fn quota(limit: u64, remaining: u64, reset: Duration) -> Option<Quota> {
+fn quota(limit: u64, remaining: u64, reset: Duration) -> Quota {
     let requests = Allowance { limit: Some(limit), remaining: Some(remaining), reset: Some(reset) };
-    Some(Quota { requests, tokens: Allowance::default() })
+    Quota { requests, tokens: Allowance::default() }
 }
 
 async fn minutes_for(pacer: &Pacer, requests: u32, bytes: u64) -> f64 {
@@ -203,12 +203,12 @@ async fn an_answer_from_before_the_hint_does_not_end_it() {
 async fn a_smaller_limit_of_the_server_holds_until_it_states_a_larger_one() {
     let Running { pacer, _tasks } = pacer(Some(600), None);
     let place = pacer.wait(Lane::Fresh, 4, 0).await;
-    pacer.settle(place, used(1), quota(60, 50, SECOND)).await;
+    pacer.settle(place, used(1), Some(quota(60, 50, SECOND))).await;
     settled().await;
     let small = minutes_for(&pacer, 120, 4).await;
     assert!((1.9..2.2).contains(&small), "60 a minute: {small}");
     let place = pacer.wait(Lane::Fresh, 4, 0).await;
-    pacer.settle(place, used(1), quota(100_000, 99_999, SECOND)).await;
+    pacer.settle(place, used(1), Some(quota(100_000, 99_999, SECOND))).await;
     settled().await;
     let large = minutes_for(&pacer, 1_200, 4).await;
     assert!((1.9..2.2).contains(&large), "what was configured, and no more: {large}");
@@ -220,7 +220,7 @@ async fn headers_alone_pace_where_no_limit_is_configured() {
     let first = pacer.wait(Lane::Fresh, 4, 0).await;
     assert!(!pacer.has_limits());
     let in_flight = pacer.wait(Lane::Fresh, 4, 0).await;
-    pacer.settle(first, used(1), quota(10, 3, 30 * SECOND)).await;
+    pacer.settle(first, used(1), Some(quota(10, 3, 30 * SECOND))).await;
     settled().await;
     assert!(pacer.has_limits());
     let start = Instant::now();
@@ -230,7 +230,7 @@ async fn headers_alone_pace_where_no_limit_is_configured() {
     assert_eq!(start.elapsed(), Duration::ZERO, "three were left, and one of them was on its way");
     let _place = pacer.wait(Lane::Fresh, 4, 0).await;
     assert_eq!(start.elapsed(), 30 * SECOND);
-    pacer.settle(in_flight, used(1), quota(10, 9, SECOND)).await;
+    pacer.settle(in_flight, used(1), Some(quota(10, 9, SECOND))).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -238,7 +238,7 @@ async fn a_bucket_that_refills_is_not_waited_for_until_it_is_full() {
     let Running { pacer, _tasks } = pacer(None, None);
     let first = pacer.wait(Lane::Fresh, 4, 0).await;
     // 600 a minute, all used: one is back after a tenth of a second, all after a minute.
-    pacer.settle(first, used(1), quota(600, 0, 60 * SECOND)).await;
+    pacer.settle(first, used(1), Some(quota(600, 0, 60 * SECOND))).await;
     settled().await;
     let start = Instant::now();
     let _next = pacer.wait(Lane::Fresh, 4, 0).await;
@@ -249,7 +249,7 @@ async fn a_bucket_that_refills_is_not_waited_for_until_it_is_full() {
 async fn an_allowance_for_a_day_is_probed() {
     let Running { pacer, _tasks } = pacer(None, None);
     let first = pacer.wait(Lane::Fresh, 4, 0).await;
-    pacer.settle(first, used(1), quota(1_000, 0, Duration::from_hours(8))).await;
+    pacer.settle(first, used(1), Some(quota(1_000, 0, Duration::from_hours(8)))).await;
     settled().await;
     let start = Instant::now();
     let _probe = pacer.wait(Lane::Fresh, 4, 0).await;

@@ -17,7 +17,7 @@ use crate::model::hash::Digest;
 /// More workers than slots, as in a run: the limit is what holds them back.
 const WORKERS: usize = 4 * AUTO_CEILING as usize;
 /// How long a client waits for an answer.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 /// Requests a second are looked at in bins of so many seconds.
 const BIN: u64 = 10;
 

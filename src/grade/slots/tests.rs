@@ -70,7 +70,9 @@ async fn slower_units_are_not_mistaken_for_a_queue() {
                 held.push(slot);
             }
             tokio::time::sleep(latency).await;
-            held.iter_mut().for_each(|slot| slot.ended(Load::Served));
+            for slot in &mut held {
+                slot.ended(Load::Served);
+            }
         }
         least = if round < 20 { usize::MAX } else { least.min(slots.limit()) };
     }
