@@ -376,7 +376,8 @@ impl Coordinator {
             | OutcomeKind::Filtered => self.failures_in_a_row = 0,
         }
         if self.failures_in_a_row >= FAILURES_IN_A_ROW {
-            let message = format!("{FAILURES_IN_A_ROW} units in a row failed for good");
+            let advice = judged.outcome.failure().map(advice).unwrap_or_default();
+            let message = format!("{FAILURES_IN_A_ROW} units in a row failed for good{advice}");
             self.stop(StopReason::Unusable { message });
         }
         self.check_served(judged.stage, judged.served.as_deref());
@@ -398,6 +399,18 @@ impl Coordinator {
                 self.stop(StopReason::Unusable { message });
             }
         }
+    }
+}
+
+/// What to do after units that failed like this.
+const fn advice(failure: FailureKind) -> &'static str {
+    match failure {
+        FailureKind::Connection | FailureKind::Timeout | FailureKind::RateLimited | FailureKind::Server => {
+            ": the grader does not answer; run the same command again once it does"
+        }
+        FailureKind::Rejected => ": the grader rejects the requests; check `model`, `params` and `structured`",
+        FailureKind::BadReply => ": what answers does not speak the API; check `base_url`",
+        FailureKind::Interrupted => "",
     }
 }
 
