@@ -120,7 +120,7 @@ fn dependencies_have_one_owner() {
         ("sled::", "cache/index"),
         ("async_openai::", "grade/openai.rs"),
         ("reqwest::", "grade/http"),
-        ("governor::", "grade/pace.rs"),
+        ("governor::", "grade/pace/limiter.rs"),
         ("backoff::", "grade/retry.rs"),
         ("axum::", "rehearse/"),
         ("indicatif::", "cli/progress.rs"),

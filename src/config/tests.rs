@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 
 use super::*;
 use crate::grade::provider::Provider;
-use crate::grade::settings::{KeySetting, OnModelChange, PriceSetting};
+use crate::grade::settings::{Concurrency, KeySetting, OnModelChange, PriceSetting};
 use crate::model::grading::ApiKind;
 use crate::model::money::{NanoUsd, Price};
 use crate::plan::settings::SampleSize;
@@ -135,7 +135,7 @@ fn flags_win_over_the_file_and_say_so() {
     };
     let Loaded { audit, settings, .. } = load(&request).unwrap();
     assert_eq!(audit.budget.max_cost, NanoUsd::from_usd(5.0));
-    assert_eq!(audit.endpoints["main"].max_concurrency, 3);
+    assert_eq!(audit.endpoints["main"].max_concurrency, Concurrency::Fixed(3));
     assert_eq!((audit.sample.limit, audit.corpus.strict, audit.cache), (Some(7), true, CacheMode::ReadOnly));
     let origin = settings.iter().find(|setting| setting.key == "budget.max_cost").unwrap().origin.to_string();
     assert_eq!(origin, "flag --max-cost");

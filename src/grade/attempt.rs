@@ -2,6 +2,7 @@
 //! journal, wire. Retries pass every gate again, so no attempt is free and no slot sleeps.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,9 +10,10 @@ use tokio::time::Instant;
 
 use super::desk::{Desk, Go, Gone, Message, Sending, Settlement};
 use super::http::{Answer, Endpoint, NoAnswer};
-use super::pace::{Paced, Pacer};
+use super::lane::Lane;
+use super::pace::{Paced, Pacer, Used};
 use super::retry::{self, Billing, Decision, Delays};
-use super::slots::{Slot, Slots, Unkept};
+use super::slots::{Load, Slot, Slots, Unkept};
 use crate::clock;
 use crate::model::event::{AttemptId, Ending, Settled, StopReason};
 use crate::model::grading::Reply;
@@ -19,17 +21,19 @@ use crate::model::money::{NanoUsd, Price};
 use crate::model::outcome::{FailureKind, Outcome};
 use crate::verdict::Body;
 
+/// Attempts in a row of one candidate at an endpoint that has never answered, after which the run stops, if only a
+/// change of the set-up can help. Three take some seconds: a blink of the network does not end a night.
+const HOPELESS_ATTEMPTS: u32 = 3;
+
 /// An endpoint with its gates.
 #[derive(Debug)]
 pub struct Line {
-    /// The wire.
-    pub endpoint: Endpoint,
-    /// Requests in flight at once.
-    pub slots: Slots,
-    /// Requests and tokens per minute.
-    pub pacer: Pacer,
-    /// How long all attempts for one candidate may take.
-    pub item_deadline: Duration,
+    endpoint: Endpoint,
+    slots: Slots,
+    pacer: Pacer,
+    item_deadline: Duration,
+    /// Whether the endpoint has ever answered, with whatever status.
+    has_answered: AtomicBool,
 }
 
 /// One candidate's request, ready to be sent.
@@ -44,6 +48,8 @@ pub struct Shot {
     pub price: Price,
     /// Completion tokens at most, for the pacer.
     pub output_limit: u64,
+    /// How urgent its first attempt is; later ones are urgent in any case.
+    pub lane: Lane,
 }
 
 impl fmt::Debug for Shot {
@@ -75,10 +81,17 @@ pub struct Replied {
 /// What one attempt leads to.
 enum Next {
     End(Ended),
-    Again { failure: FailureKind, hint: Option<Duration> },
+    Again { failure: FailureKind, missing: Option<NoAnswer>, took: Duration },
 }
 
 impl Line {
+    /// An endpoint behind its gates; all attempts for one candidate together may take as long as `item_deadline`. What
+    /// counts is time on the wire and between attempts: waiting at the gates is nobody's failure.
+    #[must_use]
+    pub const fn new(endpoint: Endpoint, slots: Slots, pacer: Pacer, item_deadline: Duration) -> Self {
+        Self { endpoint, slots, pacer, item_deadline, has_answered: AtomicBool::new(false) }
+    }
+
     /// Sends until there is a reply, a permanent error, or the item deadline.
     ///
     /// # Errors
@@ -88,18 +101,33 @@ impl Line {
             desk.say(Message::Stop(StopReason::Unusable { message: error.to_string() })).await?;
             return Ok(Ended::Without(Outcome::Failed { failure: FailureKind::Interrupted }));
         }
-        let deadline = Instant::now() + self.item_deadline;
+        let mut left = self.item_deadline;
         let mut delays = Delays::default();
+        let mut lane = shot.lane;
+        let mut hopeless = 0;
         loop {
-            let (failure, hint) = match self.attempt(shot, desk).await? {
+            let (failure, missing, took) = match self.attempt(shot, lane, desk).await? {
                 Next::End(ended) => return Ok(ended),
-                Next::Again { failure, hint } => (failure, hint),
+                Next::Again { failure, missing, took } => (failure, missing, took),
             };
-            let wait = delays.next(hint);
-            // A hint can be longer than any clock can count: it is never added to a time.
-            if wait >= deadline.saturating_duration_since(Instant::now()) {
+            match missing.and_then(NoAnswer::advice) {
+                Some(advice) if !self.has_answered.load(Ordering::Relaxed) => {
+                    hopeless += 1;
+                    if hopeless >= HOPELESS_ATTEMPTS {
+                        let message = format!("the endpoint never answered: {advice}");
+                        desk.say(Message::Stop(StopReason::Unusable { message })).await?;
+                        return Ok(Ended::Without(Outcome::Failed { failure }));
+                    }
+                }
+                Some(_) | None => hopeless = 0,
+            }
+            let wait = delays.draw();
+            left = left.saturating_sub(took);
+            if wait >= left {
                 return Ok(Ended::Without(Outcome::Failed { failure }));
             }
+            left -= wait;
+            lane = Lane::Urgent;
             let mut desk = desk.clone();
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
@@ -108,7 +136,7 @@ impl Line {
         }
     }
 
-    async fn attempt(&self, shot: &Shot, desk: &Desk) -> Result<Next, Gone> {
+    async fn attempt(&self, shot: &Shot, lane: Lane, desk: &Desk) -> Result<Next, Gone> {
         let bound = shot.sending.bound;
         match desk.reserve(shot.sending.ordinal, bound).await? {
             Go::Yes => {}
@@ -116,7 +144,7 @@ impl Line {
             Go::TooLate => return Ok(without(Outcome::PastDeadline)),
             Go::Stopping => return Ok(without(Outcome::Failed { failure: FailureKind::Interrupted })),
         }
-        let Some((held, place)) = self.admission(shot, desk).await else {
+        let Some((held, place)) = self.admission(shot, lane, desk).await else {
             desk.say(Message::Release { bound }).await?;
             return Ok(without(Outcome::Failed { failure: FailureKind::Interrupted }));
         };
@@ -124,30 +152,23 @@ impl Line {
             desk.say(Message::Release { bound }).await?;
             return Ok(without(Outcome::PastDeadline));
         };
-        let sent = Instant::now();
-        let answer = self.endpoint.post(shot.body.clone(), &shot.sending.key).await;
-        match answer {
+        let mut open = Open { attempt, place, held, sent: Instant::now() };
+        open.held.sent();
+        match self.endpoint.post(shot.body.clone(), &shot.sending.key).await {
             Ok(answer) => {
-                let unkept = held.answered().await;
-                self.answered(shot, Open { attempt, place, unkept }, answer, desk).await
+                self.has_answered.store(true, Ordering::Relaxed);
+                self.answered(shot, open, answer, desk).await
             }
-            Err(missing) => {
-                drop(held);
-                let (failure, ending, cost) = unanswered(missing, bound);
-                let latency_ms = milliseconds(sent.elapsed());
-                let settled = Settled { attempt, ending, cost, latency_ms };
-                desk.say(Message::Settled(Settlement { settled, bound })).await?;
-                Ok(Next::Again { failure, hint: None })
-            }
+            Err(missing) => self.unanswered(shot, open, missing, desk).await,
         }
     }
 
     /// A slot and the pacer's leave; `None` as soon as the run is stopping, however long the queues are.
-    async fn admission(&self, shot: &Shot, desk: &Desk) -> Option<(Slot, Paced)> {
+    async fn admission(&self, shot: &Shot, lane: Lane, desk: &Desk) -> Option<(Slot, Paced)> {
         let mut signal = desk.clone();
         let gates = async {
-            let held = self.slots.take().await;
-            (held, self.pacer.wait(shot.body.len() as u64, shot.output_limit).await)
+            let held = self.slots.take(lane).await;
+            (held, self.pacer.wait(lane, shot.body.len() as u64, shot.output_limit).await)
         };
         tokio::select! {
             biased;
@@ -156,43 +177,79 @@ impl Line {
         }
     }
 
-    async fn answered(&self, shot: &Shot, open: Open, answer: Answer, desk: &Desk) -> Result<Next, Gone> {
+    async fn unanswered(&self, shot: &Shot, open: Open, missing: NoAnswer, desk: &Desk) -> Result<Next, Gone> {
+        let Open { attempt, place, mut held, sent } = open;
         let bound = shot.sending.bound;
+        let (failure, billing, load) = match retry::decide_missing(missing) {
+            Decision::Retry { failure, billing, load, .. } => (failure, billing, load),
+            Decision::Keep | Decision::GiveUp { .. } | Decision::StopRun { .. } => {
+                (FailureKind::Connection, Billing::Unknown, Load::Unrelated)
+            }
+        };
+        held.ended(load);
+        drop(held);
+        let (ending, cost, used) = match billing {
+            Billing::No => (Ending::NotSent, NanoUsd::ZERO, Used::NotSent),
+            Billing::Unknown => (Ending::Unknown { failure }, bound, Used::Unknown),
+        };
+        self.pacer.settle(place, used, None).await;
+        let took = sent.elapsed();
+        let settled = Settled { attempt, ending, cost, latency_ms: milliseconds(took) };
+        desk.say(Message::Settled(Settlement { settled, bound })).await?;
+        Ok(Next::Again { failure, missing: Some(missing), took })
+    }
+
+    async fn answered(&self, shot: &Shot, open: Open, answer: Answer, desk: &Desk) -> Result<Next, Gone> {
+        let Open { attempt, place, mut held, .. } = open;
         let body = Body::parse(&answer.body).ok();
         let decision = retry::decide(answer.status, answer.retry_after, body.as_ref());
+        held.ended(self.load(&decision, answer.status));
+        let quota = answer.quota;
         if let (Decision::Keep, Some(body)) = (&decision, body) {
+            let unkept = held.answered().await;
             let reply = keep(shot, answer, &body);
-            if let Some(usage) = reply.usage {
-                self.pacer.settle(open.place, usage.prompt_tokens, usage.completion_tokens).await;
-            }
-            let replied = Box::new(Replied { reply, body, attempt: open.attempt });
-            return Ok(Next::End(Ended::Replied(replied, open.unkept)));
+            let used = match reply.usage {
+                Some(usage) => Used::Tokens { prompt: usage.prompt_tokens, completion: usage.completion_tokens },
+                None if reply.status < 300 => Used::Unknown,
+                None => Used::Declined,
+            };
+            self.pacer.settle(place, used, quota).await;
+            return Ok(Next::End(Ended::Replied(Box::new(Replied { reply, body, attempt }), unkept)));
         }
-        let failure = match &decision {
-            Decision::Retry { failure, .. } | Decision::GiveUp { failure } => *failure,
-            Decision::StopRun { .. } | Decision::Keep => FailureKind::Rejected,
+        drop(held);
+        let (failure, is_maybe_billed) = match &decision {
+            Decision::Retry { failure, billing, .. } => (*failure, *billing == Billing::Unknown),
+            Decision::GiveUp { failure } => (*failure, false),
+            Decision::StopRun { .. } | Decision::Keep => (FailureKind::Rejected, false),
         };
-        let maybe_billed = matches!(decision, Decision::Retry { billing: Billing::Unknown, .. });
-        let (ending, cost) = if maybe_billed {
-            (Ending::Unknown { failure }, bound)
+        let bound = shot.sending.bound;
+        let (ending, cost, used) = if is_maybe_billed {
+            (Ending::Unknown { failure }, bound, Used::Unknown)
         } else {
-            (Ending::Declined { status: answer.status, failure }, NanoUsd::ZERO)
+            (Ending::Declined { status: answer.status, failure }, NanoUsd::ZERO, Used::Declined)
         };
-        let latency_ms = milliseconds(answer.latency);
-        let settled = Settled { attempt: open.attempt, ending, cost, latency_ms };
+        // The hint first: nobody may slip through between the two.
+        if let Decision::Retry { after: Some(hint), .. } = &decision {
+            self.pacer.pause(*hint).await;
+        }
+        self.pacer.settle(place, used, quota).await;
+        let settled = Settled { attempt, ending, cost, latency_ms: milliseconds(answer.latency) };
         desk.say(Message::Settled(Settlement { settled, bound })).await?;
         match decision {
-            Decision::Retry { failure, after, .. } => {
-                if let Some(hint) = after {
-                    self.pacer.pause(hint).await;
-                }
-                Ok(Next::Again { failure, hint: after })
-            }
+            Decision::Retry { .. } => Ok(Next::Again { failure, missing: None, took: answer.latency }),
             Decision::StopRun { message } => {
                 desk.say(Message::Stop(StopReason::Unusable { message })).await?;
                 Ok(without(Outcome::Failed { failure }))
             }
             Decision::GiveUp { .. } | Decision::Keep => Ok(without(Outcome::Failed { failure })),
+        }
+    }
+
+    /// "Too fast" is the pacer's business where a limit is known; elsewhere fewer at once is the only way to be slower.
+    fn load(&self, decision: &Decision, status: u16) -> Load {
+        match decision.load(status) {
+            Load::TooFast if self.pacer.has_limits() => Load::Unrelated,
+            load @ (Load::Served | Load::Unrelated | Load::TooFast | Load::TooMany) => load,
         }
     }
 }
@@ -201,7 +258,8 @@ impl Line {
 struct Open {
     attempt: AttemptId,
     place: Paced,
-    unkept: Unkept,
+    held: Slot,
+    sent: Instant,
 }
 
 const fn without(outcome: Outcome) -> Next {
@@ -231,56 +289,9 @@ fn keep(shot: &Shot, answer: Answer, body: &Body) -> Reply {
     }
 }
 
-fn unanswered(missing: NoAnswer, bound: NanoUsd) -> (FailureKind, Ending, NanoUsd) {
-    let failure = match missing {
-        NoAnswer::NotConnected => return (FailureKind::Connection, Ending::NotSent, NanoUsd::ZERO),
-        NoAnswer::Broken => FailureKind::Connection,
-        NoAnswer::TimedOut => FailureKind::Timeout,
-        NoAnswer::TooLarge => FailureKind::BadReply,
-    };
-    (failure, Ending::Unknown { failure }, bound)
-}
-
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::sync::{mpsc, watch};
-    use tokio::task::JoinSet;
-
-    use super::*;
-    use crate::grade::desk::Stopping;
-    use crate::grade::fixture;
-    use crate::model::event::Ordinal;
-    use crate::model::grading::Stage;
-    use crate::model::hash::Digest;
-
-    fn shot() -> Shot {
-        let (stage, key) = (Stage::Screen, Digest::of(b"key"));
-        let sending = Sending { ordinal: Ordinal(0), stage, key, bound: NanoUsd(1) };
-        Shot { sending, body: Bytes::new(), nonce: String::new(), price: Price::FREE, output_limit: 1 }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_interrupt_is_heard_in_the_queues() {
-        let mut tasks = JoinSet::new();
-        let (pacer, task) = Pacer::new(None, None);
-        tasks.spawn(task);
-        pacer.pause(Duration::from_mins(30)).await;
-        let line = fixture::line(pacer);
-        let (queue, _messages) = mpsc::channel(1);
-        let (stop, stopping) = watch::channel(Stopping::No);
-        let desk = Desk::new(queue, stopping);
-        let start = Instant::now();
-        let interrupt = async {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            stop.send(Stopping::Draining).unwrap();
-        };
-        let shot = shot();
-        let (passed, ()) = tokio::join!(line.admission(&shot, &desk), interrupt);
-        assert!(passed.is_none(), "what has not left does not leave");
-        assert_eq!(start.elapsed(), Duration::from_secs(1), "in paused time");
-    }
-}
+mod tests;

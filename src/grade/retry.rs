@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use super::http::NoAnswer;
+use super::slots::Load;
 use crate::model::outcome::FailureKind;
 use crate::verdict::{Body, ServerError};
 use backoff::ExponentialBackoff;
@@ -23,6 +25,8 @@ pub enum Decision {
         after: Option<Duration>,
         /// Whether it may have been billed.
         billing: Billing,
+        /// What it says of the server's load: whether slots are taken away for it.
+        load: Load,
     },
     /// This request will never succeed; the run goes on.
     GiveUp {
@@ -61,21 +65,52 @@ pub fn decide(status: u16, retry_after: Option<Duration>, body: Option<&Body>) -
         400 if error.is_some_and(is_about_the_setup) => stop(status, error),
         401..=404 => stop(status, error),
         429 => decide_limited(retry_after, error),
-        500 | 503 | 529 => retry(FailureKind::Server, retry_after, Billing::No),
+        500 => retry(FailureKind::Server, retry_after, Billing::No, Load::Unrelated),
+        503 | 529 => retry(FailureKind::Server, retry_after, Billing::No, Load::TooMany),
         // A gateway gave up on a server that may have gone on, and billed.
-        408 | 409 | 498 | 502 | 504 => retry(FailureKind::Server, retry_after, Billing::Unknown),
+        408 | 504 => retry(FailureKind::Server, retry_after, Billing::Unknown, Load::TooMany),
+        409 | 498 | 502 => retry(FailureKind::Server, retry_after, Billing::Unknown, Load::Unrelated),
         _ => Decision::GiveUp { failure: FailureKind::Rejected },
     }
 }
 
+/// What to do where no answer came.
+#[must_use]
+pub const fn decide_missing(missing: NoAnswer) -> Decision {
+    match missing {
+        NoAnswer::NoSuchHost | NoAnswer::Refused | NoAnswer::Tls | NoAnswer::NotConnected => {
+            retry(FailureKind::Connection, None, Billing::No, Load::Unrelated)
+        }
+        // A listener whose queue is full lets connections time out.
+        NoAnswer::ConnectTimedOut => retry(FailureKind::Connection, None, Billing::No, Load::TooMany),
+        NoAnswer::Broken | NoAnswer::Cut => retry(FailureKind::Connection, None, Billing::Unknown, Load::Unrelated),
+        NoAnswer::TimedOut => retry(FailureKind::Timeout, None, Billing::Unknown, Load::TooMany),
+        NoAnswer::TooLarge | NoAnswer::NotText => retry(FailureKind::BadReply, None, Billing::Unknown, Load::Unrelated),
+    }
+}
+
+impl Decision {
+    /// What the answer with this status says of the server's load.
+    #[must_use]
+    pub const fn load(&self, status: u16) -> Load {
+        match self {
+            Self::Retry { load, .. } => *load,
+            // Only a reply takes as long as replies take.
+            Self::Keep if status < 300 => Load::Served,
+            Self::Keep | Self::GiveUp { .. } | Self::StopRun { .. } => Load::Unrelated,
+        }
+    }
+}
+
 fn decide_success(retry_after: Option<Duration>, body: Option<&Body>) -> Decision {
-    let Some(body) = body else { return retry(FailureKind::BadReply, retry_after, Billing::Unknown) };
+    let unrelated = |failure| retry(failure, retry_after, Billing::Unknown, Load::Unrelated);
+    let Some(body) = body else { return unrelated(FailureKind::BadReply) };
     let Some(error) = body.error() else { return Decision::Keep };
     match error.code.parse::<u16>() {
         // An error inside a 200 is the error that it names; without a status it is the server's.
         Ok(status) if (400..600).contains(&status) => decide(status, retry_after, Some(body)),
         Ok(_) | Err(_) if is_an_outcome(error) => Decision::Keep,
-        Ok(_) | Err(_) => retry(FailureKind::Server, retry_after, Billing::Unknown),
+        Ok(_) | Err(_) => unrelated(FailureKind::Server),
     }
 }
 
@@ -85,11 +120,11 @@ fn decide_limited(retry_after: Option<Duration>, error: Option<&ServerError>) ->
     if gone && !soon {
         return stop(429, error);
     }
-    retry(FailureKind::RateLimited, retry_after, Billing::No)
+    retry(FailureKind::RateLimited, retry_after, Billing::No, Load::TooFast)
 }
 
-const fn retry(failure: FailureKind, after: Option<Duration>, billing: Billing) -> Decision {
-    Decision::Retry { failure, after, billing }
+const fn retry(failure: FailureKind, after: Option<Duration>, billing: Billing, load: Load) -> Decision {
+    Decision::Retry { failure, after, billing, load }
 }
 
 fn stop(status: u16, error: Option<&ServerError>) -> Decision {
@@ -145,10 +180,9 @@ impl Default for Delays {
 pub const LONGEST_DELAY: Duration = Duration::from_mins(1);
 
 impl Delays {
-    /// The next waiting time, at least as long as the server's hint.
-    pub fn next(&mut self, hint: Option<Duration>) -> Duration {
-        let drawn = self.0.next_backoff().unwrap_or(LONGEST_DELAY);
-        drawn.max(hint.unwrap_or_default())
+    /// The next waiting time. A server's hint is not in it: the pacer holds everybody for that.
+    pub fn draw(&mut self) -> Duration {
+        self.0.next_backoff().unwrap_or(LONGEST_DELAY)
     }
 }
 
@@ -166,81 +200,4 @@ pub fn retry_after(seconds_or_date: Option<&str>, milliseconds: Option<&str>, no
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fmt::Write;
-
-    use super::*;
-
-    fn decide_text(status: u16, retry_after: Option<Duration>, body: &str) -> Decision {
-        decide(status, retry_after, Body::parse(body).ok().as_ref())
-    }
-
-    #[test]
-    fn every_status_has_one_decision() {
-        let mut runs: Vec<(u16, u16, String)> = Vec::new();
-        for status in 200..600 {
-            let body = if status < 300 { "{}" } else { "" };
-            let decision =
-                format!("{:?}", decide_text(status, None, body)).replace(&format!("HTTP {status}"), "HTTP _");
-            match runs.last_mut() {
-                Some((_, last, same)) if *same == decision && *last + 1 == status => *last = status,
-                _ => runs.push((status, status, decision)),
-            }
-        }
-        let mut table = String::new();
-        for (first, last, decision) in runs {
-            writeln!(table, "{first}-{last} {decision}").unwrap();
-        }
-        insta::assert_snapshot!(table);
-    }
-
-    #[test]
-    fn bodies_decide_where_the_status_does_not() {
-        let error = |code: &str| format!(r#"{{"error": {{"message": "m", "code": {code}}}}}"#);
-        let quota = error("\"insufficient_quota\"");
-        assert!(matches!(decide_text(429, None, &quota), Decision::StopRun { .. }));
-        assert!(matches!(decide_text(429, Some(Duration::from_mins(1)), &quota), Decision::Retry { .. }));
-        assert!(matches!(
-            decide_text(429, None, "slow down"),
-            Decision::Retry { failure: FailureKind::RateLimited, .. }
-        ));
-        assert!(matches!(decide_text(200, None, &error("503")), Decision::Retry { failure: FailureKind::Server, .. }));
-        assert!(matches!(decide_text(200, None, &error("\"odd\"")), Decision::Retry { billing: Billing::Unknown, .. }));
-        assert!(matches!(decide_text(200, None, "<html>"), Decision::Retry { failure: FailureKind::BadReply, .. }));
-        assert!(matches!(decide_text(400, None, &error("\"model_not_found\"")), Decision::StopRun { .. }));
-        assert_eq!(decide_text(400, None, &error("\"context_length_exceeded\"")), Decision::Keep);
-        for status in [400, 403, 413, 422] {
-            assert_eq!(decide_text(status, None, &error("\"content_filter\"")), Decision::Keep, "{status}");
-        }
-        assert_eq!(decide_text(400, None, "nonsense"), Decision::GiveUp { failure: FailureKind::Rejected });
-        assert_eq!(decide_text(200, None, r#"{"error": null, "choices": []}"#), Decision::Keep);
-    }
-
-    #[test]
-    fn messages_carry_no_key() {
-        let body = r#"{"error": {"message": "Incorrect API key provided: sk-abc123def456. Find yours at the site"}}"#;
-        let Decision::StopRun { message } = decide_text(401, None, body) else { panic!("401 stops the run") };
-        assert_eq!(message, "HTTP 401: Incorrect API key provided: [key] Find yours at the site");
-    }
-
-    #[test]
-    fn hints_are_read_in_all_spellings() {
-        assert_eq!(retry_after(Some("3"), None, 0), Some(Duration::from_secs(3)));
-        assert_eq!(retry_after(Some("0.25"), None, 0), Some(Duration::from_millis(250)));
-        assert_eq!(retry_after(Some("9"), Some("1500"), 0), Some(Duration::from_millis(1500)));
-        let date = Some("Mon, 23 Nov 2026 17:40:12 GMT");
-        assert_eq!(retry_after(date, None, 1_795_455_602_000), Some(Duration::from_secs(10)));
-        assert_eq!(retry_after(date, None, 1_795_455_702_000), Some(Duration::ZERO));
-        assert_eq!(retry_after(Some("soon"), None, 0), None);
-        assert_eq!(retry_after(Some("-1"), None, 0), None);
-    }
-
-    #[test]
-    fn delays_grow_and_respect_hints() {
-        let mut delays = Delays::default();
-        for _ in 0..50 {
-            assert!(delays.next(None) <= LONGEST_DELAY * 2);
-        }
-        assert!(delays.next(Some(Duration::from_secs(500))) >= Duration::from_secs(500));
-    }
-}
+mod tests;

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use super::provider::Provider;
+use super::slots::AUTO_CEILING;
 use crate::clock::UnixMs;
 use crate::model::grading::{ApiKind, PromptLabel, Structured};
 use crate::model::money::{NanoUsd, Price};
@@ -40,6 +41,27 @@ pub enum PriceSetting {
     Fixed(Price),
 }
 
+/// How many requests may be in flight at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Concurrency {
+    /// As many as the server serves well, up to [`AUTO_CEILING`].
+    Auto,
+    /// This many, at least one.
+    Fixed(u32),
+}
+
+impl Concurrency {
+    /// The most that can be in flight.
+    #[must_use]
+    pub const fn most(self) -> u32 {
+        match self {
+            Self::Auto => AUTO_CEILING,
+            Self::Fixed(0) => 1,
+            Self::Fixed(count) => count,
+        }
+    }
+}
+
 /// One `[endpoint.NAME]`.
 #[derive(Debug, Clone)]
 pub struct EndpointSettings {
@@ -62,7 +84,7 @@ pub struct EndpointSettings {
     /// Tokens per minute, if limited.
     pub max_tokens_per_minute: Option<u32>,
     /// Requests in flight at once.
-    pub max_concurrency: u32,
+    pub max_concurrency: Concurrency,
     /// How long one attempt may take.
     pub request_timeout: Duration,
     /// How long all attempts for one candidate may take.

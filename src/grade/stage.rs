@@ -14,6 +14,7 @@ use super::attempt::{Ended, Line, Replied, Shot};
 use super::desk::{Desk, Gone, Message, Sending, Settlement, StageEnd};
 use super::form::Form;
 use super::inflight::{InFlight, Part};
+use super::lane::Lane;
 use super::openai::BodyError;
 use super::price::message_bound;
 
@@ -262,6 +263,12 @@ impl Grader {
         longer.as_ref().filter(|_| place.is_longer).unwrap_or(first)
     }
 
+    /// Whoever has something behind it goes first.
+    fn lane(&self, asking: &Asking) -> Lane {
+        let is_first = self.parts.stage == Stage::Screen && !asking.place.is_longer;
+        if is_first { Lane::Fresh } else { Lane::Urgent }
+    }
+
     /// The question that follows on one whose reply was truncated, if there is one.
     fn longer(&self, asking: &Asking) -> Option<&Form> {
         self.round(asking.place.round).longer.as_ref().filter(|_| !asking.place.is_longer)
@@ -390,6 +397,7 @@ impl Grader {
                 nonce,
                 price: self.parts.price,
                 output_limit: form.output_limit(),
+                lane: self.lane(asking),
             };
             return match line.shoot(&shot, desk).await? {
                 Ended::Without(outcome) => Ok(Found::Nothing(outcome)),

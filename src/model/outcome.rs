@@ -208,6 +208,25 @@ impl Outcome {
         }
     }
 
+    /// Why there is no reply, where an attempt failed.
+    #[must_use]
+    pub const fn failure(&self) -> Option<FailureKind> {
+        match self {
+            Self::Failed { failure } => Some(*failure),
+            Self::Graded { .. }
+            | Self::EvidenceUnverified { .. }
+            | Self::CannotJudge
+            | Self::Refused
+            | Self::Truncated
+            | Self::Unparsable
+            | Self::TooLong
+            | Self::Filtered
+            | Self::NotCached
+            | Self::OverBudget
+            | Self::PastDeadline => None,
+        }
+    }
+
     /// What the verdict says, where there is one.
     #[must_use]
     pub const fn finding(&self) -> Option<&Finding> {

@@ -1,19 +1,20 @@
-//! Rate limits as OpenAI keeps them: buckets that start full and refill evenly, told in headers.
+//! Rate limits, told in headers: buckets that start full and refill evenly, as OpenAI keeps them, or sliding minutes.
 
+use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::time::Instant;
 
-use super::settings::RehearsalSettings;
+use super::settings::{LimitKind, RehearsalSettings};
 
 /// Requests and tokens per minute.
 pub(super) struct Limits {
-    buckets: Mutex<[Option<Bucket>; 2]>,
+    meters: Mutex<[Option<Meter>; 2]>,
 }
 
-/// What the buckets are called in headers.
+/// What the meters are called in headers.
 const KINDS: [&str; 2] = ["requests", "tokens"];
 
 /// The answer to one request for admission.
@@ -26,33 +27,110 @@ pub(super) struct Admission {
 
 impl Limits {
     pub(super) fn new(settings: &RehearsalSettings, now: Instant) -> Self {
-        let bucket = |limit: Option<u32>| limit.map(|limit| Bucket::full(limit, now));
-        Self { buckets: Mutex::new([bucket(settings.requests_per_minute), bucket(settings.tokens_per_minute)]) }
+        let meter = |limit: Option<u32>| {
+            limit.map(|limit| match settings.limit_by {
+                LimitKind::Bucket => Meter::Bucket(Bucket::full(limit, now)),
+                LimitKind::Sliding => Meter::Sliding(Sliding { limit, admitted: VecDeque::new(), sum: 0 }),
+            })
+        };
+        Self { meters: Mutex::new([meter(settings.requests_per_minute), meter(settings.tokens_per_minute)]) }
     }
 
-    /// Takes one request and its tokens out of the buckets, or nothing if either holds too little. A request of more
-    /// tokens than a whole minute allows needs a full bucket.
+    /// Counts one request and its tokens, or nothing if either is too much. A request of more tokens than a whole minute
+    /// allows needs a full bucket, or an empty minute.
     pub(super) fn admit(&self, tokens: u64, now: Instant) -> Admission {
-        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
         let amounts = [1, tokens];
         let mut wait = Duration::ZERO;
-        for (bucket, amount) in buckets.iter_mut().zip(amounts) {
-            if let Some(bucket) = bucket {
-                bucket.refill(now);
-                wait = wait.max(bucket.wait_for(amount));
+        for (meter, amount) in meters.iter_mut().zip(amounts) {
+            if let Some(meter) = meter {
+                wait = wait.max(meter.wait_for(amount, now));
             }
         }
         let is_admitted = wait.is_zero();
         let mut headers = HeaderMap::new();
-        for ((bucket, amount), kind) in buckets.iter_mut().zip(amounts).zip(KINDS) {
-            if let Some(bucket) = bucket {
+        for ((meter, amount), kind) in meters.iter_mut().zip(amounts).zip(KINDS) {
+            if let Some(meter) = meter {
                 if is_admitted {
-                    bucket.take(amount);
+                    meter.take(amount, now);
                 }
-                bucket.describe(kind, &mut headers);
+                meter.describe(kind, now, &mut headers);
             }
         }
         Admission { wait: (!is_admitted).then_some(wait), headers }
+    }
+}
+
+/// One limit.
+enum Meter {
+    Bucket(Bucket),
+    Sliding(Sliding),
+}
+
+impl Meter {
+    fn wait_for(&mut self, amount: u64, now: Instant) -> Duration {
+        match self {
+            Self::Bucket(bucket) => {
+                bucket.refill(now);
+                bucket.wait_for(amount)
+            }
+            Self::Sliding(sliding) => sliding.wait_for(amount, now),
+        }
+    }
+
+    fn take(&mut self, amount: u64, now: Instant) {
+        match self {
+            Self::Bucket(bucket) => bucket.take(amount),
+            Self::Sliding(sliding) => {
+                sliding.admitted.push_back((now, amount));
+                sliding.sum += amount;
+            }
+        }
+    }
+
+    fn describe(&self, kind: &str, now: Instant, headers: &mut HeaderMap) {
+        let (limit, remaining, reset) = match self {
+            Self::Bucket(bucket) => (bucket.limit, bucket.level / MINUTE, bucket.time_to(bucket.capacity())),
+            Self::Sliding(sliding) => {
+                let last = sliding.admitted.back().map(|(at, _)| WINDOW.saturating_sub(now.duration_since(*at)));
+                let left = u64::from(sliding.limit).saturating_sub(sliding.sum);
+                (sliding.limit, u128::from(left), last.unwrap_or_default())
+            }
+        };
+        let values = [("limit", limit.to_string()), ("remaining", remaining.to_string()), ("reset", spell(reset))];
+        for (what, value) in values {
+            let name = format!("x-ratelimit-{what}-{kind}");
+            let name = HeaderName::try_from(name).expect("lower-case words and hyphens are a header name");
+            headers.insert(name, HeaderValue::try_from(value).expect("digits and units are a header value"));
+        }
+    }
+}
+
+const WINDOW: Duration = Duration::from_mins(1);
+
+/// What was admitted within the last minute; the sum of no minute exceeds the limit.
+struct Sliding {
+    limit: u32,
+    admitted: VecDeque<(Instant, u64)>,
+    sum: u64,
+}
+
+impl Sliding {
+    fn wait_for(&mut self, amount: u64, now: Instant) -> Duration {
+        while let Some((_, old)) = self.admitted.pop_front_if(|(at, _)| now.duration_since(*at) >= WINDOW) {
+            self.sum -= old;
+        }
+        let allowed = u64::from(self.limit).saturating_sub(amount);
+        let mut left = self.sum;
+        let mut wait = Duration::ZERO;
+        for (at, old) in &self.admitted {
+            if left <= allowed {
+                break;
+            }
+            left -= old;
+            wait = WINDOW.saturating_sub(now.duration_since(*at));
+        }
+        wait
     }
 }
 
@@ -100,20 +178,6 @@ impl Bucket {
         let nanos = missing.div_ceil(u128::from(self.limit.max(1)));
         let day = Duration::from_hours(24);
         if self.limit == 0 { day } else { Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)).min(day) }
-    }
-
-    fn describe(&self, kind: &str, headers: &mut HeaderMap) {
-        let remaining = self.level / MINUTE;
-        let values = [
-            ("limit", self.limit.to_string()),
-            ("remaining", remaining.to_string()),
-            ("reset", spell(self.time_to(self.capacity()))),
-        ];
-        for (what, value) in values {
-            let name = format!("x-ratelimit-{what}-{kind}");
-            let name = HeaderName::try_from(name).expect("lower-case words and hyphens are a header name");
-            headers.insert(name, HeaderValue::try_from(value).expect("digits and units are a header value"));
-        }
     }
 }
 
@@ -175,5 +239,22 @@ mod tests {
         assert_eq!((0..100).filter(|_| limits.admit(1, later).wait.is_none()).count(), 10);
         assert_eq!(limits.admit(5_000, later).wait, Some(Duration::from_secs(1)));
         assert!(limits.admit(5_000, later + Duration::from_secs(1)).wait.is_none());
+    }
+
+    #[test]
+    fn no_sixty_seconds_hold_more_than_a_sliding_limit() {
+        let (requests_per_minute, limit_by) = (Some(60), LimitKind::Sliding);
+        let settings = RehearsalSettings { requests_per_minute, limit_by, ..RehearsalSettings::default() };
+        let start = Instant::now();
+        let limits = Limits::new(&settings, start);
+        let at = |seconds: u64| start + Duration::from_secs(seconds);
+        assert_eq!((0..30).filter(|_| limits.admit(1, at(0)).wait.is_none()).count(), 30);
+        assert_eq!((0..100).filter(|_| limits.admit(1, at(40)).wait.is_none()).count(), 30);
+        let refused = limits.admit(1, at(59));
+        assert_eq!(refused.wait, Some(Duration::from_secs(1)));
+        assert_eq!(refused.headers["x-ratelimit-remaining-requests"], "0");
+        assert_eq!(refused.headers["x-ratelimit-reset-requests"], "41s");
+        assert_eq!((0..100).filter(|_| limits.admit(1, at(60)).wait.is_none()).count(), 30);
+        assert_eq!(limits.admit(1, at(60)).wait, Some(Duration::from_secs(40)));
     }
 }

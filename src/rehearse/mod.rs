@@ -31,6 +31,6 @@ pub use corpus::{CorpusError, CorpusPlan, GroupPlan, Planted, PlantedGroup};
 pub use draw::{NotAProbability, Probability};
 pub use request::KEY_HEADER;
 pub use server::{NewLimits, RehearseError, Server, start};
-pub use settings::{FaultSettings, ModelSettings, RehearsalSettings, SettingsError};
+pub use settings::{FaultSettings, LimitKind, ModelSettings, RehearsalSettings, SettingsError};
 pub use stats::Stats;
 pub use truth::{PlantedTurn, Truth, TruthError, planted_by_group};

@@ -49,10 +49,12 @@ pub struct RehearsalSettings {
     pub latency_ms: u64,
     /// Up to this much is added to the latency, uniformly, in milliseconds.
     pub latency_jitter_ms: u64,
-    /// Requests admitted per minute, if limited. The bucket starts full and refills evenly.
+    /// Requests admitted per minute, if limited; how a minute is counted, `limit_by` says.
     pub requests_per_minute: Option<u32>,
-    /// Prompt and completion tokens admitted per minute, if limited. The bucket starts full and refills evenly.
+    /// Prompt and completion tokens admitted per minute, if limited.
     pub tokens_per_minute: Option<u32>,
+    /// How a minute is counted.
+    pub limit_by: LimitKind,
     /// What `rate_limited` and `unavailable` ask a client to wait, in milliseconds.
     pub retry_after_ms: u64,
     /// The bearer token without which a request gets status 401.
@@ -84,6 +86,7 @@ impl Default for RehearsalSettings {
             latency_jitter_ms: 0,
             requests_per_minute: None,
             tokens_per_minute: None,
+            limit_by: LimitKind::Bucket,
             retry_after_ms: 20,
             api_key: None,
             models: Vec::new(),
@@ -94,6 +97,17 @@ impl Default for RehearsalSettings {
             model: BTreeMap::new(),
         }
     }
+}
+
+/// How requests and tokens per minute are counted: `"bucket"` or `"sliding"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitKind {
+    /// Buckets that start full and refill evenly: what was saved may go out at once on top of a minute's limit.
+    #[default]
+    Bucket,
+    /// No sixty seconds hold more than the limit, whenever they begin: a burst shows.
+    Sliding,
 }
 
 /// `[model.NAME]`: what differs for one model.

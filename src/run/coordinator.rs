@@ -2,6 +2,7 @@
 //! and hands out what must go on record. Synchronous: it is tested without a runtime.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -19,6 +20,13 @@ use crate::model::outcome::{FailureKind, OutcomeKind};
 
 /// Candidates in a row that may fail for good before the grader counts as unusable.
 const FAILURES_IN_A_ROW: u32 = 20;
+
+/// Attempts in a row without a reply, and for how long, before a reader is told,
+const SILENT_ATTEMPTS: u32 = 20;
+const SILENCE: Duration = Duration::from_mins(1);
+/// and how long a server may stay silent before the run stops. An outage of an hour costs nothing but time; a run that
+/// waits for days costs a week.
+const LONGEST_SILENCE: Duration = Duration::from_hours(2);
 
 /// When admission closes, and when requests stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,9 +106,18 @@ pub struct Coordinator {
     /// Whether nothing new may be sent for the time being.
     holding: bool,
     failures_in_a_row: u32,
+    silence: Option<Silence>,
     served: BTreeMap<Stage, String>,
     split: BTreeSet<Stage>,
     alarm: Option<Alarm>,
+}
+
+/// No attempt has brought a reply since.
+#[derive(Debug, Clone, Copy)]
+struct Silence {
+    since: UnixMs,
+    attempts: u32,
+    is_told: bool,
 }
 
 /// A unit that is prepared and not yet admitted.
@@ -164,6 +181,7 @@ impl Coordinator {
             stopping: Stopping::No,
             holding: false,
             failures_in_a_row: 0,
+            silence: None,
             served: BTreeMap::new(),
             split: start.split,
             alarm: start.alarm,
@@ -206,6 +224,7 @@ impl Coordinator {
 
     /// Takes note of the time: a deadline closes admission even when no worker says anything.
     pub fn tick(&mut self, effects: &mut Effects, now: UnixMs) {
+        self.listen(effects, now);
         self.answer_waiting(effects, now);
     }
 
@@ -229,10 +248,10 @@ impl Coordinator {
                 self.budget.release(bound);
             }
             Message::Sending { attempt, answer } => self.send(&attempt, answer, effects, now),
-            Message::Settled(settlement) => self.settle(settlement, effects),
+            Message::Settled(settlement) => self.settle(settlement, effects, now),
             Message::Judged { judged, settlement, is_last } => {
                 if let Some(settlement) = settlement {
-                    self.settle(settlement, effects);
+                    self.settle(settlement, effects, now);
                 }
                 self.judge(&judged);
                 if is_last {
@@ -404,7 +423,8 @@ impl Coordinator {
         effects.after_written.push((answer, attempt));
     }
 
-    fn settle(&mut self, Settlement { settled, bound }: Settlement, effects: &mut Effects) {
+    fn settle(&mut self, Settlement { settled, bound }: Settlement, effects: &mut Effects, now: UnixMs) {
+        self.note_silence(&settled.ending, now);
         let open = self.open.remove(&settled.attempt);
         self.pledged = self.pledged.saturating_sub(1);
         self.grant.settle(bound, settled.cost);
@@ -425,6 +445,46 @@ impl Coordinator {
         }
     }
 
+    /// Takes note of whether anybody answers. A request that the server rejects for what it is was answered.
+    fn note_silence(&mut self, ending: &Ending, now: UnixMs) {
+        let failure = match ending {
+            Ending::Replied { .. } => None,
+            Ending::Declined { failure, .. } | Ending::Unknown { failure } => Some(*failure),
+            Ending::NotSent => Some(FailureKind::Connection),
+        };
+        match failure {
+            None | Some(FailureKind::Rejected) => self.silence = None,
+            Some(FailureKind::Interrupted) => {}
+            Some(
+                FailureKind::Connection
+                | FailureKind::Timeout
+                | FailureKind::RateLimited
+                | FailureKind::Server
+                | FailureKind::BadReply,
+            ) => {
+                let silence = self.silence.get_or_insert(Silence { since: now, attempts: 0, is_told: false });
+                silence.attempts += 1;
+            }
+        }
+    }
+
+    /// Says once that the server is down, and gives up after hours.
+    fn listen(&mut self, effects: &mut Effects, now: UnixMs) {
+        let Some(silence) = &mut self.silence else { return };
+        let since = silence.since;
+        let is_long = silence.attempts >= SILENT_ATTEMPTS && now.since(since) >= SILENCE;
+        if is_long && !std::mem::replace(&mut silence.is_told, true) {
+            let message = format!(
+                "the grader has given no reply since {since}: requests are tried again until it does; Ctrl-C keeps \
+                 everything, and the same command goes on later"
+            );
+            effects.event(Event::Warned { message });
+        }
+        if is_long && now.since(since) >= LONGEST_SILENCE && self.stopping == Stopping::No {
+            self.stop(StopReason::Unusable { message: format!("the grader has given no reply since {since}") });
+        }
+    }
+
     fn judge(&mut self, judged: &Judged) {
         match judged.outcome.kind() {
             OutcomeKind::Failed if self.stopping == Stopping::No => self.failures_in_a_row += 1,
@@ -439,7 +499,8 @@ impl Coordinator {
             | OutcomeKind::Filtered => self.failures_in_a_row = 0,
         }
         if self.failures_in_a_row >= FAILURES_IN_A_ROW {
-            let message = format!("{FAILURES_IN_A_ROW} units in a row failed for good");
+            let advice = judged.outcome.failure().map(advice).unwrap_or_default();
+            let message = format!("{FAILURES_IN_A_ROW} units in a row failed for good{advice}");
             self.stop(StopReason::Unusable { message });
         }
         self.check_served(judged.stage, judged.served.as_deref());
@@ -457,6 +518,18 @@ impl Coordinator {
                 self.stop(StopReason::ModelChanged { stage, first, then });
             }
         }
+    }
+}
+
+/// What to do after units that failed like this.
+const fn advice(failure: FailureKind) -> &'static str {
+    match failure {
+        FailureKind::Connection | FailureKind::Timeout | FailureKind::RateLimited | FailureKind::Server => {
+            ": the grader does not answer; run the same command again once it does"
+        }
+        FailureKind::Rejected => ": the grader rejects the requests; check `model`, `params` and `structured`",
+        FailureKind::BadReply => ": what answers does not speak the API; check `base_url`",
+        FailureKind::Interrupted => "",
     }
 }
 

@@ -185,7 +185,7 @@ impl Terms {
             limits: Limits {
                 requests_per_minute: stand.endpoint.max_requests_per_minute,
                 tokens_per_minute: stand.endpoint.max_tokens_per_minute,
-                concurrency: stand.endpoint.max_concurrency,
+                concurrency: stand.endpoint.max_concurrency.most(),
                 seconds_per_request: None,
             },
         }

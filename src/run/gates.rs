@@ -60,11 +60,29 @@ pub enum GatesError {
     },
 }
 
+/// How many units may be followed at once: so many per slot, as slots come and go.
+#[derive(Debug, Clone)]
+pub struct Window(Vec<Slots>);
+
+impl Window {
+    /// As large as it can get.
+    #[must_use]
+    pub fn most(&self) -> usize {
+        self.0.iter().map(Slots::most).max().unwrap_or(1) * WINDOW_PER_SLOT
+    }
+
+    /// At this moment.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.0.iter().map(Slots::limit).max().unwrap_or(1) * WINDOW_PER_SLOT
+    }
+}
+
 /// Everything that a session keeps open beside its cache and journal.
 #[derive(Debug)]
 pub struct Gates {
     /// Units that may be followed at once.
-    pub window: usize,
+    pub window: Window,
     /// What is planted in the corpus, where the grader is simulated and knows.
     pub planted: Option<Vec<PlantedTruth>>,
     /// Which replies count where several rounds asked.
@@ -83,9 +101,13 @@ impl Gates {
     /// # Errors
     /// See [`GatesError`].
     pub async fn open(audit: &Audit, stands: &[Stand], replay_only: bool) -> Result<Self, GatesError> {
-        let slots = stands.iter().map(|stand| stand.endpoint.max_concurrency as usize).max().unwrap_or(1);
+        let mut slots: BTreeMap<String, Slots> = BTreeMap::new();
+        for stand in stands {
+            let fresh = || Slots::new(stand.endpoint.max_concurrency);
+            slots.entry(stand.endpoint.name.clone()).or_insert_with(fresh);
+        }
         let mut gates = Self {
-            window: slots * WINDOW_PER_SLOT,
+            window: Window(slots.values().cloned().collect()),
             planted: planted(audit, stands)?,
             secret: secret(&audit.workspace.root.join("cache/secret"), !replay_only)?,
             retries: Retries::default(),
@@ -97,19 +119,17 @@ impl Gates {
             return Ok(gates);
         }
         let mut shared: BTreeMap<(String, String), Arc<Line>> = BTreeMap::new();
-        let mut slots: BTreeMap<String, Slots> = BTreeMap::new();
         for stand in stands {
             let endpoint = gates.located(&stand.endpoint).await?;
             allow(audit, &endpoint)?;
-            let slots = slots.entry(endpoint.name.clone()).or_insert_with(|| Slots::new(endpoint.max_concurrency));
             let key = (endpoint.name.clone(), stand.settings.model.clone());
             let line = if let Some(line) = shared.get(&key) {
                 Arc::clone(line)
             } else {
                 let (pacer, task) = Pacer::new(endpoint.max_requests_per_minute, endpoint.max_tokens_per_minute);
                 gates.tasks.spawn(task);
-                let item_deadline = endpoint.item_deadline;
-                Arc::new(Line { endpoint: Endpoint::new(&endpoint)?, slots: slots.clone(), pacer, item_deadline })
+                let slots = slots[&endpoint.name].clone();
+                Arc::new(Line::new(Endpoint::new(&endpoint)?, slots, pacer, endpoint.item_deadline))
             };
             shared.insert(key, Arc::clone(&line));
             gates.lines.push(line);

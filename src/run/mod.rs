@@ -12,6 +12,7 @@ pub mod coordinator;
 pub mod disks;
 pub mod doctor;
 pub mod expect;
+mod feed;
 pub mod folder;
 pub mod forecast;
 pub mod gates;

@@ -10,10 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
 
 use super::coordinator::{Coordinator, Effects, Start};
 use super::disks::{DiskNotice, Disks};
+use super::feed::{Step, feed};
+use super::gates::Window;
 use super::shutdown::Interrupts;
 use crate::cache::units::{SelectedUnit, Snapshot};
 use crate::clock::{self, UnixMs};
@@ -27,8 +28,6 @@ use crate::reconcile::Definitions;
 
 /// Units that are being followed at once, per slot: those that wait for a retry hold no slot.
 pub const WINDOW_PER_SLOT: usize = 4;
-/// Units that one thread prepares in one go: a millisecond's work.
-const PREPARED_TOGETHER: u64 = 64;
 /// Messages to the coordinator that may queue: a few per unit of the window; workers wait beyond that.
 const QUEUE: usize = 1_024;
 /// Messages that are handled between two writes of the journal.
@@ -46,7 +45,7 @@ pub struct Gate {
     /// What flags.
     pub definitions: Definitions,
     /// Units that are followed at once.
-    pub window: usize,
+    pub window: Window,
 }
 
 /// What the caller is shown while the run goes on.
@@ -165,16 +164,8 @@ fn look_for_room(disks: &mut Disks, coordinator: &mut Coordinator, now: UnixMs, 
     coordinator.hold(disks.is_low());
 }
 
-/// What one task of the feed came to.
-enum Step {
-    /// These units are prepared.
-    Prepared(Vec<Ready>),
-    /// This many units have ended, or were turned away.
-    Ended(u64, Entry),
-}
-
 /// A unit, as far as it goes without asking.
-enum Ready {
+pub(super) enum Ready {
     /// To its end.
     Decided(Decided),
     /// Up to a question.
@@ -182,7 +173,7 @@ enum Ready {
 }
 
 /// A unit with a question.
-struct Candidate {
+pub(super) struct Candidate {
     unit: SelectedUnit,
     screen: Prepared,
     /// Its second question, where the first one is decided.
@@ -191,65 +182,8 @@ struct Candidate {
     path: NanoUsd,
 }
 
-/// Keeps the window full until every unit was let in or admission closed, and waits for the last one. After an error
-/// nothing new is sent, and what is on the wire is waited for and kept all the same: it is paid for.
-async fn feed(gate: Arc<Gate>, desk: Desk) -> Result<(), PipelineError> {
-    let mut steps = JoinSet::new();
-    let mut signal = desk.clone();
-    let mut failure = None;
-    let (mut open, mut next, mut inside) = (true, 0, 0);
-    let together = (gate.window as u64 / 4).clamp(1, PREPARED_TOGETHER);
-    while open || !steps.is_empty() {
-        while open && next < gate.units.len() && inside + together <= gate.window as u64 {
-            let end = (next + together).min(gate.units.len());
-            let (gate, range) = (Arc::clone(&gate), next..end);
-            steps.spawn_blocking(move || prepare(&gate, range).map(Step::Prepared));
-            inside += end - next;
-            next = end;
-        }
-        let ended = tokio::select! {
-            ended = steps.join_next() => ended,
-            () = signal.abandoned() => {
-                steps.shutdown().await;
-                break;
-            }
-        };
-        let error = match ended {
-            Some(Ok(Ok(Step::Prepared(units)))) => {
-                let (decided, asks) = apart(units);
-                if !decided.is_empty() {
-                    steps.spawn(pass(decided, desk.clone()));
-                }
-                for candidate in asks {
-                    steps.spawn(follow(Arc::clone(&gate), candidate, desk.clone()));
-                }
-                continue;
-            }
-            Some(Ok(Ok(Step::Ended(units, entry)))) => {
-                inside -= units;
-                open &= entry == Entry::Admitted && (next < gate.units.len() || inside > 0);
-                continue;
-            }
-            Some(Ok(Err(error))) => PipelineError::from(error),
-            Some(Err(died)) => PipelineError::Worker(died.to_string()),
-            None => {
-                open = false;
-                continue;
-            }
-        };
-        open = false;
-        if failure.is_none() {
-            let message = error.to_string();
-            failure = Some(error);
-            // Where the coordinator has gone, everybody else hears of it by themselves.
-            desk.say(Message::Stop(StopReason::Unusable { message })).await.ok();
-        }
-    }
-    failure.map_or(Ok(()), Err)
-}
-
 /// Reads units, renders their questions and looks their replies up, on a thread that may block.
-fn prepare(gate: &Gate, range: Range<u64>) -> Result<Vec<Ready>, StageError> {
+pub(super) fn prepare(gate: &Gate, range: Range<u64>) -> Result<Vec<Ready>, StageError> {
     let (mut units, mut buffer) = (gate.units.reader()?, String::new());
     range.map(|ordinal| ready(gate, units.get(Ordinal(ordinal))?, &mut buffer)).collect()
 }
@@ -283,28 +217,16 @@ fn ready(gate: &Gate, unit: SelectedUnit, buffer: &mut String) -> Result<Ready, 
     Ok(Ready::Decided(Decided { ordinal: unit.ordinal, events, lines }))
 }
 
-fn apart(units: Vec<Ready>) -> (Vec<Decided>, Vec<Candidate>) {
-    let (mut decided, mut asks) = (Vec::new(), Vec::new());
-    for unit in units {
-        match unit {
-            Ready::Decided(unit) => decided.push(unit),
-            Ready::Asks(candidate) => asks.push(*candidate),
-        }
-    }
-    (decided, asks)
-}
-
 /// Units that are decided: all that is left for them is their turn.
-async fn pass(units: Vec<Decided>, desk: Desk) -> Result<Step, StageError> {
-    let count = units.len() as u64;
-    Ok(Step::Ended(count, desk.decided(units).await?))
+pub(super) async fn pass(units: Vec<Decided>, desk: Desk) -> Result<Step, StageError> {
+    Ok(Step::Passed(desk.decided(units).await?))
 }
 
 /// One unit that asks, from its admission to its last outcome.
-async fn follow(gate: Arc<Gate>, candidate: Candidate, desk: Desk) -> Result<Step, StageError> {
+pub(super) async fn follow(gate: Arc<Gate>, candidate: Candidate, desk: Desk) -> Result<Step, StageError> {
     let Candidate { unit, screen, confirm, path } = candidate;
     if desk.admit(admitted(&unit), path).await? == Entry::Closed {
-        return Ok(Step::Ended(1, Entry::Closed));
+        return Ok(Step::Followed(Entry::Closed));
     }
     let first = gate.screen.judge(&unit, screen, &desk).await?;
     let flagged = gate.definitions.hold(Stage::Screen, &first.judged.outcome)?;
@@ -315,7 +237,7 @@ async fn follow(gate: Arc<Gate>, candidate: Candidate, desk: Desk) -> Result<Ste
         let second = grader.judge(&unit, question, &desk).await?;
         desk.judged(second, true).await?;
     }
-    Ok(Step::Ended(1, Entry::Admitted))
+    Ok(Step::Followed(Entry::Admitted))
 }
 
 /// The confirmer's question, prepared as soon as it is sure to be needed.

@@ -170,10 +170,10 @@ pub async fn run(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Res
     planned.planted.clone_from(&gates.planted);
     gates.retries = retries;
     let epoch = if audit.cache == CacheMode::Refresh { folder.id.clone() } else { String::new() };
-    let window = gates.window;
     let (screen, confirm) = gates.graders(stands, &behaviour, &epoch, &cache)?;
+    let window = gates.window.clone();
     let disks = vec![audit.workspace.runs(), audit.workspace.replies(), audit.workspace.units()];
-    start.disks = Disks::new(disks, window);
+    start.disks = Disks::new(disks, window.most());
     let gate = Gate { units: census.units, screen, confirm, definitions, window };
 
     told.extend(cache.take_warnings());

@@ -10,6 +10,7 @@ use assize::config::{Environment, LoadRequest, load};
 use assize::grade::attempt::Shot;
 use assize::grade::desk::Sending;
 use assize::grade::http::{Answer, Endpoint};
+use assize::grade::lane::Lane;
 use assize::model::conversation::Channel;
 use assize::model::event::{Event, Ordinal};
 use assize::model::grading::{ApiKind, GradeRequest, Stage, Structured};
@@ -167,9 +168,16 @@ fn what_goes_over_the_wire_shows_no_text() {
     };
     let price = Price::flat(1, 1, 1);
     let body = Bytes::from(format!("{PROMPT} {TRANSCRIPT}"));
-    keeps_secrets(&Shot { sending, body, nonce: String::new(), price, output_limit: 1 });
+    keeps_secrets(&Shot { sending, body, nonce: String::new(), price, output_limit: 1, lane: Lane::Fresh });
     let body = TRANSCRIPT.to_owned();
-    keeps_secrets(&Answer { status: 200, body, retry_after: None, request_id: None, latency: Duration::ZERO });
+    keeps_secrets(&Answer {
+        status: 200,
+        body,
+        retry_after: None,
+        quota: None,
+        request_id: None,
+        latency: Duration::ZERO,
+    });
 }
 
 #[test]

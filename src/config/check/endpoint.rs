@@ -6,7 +6,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::grade::provider::Provider;
-use crate::grade::settings::{EndpointSettings, KeySetting};
+use crate::grade::settings::{Concurrency, EndpointSettings, KeySetting};
 use crate::model::grading::{ApiKind, Structured};
 
 use super::super::address::{Address, AddressKind, OPENAI};
@@ -27,7 +27,6 @@ const APIS: [(&str, ApiKind); 2] = [("chat", ApiKind::Chat), ("rehearsal", ApiKi
 const LATER_APIS: [&str; 4] = ["responses", "anthropic", "command", "recorded"];
 const STRUCTURED: [(&str, Structured); 3] =
     [("json_schema", Structured::JsonSchema), ("json_object", Structured::JsonObject), ("prompt", Structured::Prompt)];
-const DEFAULT_CONCURRENCY: u32 = 16;
 const SET: &str = "(set)";
 const NOT_SET: &str = "(not set)";
 
@@ -227,19 +226,22 @@ fn per_minute(path: &str, flag: Option<&Override<u32>>, written: Option<u32>, le
     limit
 }
 
-fn concurrency(path: &str, written: Option<&Loose>, ledger: &mut Ledger<'_>, context: &Context<'_>) -> u32 {
+fn concurrency(path: &str, written: Option<&Loose>, ledger: &mut Ledger<'_>, context: &Context<'_>) -> Concurrency {
     if let Some(flag) = &context.overrides.max_concurrency {
         ledger.record(path, flag.value, flag.origin.clone());
         ledger.require(path, flag.value > 0, "must be at least 1");
-        return flag.value;
+        return Concurrency::Fixed(flag.value);
     }
     let concurrency = match written {
-        None => Some(DEFAULT_CONCURRENCY),
-        Some(Loose::Whole(number)) => u32::try_from(*number).ok().filter(|number| *number > 0),
-        // Refused as not available yet.
-        Some(Loose::Text(text)) if text == "auto" => Some(DEFAULT_CONCURRENCY),
+        None => Some(Concurrency::Auto),
+        Some(Loose::Text(text)) if text == "auto" => Some(Concurrency::Auto),
+        Some(Loose::Whole(number)) => u32::try_from(*number).ok().filter(|number| *number > 0).map(Concurrency::Fixed),
         Some(Loose::Text(_) | Loose::Real(_) | Loose::Texts(_) | Loose::Numbers(_)) => None,
     };
-    ledger.record_written(path, concurrency);
-    ledger.ok_or(path, concurrency.ok_or_else(|| "expects a whole number from 1".to_owned()), DEFAULT_CONCURRENCY)
+    match concurrency {
+        Some(Concurrency::Fixed(count)) => ledger.record_written(path, count),
+        Some(Concurrency::Auto) | None => ledger.record_written(path, "auto"),
+    }
+    let wrong = || "expects `\"auto\"` or a whole number from 1".to_owned();
+    ledger.ok_or(path, concurrency.ok_or_else(wrong), Concurrency::Auto)
 }

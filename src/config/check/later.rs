@@ -43,9 +43,6 @@ fn corpus(written: &Corpus, ledger: &mut Ledger<'_>) {
 
 fn endpoint(path: &str, written: &Endpoint, ledger: &mut Ledger<'_>) {
     only(&format!("{path}.lane"), written.lane.as_deref(), "sync", Some(&["flex", "batch"]), ledger);
-    if written.max_concurrency == Some(Loose::Text("auto".to_owned())) {
-        ledger.later(&format!("{path}.max_concurrency"), Some("auto"));
-    }
 }
 
 fn grader(path: &str, written: &Grader, ledger: &mut Ledger<'_>) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use tokio::net::{TcpStream, lookup_host};
 
-use super::{Endpoint, MAX_BODY_BYTES, NoAnswer, no_answer};
+use super::{Endpoint, MAX_BODY_BYTES, NoAnswer};
 use crate::clock::{self, UnixMs};
 use crate::grade::openai::{self, BodyError};
 use crate::model::grading::{ApiKind, GradeRequest};
@@ -95,7 +95,7 @@ impl Endpoint {
         if let Some(Some(authorization)) = self.authorization.get() {
             request = request.header(AUTHORIZATION, authorization.clone());
         }
-        let mut response = request.send().await.map_err(|error| no_answer(&error))?;
+        let mut response = request.send().await.map_err(|error| NoAnswer::of_request(&error))?;
         let received = clock::now();
         let status = response.status().as_u16();
         let date = text_of(response.headers(), "date").and_then(UnixMs::from_http_date);
@@ -105,7 +105,7 @@ impl Endpoint {
         });
         let limits = limits.collect();
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| no_answer(&error))? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| NoAnswer::of_body(&error))? {
             if body.len() + chunk.len() > MAX_BODY_BYTES {
                 return Err(NoAnswer::TooLarge);
             }

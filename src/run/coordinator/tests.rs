@@ -317,3 +317,35 @@ fn a_warning_is_due_once_when_the_money_runs_out() {
         assert_eq!(warned, usize::from(ordinal > 0), "after unit {ordinal}");
     }
 }
+
+#[test]
+fn a_silent_grader_is_told_of_once_and_given_up_on_after_hours() {
+    let mut bench = Bench::new(None);
+    let minute = 60_000;
+    let warned =
+        |bench: &Bench| bench.effects.events.iter().filter(|event| matches!(event, Event::Warned { .. })).count();
+    let answer = |bench: &mut Bench, ending, at| {
+        let attempt = bench.send(0, b"key", 1);
+        let settled = Settled { attempt, ending, cost: NanoUsd(0), latency_ms: 1 };
+        let message = Message::Settled(Settlement { settled, bound: NanoUsd(1) });
+        bench.coordinator.handle(message, &mut bench.effects, UnixMs(at));
+    };
+    for _ in 0..SILENT_ATTEMPTS {
+        answer(&mut bench, Ending::NotSent, 0);
+    }
+    bench.coordinator.tick(&mut bench.effects, UnixMs(minute - 1));
+    assert_eq!(warned(&bench), 0, "less than a minute is not worth a word");
+    answer(&mut bench, Ending::Replied { usage: None }, minute);
+    bench.coordinator.tick(&mut bench.effects, UnixMs(5 * minute));
+    assert_eq!(warned(&bench), 0, "it is there again");
+    for _ in 0..SILENT_ATTEMPTS {
+        answer(&mut bench, Ending::Declined { status: 503, failure: FailureKind::Server }, 10 * minute);
+    }
+    for at in 11..129 {
+        bench.coordinator.tick(&mut bench.effects, UnixMs(at * minute));
+    }
+    assert_eq!((warned(&bench), bench.coordinator.stopping()), (1, Stopping::No));
+    bench.coordinator.tick(&mut bench.effects, UnixMs(130 * minute));
+    assert_eq!(bench.coordinator.stopping(), Stopping::Draining);
+    assert!(matches!(bench.coordinator.reason(), StopReason::Unusable { .. }));
+}

@@ -193,11 +193,16 @@ impl Opened {
 
     async fn no_answer(&self, missing: NoAnswer) -> String {
         match missing {
-            NoAnswer::NotConnected => self.endpoint.obstacle().await.to_string(),
+            NoAnswer::NoSuchHost
+            | NoAnswer::Refused
+            | NoAnswer::Tls
+            | NoAnswer::NotConnected
+            | NoAnswer::ConnectTimedOut => self.endpoint.obstacle().await.to_string(),
             NoAnswer::TimedOut => {
                 format!("no answer within the request timeout of {} s", self.settings.request_timeout.as_secs())
             }
-            NoAnswer::Broken => "the connection broke before the answer was whole".to_owned(),
+            NoAnswer::NotText => "the answer is not text".to_owned(),
+            NoAnswer::Broken | NoAnswer::Cut => "the connection broke before the answer was whole".to_owned(),
             NoAnswer::TooLarge => "the answer is larger than any reply".to_owned(),
         }
     }

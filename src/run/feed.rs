@@ -1,0 +1,161 @@
+//! Keeps units coming: prepared many at a time and in any order, handed on in order of admission, and no more of them at
+//! once than the window holds. Decided units pass without a place in it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use super::pipeline::{Candidate, Gate, PipelineError, Ready, follow, pass, prepare};
+use crate::grade::desk::{Decided, Desk, Entry, Message};
+use crate::grade::stage::StageError;
+use crate::model::event::StopReason;
+
+/// Units that one thread prepares in one go: a millisecond's work.
+const TOGETHER: u64 = 64;
+/// Batches that are prepared, or pass, at the same time: enough for a few cores.
+const BATCHES: usize = 4;
+
+/// What one task came to.
+pub(super) enum Step {
+    /// These units are prepared; the first of them has this number.
+    Prepared(u64, Vec<Ready>),
+    /// Decided units have passed, or were turned away.
+    Passed(Entry),
+    /// A unit was followed to its end, or turned away.
+    Followed(Entry),
+}
+
+struct Feed {
+    gate: Arc<Gate>,
+    desk: Desk,
+    steps: JoinSet<Result<Step, StageError>>,
+    /// Whether admission is open, as far as anybody has heard.
+    open: bool,
+    /// The first unit that nobody has begun to prepare.
+    next: u64,
+    /// The first unit that was not handed on.
+    due: u64,
+    /// Batches that are prepared before their turn, by their first unit; at most [`BATCHES`].
+    early: BTreeMap<u64, Vec<Ready>>,
+    /// Units with a question that wait for a place in the window; about a batch.
+    queue: VecDeque<Candidate>,
+    preparing: usize,
+    passing: usize,
+    followed: usize,
+}
+
+/// Takes every unit through until all have ended or admission closed. After an error nothing new is sent, and what is on
+/// the wire is waited for and kept all the same: it is paid for.
+///
+/// # Errors
+/// The first error of any unit.
+pub(super) async fn feed(gate: Arc<Gate>, desk: Desk) -> Result<(), PipelineError> {
+    let mut signal = desk.clone();
+    let mut feed = Feed {
+        gate,
+        desk,
+        steps: JoinSet::new(),
+        open: true,
+        next: 0,
+        due: 0,
+        early: BTreeMap::new(),
+        queue: VecDeque::new(),
+        preparing: 0,
+        passing: 0,
+        followed: 0,
+    };
+    let mut failure = None;
+    loop {
+        feed.start();
+        let ended = tokio::select! {
+            ended = feed.steps.join_next() => ended,
+            () = signal.abandoned() => {
+                feed.steps.shutdown().await;
+                break;
+            }
+        };
+        let error = match ended {
+            None => break,
+            Some(Ok(Ok(step))) => {
+                feed.step(step);
+                continue;
+            }
+            Some(Ok(Err(error))) => PipelineError::from(error),
+            Some(Err(died)) => PipelineError::Worker(died.to_string()),
+        };
+        feed.open = false;
+        if failure.is_none() {
+            let message = error.to_string();
+            failure = Some(error);
+            // Where the coordinator has gone, everybody else hears of it by themselves.
+            feed.desk.say(Message::Stop(StopReason::Unusable { message })).await.ok();
+        }
+    }
+    failure.map_or(Ok(()), Err)
+}
+
+impl Feed {
+    /// Starts whatever there is room for.
+    fn start(&mut self) {
+        while self.open && self.followed < self.gate.window.size() {
+            let Some(candidate) = self.queue.pop_front() else { break };
+            self.followed += 1;
+            self.steps.spawn(follow(Arc::clone(&self.gate), candidate, self.desk.clone()));
+        }
+        let units = self.gate.units.len();
+        while self.open && self.next < units && self.wants_more() {
+            let range = self.next..units.min(self.next + TOGETHER);
+            self.next = range.end;
+            self.preparing += 1;
+            let gate = Arc::clone(&self.gate);
+            self.steps.spawn_blocking(move || prepared(&gate, range));
+        }
+    }
+
+    fn wants_more(&self) -> bool {
+        let batches = self.preparing + self.early.len() + self.passing;
+        batches < BATCHES && (self.queue.len() as u64) < TOGETHER
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Prepared(first, units) => {
+                self.preparing -= 1;
+                self.early.insert(first, units);
+                while let Some(units) = self.early.remove(&self.due) {
+                    self.due += units.len() as u64;
+                    self.hand_on(units);
+                }
+            }
+            Step::Passed(entry) => {
+                self.passing -= 1;
+                self.open &= entry == Entry::Admitted;
+            }
+            Step::Followed(entry) => {
+                self.followed -= 1;
+                self.open &= entry == Entry::Admitted;
+            }
+        }
+    }
+
+    fn hand_on(&mut self, units: Vec<Ready>) {
+        let mut decided: Vec<Decided> = Vec::new();
+        for unit in units {
+            match unit {
+                Ready::Decided(unit) => decided.push(unit),
+                Ready::Asks(candidate) => self.queue.push_back(*candidate),
+            }
+        }
+        if !decided.is_empty() && self.open {
+            self.passing += 1;
+            self.steps.spawn(pass(decided, self.desk.clone()));
+        }
+    }
+}
+
+fn prepared(gate: &Gate, range: Range<u64>) -> Result<Step, StageError> {
+    let first = range.start;
+    prepare(gate, range).map(|units| Step::Prepared(first, units))
+}
