@@ -21,7 +21,7 @@ mod room;
 mod writer;
 
 pub use error::JournalError;
-pub use folder::{create_segment, read_all};
+pub use folder::{create_segment, read_all, sync_segments};
 pub use format::{Damage, FileKind, MAX_LINE_BYTES, line_of};
 pub use lock::{Holder, Lock, LockError};
 pub use private::{create_file, create_folder};

@@ -83,6 +83,10 @@ pub struct Opened {
     /// long as this stays the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot: Option<String>,
+    /// Whether the lines of the run's earlier sessions, as far as they were there, were put on the disk first: then they
+    /// survive the boot that this session began in.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub earlier_synced: bool,
 }
 
 /// The version of [`Event`] that this build writes.

@@ -89,7 +89,7 @@ pub(crate) fn unit(value: &str, conversation: &str, turn: u32) -> UnitId {
 
 pub(crate) fn opened(at_ms: u64) -> Event {
     let (run, version) = ("20261123T174012Z-1a2b".to_owned(), "0.1.0".to_owned());
-    Event::Opened(Opened { format: EVENT_FORMAT, run, at_ms, pid: 1, version, boot: None })
+    Event::Opened(Opened { format: EVENT_FORMAT, run, at_ms, pid: 1, version, boot: None, earlier_synced: false })
 }
 
 pub(crate) fn closed(reason: StopReason, at_ms: u64) -> Event {

@@ -357,4 +357,6 @@ impl Coordinator {
 }
 
 #[cfg(test)]
+mod money_tests;
+#[cfg(test)]
 mod tests;

@@ -53,7 +53,8 @@ struct Session {
     granted: NanoUsd,
     /// Costs of settled requests and bounds of open ones.
     accounted: NanoUsd,
-    closed: bool,
+    /// Whether every line it wrote is known to be there: it ended in order, or was read again in time.
+    is_whole: bool,
 }
 
 /// Looks back over all runs of `audit`. `boot` is which start of the machine this is.
@@ -99,6 +100,9 @@ impl Account {
     fn event(&mut self, event: Event, boot: Option<&str>) {
         match event {
             Event::Opened(opened) => {
+                // What a later session of the same boot found whole and put on the disk stays whole in any boot.
+                self.session.is_whole |=
+                    opened.earlier_synced && opened.boot.is_some() && opened.boot == self.session.boot;
                 self.end_session(boot);
                 self.session = Session { boot: opened.boot, first: self.next_attempt, ..Session::default() };
                 self.finished = false;
@@ -126,7 +130,7 @@ impl Account {
                 }
             }
             Event::Closed(closed) => {
-                self.session.closed = true;
+                self.session.is_whole = true;
                 self.finished = closed.reason == StopReason::Finished;
             }
             Event::Admitted(_) | Event::Judged(_) | Event::Warned { .. } => {}
@@ -136,12 +140,20 @@ impl Account {
     /// A session that ended in order, or whose machine still runs, has left every line behind. Of any other, lines may
     /// be lost, and its whole grant counts as spent.
     fn end_session(&mut self, boot: Option<&str>) {
-        let Session { boot: began, first: _, granted, accounted, closed } = std::mem::take(&mut self.session);
-        let is_whole = closed || (began.is_some() && began.as_deref() == boot);
-        if !is_whole {
+        let Session { boot: began, first: _, granted, accounted, is_whole } = std::mem::take(&mut self.session);
+        if !is_whole && (began.is_none() || began.as_deref() != boot) {
             self.lost += granted.saturating_sub(accounted);
         }
     }
+}
+
+/// What these events say was spent, told during the boot of that name.
+#[cfg(test)]
+pub(super) fn spent_by(events: impl IntoIterator<Item = Event>, boot: Option<&str>) -> NanoUsd {
+    let mut account = Account::default();
+    events.into_iter().for_each(|event| account.event(event, boot));
+    account.end_session(boot);
+    account.settled + account.lost + account.open.values().map(|sent| sent.bound).sum()
 }
 
 impl Past {
@@ -234,6 +246,21 @@ mod tests {
 
         events.push(closed(StopReason::Interrupted, 9));
         assert_eq!(account(events, Some("tuesday")).lost, NanoUsd::ZERO, "what ended in order is all there");
+    }
+
+    #[test]
+    fn a_session_that_was_resumed_in_its_own_boot_is_whole_after_the_next() {
+        let mut events = begun("monday");
+        events.push(sent(0, 0, Stage::Screen));
+        let Event::Opened(resumed) = session("monday") else { panic!("a session begins with `Opened`") };
+        events.push(Event::Opened(Opened { earlier_synced: true, ..resumed.clone() }));
+        events.push(settled(0, Ending::Unknown { failure: FailureKind::Interrupted }, BOUND));
+        events.push(granted(7_000_000));
+        let failed = account(events.clone(), Some("tuesday"));
+        assert_eq!(failed.lost, NanoUsd(7_000_000), "the grant of the last session only");
+        let mut late = begun("monday");
+        late.push(Event::Opened(Opened { earlier_synced: true, boot: Some("tuesday".to_owned()), ..resumed }));
+        assert_eq!(account(late, Some("tuesday")).lost, NanoUsd(40_000_000), "it was read too late");
     }
 
     #[test]

@@ -142,6 +142,10 @@ pub async fn run(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Res
     }
     let resumed = past.resumable.take().filter(|_| !replay_only);
     let settled = if resumed.is_some() { past.settle_open(&cache)? } else { Vec::new() };
+    if let Some(resumed) = &resumed {
+        journal::sync_segments(&resumed.path)?;
+    }
+    let is_resumed = resumed.is_some();
     let interrupted = past.without_reply(&cache)?;
     let folder = resumed.unwrap_or(fresh);
 
@@ -162,7 +166,7 @@ pub async fn run(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Res
     told.extend(cache.take_warnings());
     let journal = journal::create_segment(&folder.path, FileKind::EVENTS)?;
     folder.point_latest()?;
-    for event in opening(&folder, planned, settled, told) {
+    for event in opening(&folder, is_resumed, planned, settled, told) {
         journal.append_written(&event).await?;
         observe(Notice::Event(&event));
     }
@@ -256,7 +260,13 @@ fn deadline(audit: &Audit) -> Option<Deadline> {
 }
 
 /// The first events of a session.
-fn opening(folder: &RunFolder, planned: Planned, settled: Vec<Event>, warnings: Vec<String>) -> Vec<Event> {
+fn opening(
+    folder: &RunFolder,
+    earlier_synced: bool,
+    planned: Planned,
+    settled: Vec<Event>,
+    warnings: Vec<String>,
+) -> Vec<Event> {
     let opened = Opened {
         format: EVENT_FORMAT,
         run: folder.id.clone(),
@@ -264,6 +274,7 @@ fn opening(folder: &RunFolder, planned: Planned, settled: Vec<Event>, warnings: 
         pid: std::process::id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         boot: boot_id(),
+        earlier_synced,
     };
     let mut events = vec![Event::Opened(opened), Event::Planned(Box::new(planned))];
     events.extend(settled);

@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::unit::{Group, UnitId};
 
-fn unit(ordinal: u64) -> Admitted {
+pub(super) fn unit(ordinal: u64) -> Admitted {
     let id = UnitId { group: Group::default(), conversation: format!("c{ordinal}"), turn: Some(1) };
     Admitted { ordinal: Ordinal(ordinal), unit: id, stratum: 0, content: Digest::of(b"") }
 }
@@ -103,8 +103,8 @@ fn admission_closes_when_nothing_is_held_and_it_does_not_fit() {
     assert_eq!(cheap.try_recv(), Ok(Entry::Closed), "no unit overtakes the one that closed admission");
 }
 
-const LIMITED: Ending = Ending::Declined { status: 429, failure: FailureKind::RateLimited };
-const TIMED_OUT: Ending = Ending::Unknown { failure: FailureKind::Timeout };
+pub(super) const LIMITED: Ending = Ending::Declined { status: 429, failure: FailureKind::RateLimited };
+pub(super) const TIMED_OUT: Ending = Ending::Unknown { failure: FailureKind::Timeout };
 
 #[test]
 fn money_of_an_unbilled_attempt_waits_for_the_next_one() {
