@@ -42,11 +42,11 @@ fn run(seed: u64) -> Run {
     let mut draw = Draw::new(seed);
     let workspace = Workspace::new(CONVERSATIONS);
     let grader =
-        Grader::start(&workspace, &format!("seed = {seed}\nlatency_ms = 300\nlatency_jitter_ms = 100\n{FAULTS}"));
-    let cap = NanoUsd(draw.between(500_000_000, 60_000_000_000));
+        Grader::start(&workspace, &format!("seed = {seed}\nlatency_ms = 1500\nlatency_jitter_ms = 100\n{FAULTS}"));
+    let cap = NanoUsd(draw.between(500_000_000, 90_000_000_000));
     let settings = AuditSettings {
         slots: SLOTS,
-        request_timeout: "900ms",
+        request_timeout: "4s",
         max_ungraded: 1.0,
         max_cost: cap.usd(),
         ..AuditSettings::of(&grader)
@@ -57,7 +57,7 @@ fn run(seed: u64) -> Run {
     for _ in 0..kills {
         let mut running = workspace.start(&[]);
         let start = grader.stats().requests;
-        let point = start + draw.between(1, 500);
+        let point = start + draw.between(1, 600);
         // Where the money runs out first, the kill comes at the first moment without a request.
         let is_quiet = || grader.stats().requests > start + 20 && grader.stats().in_flight == 0;
         if !grader.received_before(point, || is_quiet() || running.has_ended()) && running.has_ended() {
@@ -106,7 +106,7 @@ fn runs(seeds: std::ops::Range<u64>) -> Vec<Run> {
 #[test]
 fn the_cap_holds_with_hundreds_in_flight_and_kills() {
     let runs = runs(1..4);
-    assert!(runs.iter().all(|run| run.in_flight > 16), "more than a handful were in flight");
+    assert!(runs.iter().any(|run| run.in_flight > 64), "more than a handful were in flight");
 }
 
 #[test]
