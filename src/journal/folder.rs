@@ -1,6 +1,6 @@
 //! A folder of segments `journal-<n>.jsonl`, one per process that wrote, read as one stream.
 
-use std::fs;
+use std::fs::{self, File};
 use std::mem;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,20 @@ use super::{FileKind, JournalError, Line, Reader, Writer};
 pub fn create_segment(folder: &Path, kind: FileKind) -> Result<Writer, JournalError> {
     let newest = if folder.exists() { segments(folder)?.last().map_or(0, |(number, _)| *number) } else { 0 };
     Writer::create(&folder.join(format!("journal-{}.jsonl", newest + 1)), kind)
+}
+
+/// Puts every line of all segments of a folder on the disk: also what a process that was killed wrote and did not sync.
+/// Blocks.
+///
+/// # Errors
+///
+/// The file system's.
+pub fn sync_segments(folder: &Path) -> Result<(), JournalError> {
+    for (_, path) in segments(folder)? {
+        let synced = File::open(&path).and_then(|file| file.sync_all());
+        synced.map_err(|error| JournalError::io("sync", &path, error))?;
+    }
+    Ok(())
 }
 
 /// All lines of all segments of a folder, oldest first, in constant memory. Torn and damaged lines are among them.

@@ -21,7 +21,7 @@ mod room;
 mod writer;
 
 pub use error::JournalError;
-pub use folder::{create_segment, read_all, segments};
+pub use folder::{create_segment, read_all, segments, sync_segments};
 pub use format::{Damage, FileKind, MAX_LINE_BYTES, line_of};
 pub use lock::{Held, Holder, Lock, LockError, holder};
 pub use private::{create_file, create_folder};

@@ -90,6 +90,10 @@ pub struct Opened {
     /// When requests stop in this session, as Unix time in milliseconds, if there is a deadline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_ms: Option<u64>,
+    /// Whether the lines of the run's earlier sessions, as far as they were there, were put on the disk first: then they
+    /// survive the boot that this session began in.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub earlier_synced: bool,
 }
 
 /// The version of [`Event`] that this build writes.

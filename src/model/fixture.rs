@@ -101,6 +101,7 @@ pub(crate) fn opened(at_ms: u64) -> Event {
         boot: None,
         spent_before: None,
         deadline_ms: None,
+        earlier_synced: false,
     })
 }
 

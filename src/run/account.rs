@@ -53,7 +53,8 @@ struct Session {
     granted: NanoUsd,
     /// Costs of settled requests and bounds of open ones.
     accounted: NanoUsd,
-    closed: bool,
+    /// Whether every line it wrote is known to be there: it ended in order, or was read again in time.
+    is_whole: bool,
 }
 
 impl Account {
@@ -74,6 +75,9 @@ impl Account {
     pub(super) fn event(&mut self, event: &Event) {
         match event {
             Event::Opened(opened) => {
+                // What a later session of the same boot found whole and put on the disk stays whole in any boot.
+                let is_same_boot = opened.boot.is_some() && opened.boot == self.session.boot;
+                self.session.is_whole |= opened.earlier_synced && is_same_boot;
                 self.end_session();
                 self.began_ms.get_or_insert(opened.at_ms);
                 self.opened_ms = opened.at_ms;
@@ -105,18 +109,19 @@ impl Account {
                 }
             }
             Event::Closed(closed) => {
-                self.session.closed = true;
+                self.session.is_whole = true;
                 self.finished = closed.reason == StopReason::Finished;
             }
             Event::Admitted(_) | Event::Judged(_) | Event::Warned { .. } => {}
         }
     }
 
-    /// A session that ended in order has left every line behind. Of any other, lines may be lost.
+    /// A session that ended in order, or was read again in time, has left every line behind. Of any other, lines may be
+    /// lost.
     pub(super) fn end_session(&mut self) {
-        let Session { boot, first: _, granted, accounted, closed } = std::mem::take(&mut self.session);
+        let Session { boot, first: _, granted, accounted, is_whole } = std::mem::take(&mut self.session);
         let amount = granted.saturating_sub(accounted);
-        if !closed && amount > NanoUsd::ZERO {
+        if !is_whole && amount > NanoUsd::ZERO {
             self.unsure.push(Unsure { boot, amount });
         }
     }
@@ -132,6 +137,15 @@ impl Account {
     pub(super) fn spent(&self, boot: Option<&str>) -> NanoUsd {
         self.settled + self.lost(boot) + self.open.values().map(|sent| sent.bound).sum()
     }
+}
+
+/// What these events say was spent, told during the boot of that name.
+#[cfg(test)]
+pub(super) fn spent_by<'a>(events: impl IntoIterator<Item = &'a Event>, boot: Option<&str>) -> NanoUsd {
+    let mut account = Account::default();
+    events.into_iter().for_each(|event| account.event(event));
+    account.end_session();
+    account.spent(boot)
 }
 
 #[cfg(test)]
@@ -181,6 +195,21 @@ mod tests {
 
         events.push(closed(StopReason::Interrupted, 9));
         assert_eq!(account(events).lost(Some("tuesday")), NanoUsd::ZERO, "what ended in order is all there");
+    }
+
+    #[test]
+    fn a_session_that_was_resumed_in_its_own_boot_is_whole_after_the_next() {
+        let mut events = begun("monday");
+        events.push(sent(0, 0, Stage::Screen));
+        let Event::Opened(resumed) = session("monday") else { panic!("a session begins with `Opened`") };
+        events.push(Event::Opened(Opened { earlier_synced: true, ..resumed.clone() }));
+        events.push(settled(0, Ending::Unknown { failure: FailureKind::Interrupted }, BOUND));
+        events.push(granted(7_000_000));
+        let lost = account(events).lost(Some("tuesday"));
+        assert_eq!(lost, NanoUsd(7_000_000), "the grant of the last session only");
+        let mut late = begun("monday");
+        late.push(Event::Opened(Opened { earlier_synced: true, boot: Some("tuesday".to_owned()), ..resumed }));
+        assert_eq!(account(late).lost(Some("tuesday")), NanoUsd(40_000_000), "it was read too late");
     }
 
     #[test]

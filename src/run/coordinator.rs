@@ -534,4 +534,6 @@ const fn advice(failure: FailureKind) -> &'static str {
 }
 
 #[cfg(test)]
+mod money_tests;
+#[cfg(test)]
 mod tests;

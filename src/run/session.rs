@@ -163,6 +163,10 @@ pub async fn run(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Res
     for event in folder.iter().flat_map(RunFolder::events) {
         conclusion.event(&event?);
     }
+    let is_resumed = folder.is_some();
+    if let Some(folder) = &folder {
+        journal::sync_segments(&folder.path)?;
+    }
     let folder = folder.unwrap_or(fresh);
 
     // What may not send opens nothing.
@@ -187,7 +191,7 @@ pub async fn run(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Res
         observe(notice);
     };
     let spent_before = start.budget.spent().saturating_sub(cost_of(&settled));
-    let opened = opened(&folder, audit.budget.deadline, spent_before);
+    let opened = Opened { earlier_synced: is_resumed, ..opened(&folder, audit.budget.deadline, spent_before) };
     for event in opening(opened, planned, settled, told) {
         journal.append_written(&event).await?;
         tell(Notice::Event(&event));
@@ -401,6 +405,7 @@ fn opened(folder: &RunFolder, deadline: Option<UnixMs>, spent_before: NanoUsd) -
         boot: boot_id(),
         spent_before: Some(spent_before),
         deadline_ms: deadline.map(|deadline| deadline.0),
+        earlier_synced: false,
     }
 }
 

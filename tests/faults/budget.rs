@@ -8,7 +8,7 @@ use std::thread;
 use assize::model::money::NanoUsd;
 
 use crate::draw::Draw;
-use crate::grader::Grader;
+use crate::grader::{Grader, invoice};
 use crate::workspace::{AuditSettings, Workspace};
 
 const SLOTS: u64 = 512;
@@ -42,28 +42,47 @@ fn run(seed: u64) -> Run {
     let mut draw = Draw::new(seed);
     let workspace = Workspace::new(CONVERSATIONS);
     let grader =
-        Grader::start(&workspace, &format!("seed = {seed}\nlatency_ms = 300\nlatency_jitter_ms = 100\n{FAULTS}"));
-    let cap = NanoUsd(draw.between(500_000_000, 60_000_000_000));
-    let settings =
-        AuditSettings { slots: SLOTS, request_timeout: "900ms", max_ungraded: 1.0, ..AuditSettings::of(&grader) };
-    workspace.audit(&AuditSettings { max_cost: cap.usd(), ..settings });
+        Grader::start(&workspace, &format!("seed = {seed}\nlatency_ms = 1500\nlatency_jitter_ms = 100\n{FAULTS}"));
+    let cap = NanoUsd(draw.between(500_000_000, 90_000_000_000));
+    let settings = AuditSettings {
+        slots: SLOTS,
+        request_timeout: "4s",
+        max_ungraded: 1.0,
+        max_cost: cap.usd(),
+        ..AuditSettings::of(&grader)
+    };
+    workspace.audit(&settings);
     let kills = draw.between(1, 4);
     let mut killed = 0;
     for _ in 0..kills {
         let mut running = workspace.start(&[]);
-        let point = grader.stats().requests + draw.between(1, 500);
-        if !grader.received_before(point, || running.has_ended()) {
+        let start = grader.stats().requests;
+        let point = start + draw.between(1, 600);
+        // Where the money runs out first, the kill comes at the first moment without a request.
+        let is_quiet = || grader.stats().requests > start + 20 && grader.stats().in_flight == 0;
+        if !grader.received_before(point, || is_quiet() || running.has_ended()) && running.has_ended() {
             break;
         }
         killed += u64::from(running.try_kill());
         assert!(grader.billed() <= cap, "seed {seed}: {} of {cap} billed after a kill", grader.billed());
     }
+    // What is left of the money is spent one path at a time in the end: with a fast grader, that takes no minutes.
+    let first = grader.die();
+    let grader = Grader::start(&workspace, &format!("seed = {seed}"));
+    workspace.audit(&AuditSettings { base_url: grader.base_url(), ..settings });
     let finished = workspace.run(&[]);
     assert!(matches!(finished.code, Some(0 | 3)), "seed {seed}: {finished:?}");
-    let (billed, spent) = (grader.billed(), workspace.spent());
+    let (billed, spent) = (invoice(&first) + grader.billed(), workspace.spent());
     assert!(billed <= spent && spent <= cap, "seed {seed}: {billed} billed, {spent} spent, {cap} allowed");
-    let in_flight = grader.stats().max_in_flight;
-    Run { seed, cap, billed, spent, in_flight, kills: killed, stopped_by_cap: finished.code == Some(3) }
+    Run {
+        seed,
+        cap,
+        billed,
+        spent,
+        in_flight: first.max_in_flight,
+        kills: killed,
+        stopped_by_cap: finished.code == Some(3),
+    }
 }
 
 /// Runs with these seeds, a few at a time: they wait for retries most of the time.
@@ -87,7 +106,7 @@ fn runs(seeds: std::ops::Range<u64>) -> Vec<Run> {
 #[test]
 fn the_cap_holds_with_hundreds_in_flight_and_kills() {
     let runs = runs(1..4);
-    assert!(runs.iter().all(|run| run.in_flight > 16), "more than a handful were in flight");
+    assert!(runs.iter().any(|run| run.in_flight > 64), "more than a handful were in flight");
 }
 
 #[test]

@@ -26,13 +26,13 @@ fn night(seed: u64, conversations: u64, kills: usize) {
     let audited = |profile: &str| {
         let workspace = Workspace::new(conversations);
         let grader = Grader::start(&workspace, profile);
-        let settings = AuditSettings { slots: SLOTS, request_timeout: "400ms", ..AuditSettings::of(&grader) };
+        let settings = AuditSettings { slots: SLOTS, request_timeout: "1s", ..AuditSettings::of(&grader) };
         workspace.audit(&settings);
         (workspace, grader)
     };
     let (quiet, quiet_grader) = audited(&healthy);
     let reference = quiet.run(&[]).expect(0);
-    let needed = quiet_grader.stats().requests;
+    let needed = quiet_grader.stats().distinct_bodies;
 
     let (workspace, grader) = audited(&format!("{healthy}{FAULTS}"));
     let mut draw = Draw::new(seed);
@@ -56,7 +56,7 @@ fn night(seed: u64, conversations: u64, kills: usize) {
     let usd = |usd: f64| NanoUsd::from_usd(usd).unwrap();
     let (billed, spent, presumed) = (grader.billed(), usd(report.spend.usd), usd(report.spend.presumed_usd));
     println!(
-        "night {seed}: {} units, {kills} kills, {} sessions; {} requests by the grader ({} without faults), {} by us; \
+        "night {seed}: {} units, {kills} kills, {} sessions; {} requests by the grader ({} different ones), {} by us; \
          faults {:?}; repeated after kills {} by us, asked more than once {} by the grader; billed {billed}, we say {spent}, \
          of which {presumed} is presumed; {billed} lies between {} and {spent}",
         report.funnel.admitted,

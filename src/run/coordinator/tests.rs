@@ -5,7 +5,7 @@ use crate::model::fixture::{graded, judged};
 use crate::model::unit::{Group, UnitId};
 use crate::model::verdict::Judgement;
 
-fn unit(ordinal: u64) -> Admitted {
+pub(super) fn unit(ordinal: u64) -> Admitted {
     let id = UnitId { group: Group::default(), conversation: format!("c{ordinal}"), turn: Some(1) };
     Admitted { ordinal: Ordinal(ordinal), unit: id, stratum: 0, content: Digest::of(b"") }
 }
@@ -22,6 +22,12 @@ fn coordinator(cap: Option<u64>, deadline: Option<Deadline>) -> Coordinator {
         split: BTreeSet::new(),
         alarm: None,
     })
+}
+
+/// The unit is judged for the last time.
+pub(super) fn end(ordinal: u64) -> Message {
+    let judged = Box::new(judged(ordinal, Stage::Screen, graded(Judgement::Absent)));
+    Message::Judged { judged, settlement: None, is_last: true }
 }
 
 struct Bench {
@@ -59,10 +65,8 @@ impl Bench {
         self.say(Message::Settled(Settlement { settled, bound: NanoUsd(bound) }));
     }
 
-    /// The unit is judged for the last time.
     fn end(&mut self, ordinal: u64) {
-        let judged = Box::new(judged(ordinal, Stage::Screen, graded(Judgement::Absent)));
-        self.say(Message::Judged { judged, settlement: None, is_last: true });
+        self.say(end(ordinal));
     }
 
     fn send(&mut self, ordinal: u64, key: &[u8], bound: u64) -> AttemptId {
@@ -113,8 +117,8 @@ fn admission_closes_when_nothing_is_held_and_it_does_not_fit() {
     assert_eq!(cheap.try_recv(), Ok(Entry::Closed), "no unit overtakes the one that closed admission");
 }
 
-const LIMITED: Ending = Ending::Declined { status: 429, failure: FailureKind::RateLimited };
-const TIMED_OUT: Ending = Ending::Unknown { failure: FailureKind::Timeout };
+pub(super) const LIMITED: Ending = Ending::Declined { status: 429, failure: FailureKind::RateLimited };
+pub(super) const TIMED_OUT: Ending = Ending::Unknown { failure: FailureKind::Timeout };
 
 #[test]
 fn money_of_an_unbilled_attempt_waits_for_the_next_one() {
