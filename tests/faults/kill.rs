@@ -79,7 +79,7 @@ fn five_thousand_units_survive_a_kill_at_forty_percent() {
 #[test]
 fn a_round_of_retries_that_was_killed_is_resumed_and_repeats_only_what_was_on_the_wire() {
     let workspace = Workspace::new(200);
-    let refusing = "seed = 5\nlatency_ms = 4\n[faults]\nrefusal = 0.3";
+    let refusing = "seed = 5\nlatency_ms = 12\n[faults]\nrefusal = 0.3";
     let grader = Grader::start(&workspace, refusing);
     let settings = AuditSettings { max_ungraded: 0.9, ..AuditSettings::of(&grader) };
     workspace.audit(&settings);
@@ -88,7 +88,7 @@ fn a_round_of_retries_that_was_killed_is_resumed_and_repeats_only_what_was_on_th
     let errors = first.funnel.ungraded;
     assert!(errors > 60, "{:?}", first.funnel);
     let running = workspace.start(&["--retry-errors"]);
-    grader.received(asked + errors / 2);
+    grader.received(asked + errors / 10);
     running.kill();
     let report = workspace.run(&["--retry-errors"]).expect(0);
     assert_eq!(report.sessions.count, 2, "the round goes on");
