@@ -103,7 +103,7 @@ fn a_unit_that_cannot_be_shown_says_how_to_mend_it() {
 #[test]
 fn a_damaged_census_is_taken_again() {
     let done = Done::new();
-    let path = done.workspace.last_file("cache/census", ".json");
+    let path = done.workspace.census();
     let whole = fs::read(&path).unwrap();
     for damaged in [&whole[..whole.len() / 2], b"", b"[]"] {
         fs::write(&path, damaged).unwrap();

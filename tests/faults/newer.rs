@@ -38,7 +38,7 @@ fn a_newer_file_is_refused_by_name_and_left_as_it_is() {
             path
         }),
         ("has format 99", |workspace| {
-            let path = workspace.last_file("cache/census", ".json");
+            let path = workspace.census();
             let text = fs::read_to_string(&path).unwrap();
             fs::write(&path, text.replacen("\"format\":1", "\"format\":99", 1)).unwrap();
             path

@@ -176,6 +176,12 @@ impl Workspace {
         spent
     }
 
+    /// The stored census.
+    pub(crate) fn census(&self) -> PathBuf {
+        let files = fs::read_dir(self.path("cache/census")).unwrap().map(|entry| entry.unwrap().path());
+        files.into_iter().find(|path| !path.to_string_lossy().ends_with(".files.json")).unwrap()
+    }
+
     /// The only file with this ending below a folder; the last by name if there are several.
     pub(crate) fn last_file(&self, folder: &str, ending: &str) -> PathBuf {
         let mut files: Vec<_> = fs::read_dir(self.path(folder)).unwrap().map(|entry| entry.unwrap().path()).collect();

@@ -231,7 +231,7 @@ pub(super) static FAULTS: &[Fault] = &[
     },
     Fault {
         name: "the census is damaged",
-        play: Play::Anywhere(|| afterwards(|workspace| cut(&workspace.last_file("cache/census", ".json"), 10))),
+        play: Play::Anywhere(|| afterwards(|workspace| cut(&workspace.census(), 10))),
         code: 0,
         says: "",
         twice: 0,
