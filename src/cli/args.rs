@@ -296,14 +296,15 @@ pub enum CacheCommand {
     #[command(after_help = "Example:\n  assize cache rebuild")]
     Rebuild,
     /// Write the newest reply to every request, for another workspace to import
-    #[command(after_help = "Examples:\n  assize cache export --out night.jsonl.zst\n  assize cache export --model \
-                            gpt-5-mini-2025-08-07 --since 2026-11-24 | jq .record.body\n\nA reply may quote the \
-                            transcript that it judges: treat the file as you treat the corpus.")]
+    ///
+    /// One JSON object a line, with a checksum: `jq .record.body` shows the replies. A reply may quote the transcript that
+    /// it judges: treat the file as you treat the corpus.
+    #[command(after_help = "Example:\n  assize cache export --out night.jsonl.zst --since 2026-11-24")]
     Export(ExportArgs),
     /// Take in the replies that another workspace exported; what is here already stays as it is
-    #[command(after_help = "Examples:\n  assize cache import night.jsonl.zst && assize run --cache read-only\n  ssh \
-                            grader 'cd audits && assize cache export' | assize cache import -\n\nReplies are taken on \
-                            trust: from now on they count as if this workspace had asked for them, and cost nothing.")]
+    ///
+    /// Replies are taken on trust: from now on they count as if this workspace had asked for them, and cost nothing.
+    #[command(after_help = "Example:\n  assize cache import night.jsonl.zst && assize run --cache read-only")]
     Import(ImportArgs),
 }
 

@@ -57,7 +57,9 @@ fn graded(
     let cache = assembly.audit.cache;
     let mut display = Display::new(args.progress, assembly.definitions.clone(), printer);
     let ended = runtime()?.block_on(session::run(assembly, |notice| display.notice(&notice)));
-    display.finish();
+    if ended.is_ok() {
+        display.finish();
+    }
     Ok((cache, ended))
 }
 
