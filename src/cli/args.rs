@@ -328,8 +328,9 @@ pub enum CacheCommand {
     Rebuild,
     /// Write the newest reply to every request, for another workspace to import
     ///
-    /// A reply may quote the transcript that it judges: treat the file as you treat the corpus.
-    #[command(after_help = "Example:\n  assize cache export --out night.jsonl.zst")]
+    /// One JSON object a line, with a checksum: `jq .record.body` shows the replies. A reply may quote the transcript that
+    /// it judges: treat the file as you treat the corpus.
+    #[command(after_help = "Example:\n  assize cache export --out night.jsonl.zst --since 2026-11-24")]
     Export(ExportArgs),
     /// Take in the replies that another workspace exported; what is here already stays as it is
     ///
