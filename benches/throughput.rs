@@ -28,7 +28,7 @@ use assize::cache::units::Snapshot;
 use assize::model::event::Ordinal;
 use assize::model::grading::ChatMessage;
 use assize::model::hash::Digest;
-use assize::prompt::{Library, Question, Questioner, QuestionerSettings};
+use assize::prompt::{Buffers, Library, Question, Questioner, QuestionerSettings};
 use assize::rehearse::{CorpusPlan, GroupPlan, Probability};
 use assize::report::Report;
 use serde_json::{Value, json};
@@ -188,7 +188,9 @@ async fn bare_worker(shared: Arc<Bare>) -> u64 {
         }
         let unit = units.get(Ordinal(ordinal)).unwrap();
         let turn = unit.id.turn.unwrap();
-        let Question::Ask(asked) = questioner.question(&unit.conversation, turn, String::new()) else { continue };
+        let Question::Ask(asked) = questioner.question(&unit.conversation, turn, &mut Buffers::default()) else {
+            continue;
+        };
         let messages = questioner.messages(&asked);
         let message = |message: &ChatMessage| json!({"role": message.role.as_str(), "content": message.content});
         let mut body = json!({

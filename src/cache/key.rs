@@ -44,12 +44,13 @@ impl Keys {
     }
 
     /// The key of the request whose last message says `content`: the same as [`key_of`] gives for the whole of it.
+    /// The memory of `scratch` is used again.
     #[must_use]
-    pub fn key(&self, content: &str) -> Digest {
-        let mut parts = Vec::with_capacity(content.len() + self.after.len() + 64);
-        write_message(self.role, content, &mut parts);
-        parts.extend_from_slice(&self.after);
-        self.opening.clone().parts(&parts).finish()
+    pub fn key(&self, content: &str, scratch: &mut Vec<u8>) -> Digest {
+        scratch.clear();
+        write_message(self.role, content, scratch);
+        scratch.extend_from_slice(&self.after);
+        self.opening.clone().parts(scratch).finish()
     }
 }
 
@@ -166,9 +167,9 @@ mod tests {
         let whole = request();
         let mut form = whole.clone();
         let last = form.messages.pop().unwrap();
-        assert_eq!(Keys::new(&form, last.role).key(&last.content), key_of(&whole));
-        assert_ne!(Keys::new(&form, Role::Assistant).key(&last.content), key_of(&whole));
-        assert_ne!(Keys::new(&form, last.role).key(""), key_of(&form));
+        assert_eq!(Keys::new(&form, last.role).key(&last.content, &mut Vec::new()), key_of(&whole));
+        assert_ne!(Keys::new(&form, Role::Assistant).key(&last.content, &mut Vec::new()), key_of(&whole));
+        assert_ne!(Keys::new(&form, last.role).key("", &mut Vec::new()), key_of(&form));
     }
 
     #[test]

@@ -100,33 +100,37 @@ impl ReplyCache {
     ///
     /// [`CacheError::Log`] if the log cannot be read any more.
     pub fn get(&self, key: &Digest) -> Result<Option<Reply>, CacheError> {
-        self.find(key, |json| {
+        self.find(key, &mut Vec::new(), |json| {
             let reply: Reply = serde_json::from_str(json).ok()?;
             (reply.key == *key).then_some(reply)
         })
     }
 
-    /// As [`Self::get`], but only what a verdict is derived from, which is faster.
+    /// As [`Self::get`], but only what a verdict is derived from, which is faster. The memory of `scratch` is used again.
     ///
     /// # Errors
     ///
     /// [`CacheError::Log`] if the log cannot be read any more.
-    pub fn get_text(&self, key: &Digest) -> Result<Option<ReplyText>, CacheError> {
-        self.find(key, |json| {
+    pub fn get_text(&self, key: &Digest, scratch: &mut Vec<u8>) -> Result<Option<ReplyText>, CacheError> {
+        self.find(key, scratch, |json| {
             let Stored { key: found, status, body } = serde_json::from_str(json).ok()?;
             (found == *key).then_some(ReplyText { status, body })
         })
     }
 
     /// The last line with this key that `read` can use.
-    fn find<T>(&self, key: &Digest, read: impl Fn(&str) -> Option<T>) -> Result<Option<T>, CacheError> {
+    fn find<T>(
+        &self,
+        key: &Digest,
+        scratch: &mut Vec<u8>,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, CacheError> {
         let inner = &self.inner;
-        let mut buffer = Vec::new();
         let find = |before| inner.tables().find(key.leading_u128(), before);
         let mut found = find(None);
         while let Some((segment, place)) = found {
             let file = inner.file(segment)?;
-            let json = read_at(&file, &segment.path(&inner.settings.replies), place, &mut buffer)?;
+            let json = read_at(&file, &segment.path(&inner.settings.replies), place, scratch)?;
             match json.and_then(|json| read(json).ok_or(Damage::Form)) {
                 Ok(reply) => return Ok(Some(reply)),
                 Err(damage) => inner.warnings.add(format!(

@@ -9,7 +9,7 @@ use crate::model::conversation::{Channel, Conversation};
 use crate::model::grading::{NONCE_PLACEHOLDER, PromptLabel};
 use crate::prompt::library::{read_lock, write_lock};
 use crate::prompt::lint::lint;
-use crate::prompt::{Library, LockState, Question, Questioner, QuestionerSettings};
+use crate::prompt::{Buffers, Library, LockState, Question, Questioner, QuestionerSettings};
 use crate::source::settings::{CorpusSettings, SourceSettings};
 use crate::source::{self, Filter, Record};
 
@@ -156,7 +156,7 @@ fn asked(
     conversation: &Conversation,
     turn: u32,
 ) -> Result<Vec<crate::model::grading::ChatMessage>, Failure> {
-    match questioner.question(conversation, turn, String::new()) {
+    match questioner.question(conversation, turn, &mut Buffers::default()) {
         Question::Ask(asked) => Ok(questioner.messages(&asked)),
         Question::CannotJudge(seen) => {
             let share = seen.coverage * 100.0;

@@ -41,8 +41,8 @@ impl Form {
     }
 
     /// The key of this question.
-    pub(super) fn key(&self, question: &str) -> Digest {
-        self.keys.key(question)
+    pub(super) fn key(&self, question: &str, scratch: &mut Vec<u8>) -> Digest {
+        self.keys.key(question, scratch)
     }
 
     /// The body of this question.

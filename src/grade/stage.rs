@@ -3,13 +3,18 @@
 //! ```text
 //! render -> key -> cache? -> in flight already? -> attempts -> log -> parse -> outcome
 //! ```
+//!
+//! `lookup` goes as far as the cache; this file asks for what is not there.
 
-use std::collections::BTreeMap;
+mod lookup;
+mod parts;
+
 use std::fmt;
 use std::sync::Arc;
 
-use serde_json::Value;
+pub use parts::{GraderParts, Retries};
 
+use self::parts::Round;
 use super::attempt::{Ended, Line, Replied, Shot};
 use super::desk::{Desk, Gone, Message, Sending, Settlement, StageEnd};
 use super::form::Form;
@@ -20,13 +25,12 @@ use super::price::message_bound;
 
 use crate::cache::units::{SelectedUnit, UnitsError};
 use crate::cache::{CacheError, ReplyCache};
-use crate::model::behaviour::Behaviour;
 use crate::model::event::{Ending, Judged, Ordinal, Seen, Settled};
-use crate::model::grading::{ApiKind, GradeRequest, ReplyText, Stage, Structured};
+use crate::model::grading::{ReplyText, Stage};
 use crate::model::hash::Digest;
-use crate::model::money::{NanoUsd, Price};
-use crate::model::outcome::{FailureKind, Outcome, OutcomeKind};
-use crate::prompt::{Asked, Question, Questioner, nonce};
+use crate::model::money::NanoUsd;
+use crate::model::outcome::{FailureKind, Outcome};
+use crate::prompt::{Buffers, Questioner, nonce};
 use crate::verdict::{Context, DefinitionError, PARSER_VERSION, Reading, parse, read};
 
 /// What makes the run impossible to go on with, in a stage.
@@ -47,81 +51,6 @@ pub enum StageError {
     /// A blocking task died.
     #[error("a worker thread stopped unexpectedly")]
     Thread,
-}
-
-/// Rounds of `--retry-errors`: each asks again what has no verdict, under keys of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Retries {
-    /// The last round; 0 before the first.
-    pub last: u32,
-    /// Whether this run is that round: what still has no verdict is asked.
-    pub is_asking: bool,
-}
-
-/// What a stage is made of.
-#[derive(Debug)]
-pub struct GraderParts {
-    /// Which stage.
-    pub stage: Stage,
-    /// The behaviour.
-    pub behaviour: Arc<Behaviour>,
-    /// The prepared prompt.
-    pub questioner: Questioner,
-    /// How the model is talked to.
-    pub api: ApiKind,
-    /// The model asked for.
-    pub model: String,
-    /// Part of the key.
-    pub revision: String,
-    /// Part of the key: what makes old replies not count.
-    pub epoch: String,
-    /// Which replies count where several rounds asked.
-    pub retries: Retries,
-    /// How replies are held to the schema.
-    pub structured: Structured,
-    /// Sampling parameters.
-    pub params: BTreeMap<String, Value>,
-    /// Parameters of the one further attempt after a truncated reply.
-    pub on_truncated: BTreeMap<String, Value>,
-    /// The model's price.
-    pub price: Price,
-    /// The workspace's secret, for nonces.
-    pub secret: [u8; 32],
-}
-
-impl GraderParts {
-    /// The forms of one round.
-    fn round(&self, retry: u32) -> Result<Round, BodyError> {
-        let form = |params| Form::new(&self.opening(params, retry), self.price);
-        let mut longer = self.params.clone();
-        longer.extend(self.on_truncated.clone());
-        let asks_longer = !self.on_truncated.is_empty();
-        Ok(Round { first: form(self.params.clone())?, longer: asks_longer.then(|| form(longer)).transpose()? })
-    }
-
-    /// Everything that requests with these parameters have in common; the question is missing.
-    fn opening(&self, params: BTreeMap<String, Value>, retry: u32) -> GradeRequest {
-        GradeRequest {
-            api: self.api,
-            model: self.model.clone(),
-            messages: self.questioner.opening().to_vec(),
-            schema: self.questioner.schema().clone(),
-            structured: self.structured,
-            params,
-            revision: self.revision.clone(),
-            repeat: 0,
-            retry,
-            epoch: self.epoch.clone(),
-        }
-    }
-}
-
-/// The forms of a stage's questions in one round.
-#[derive(Debug)]
-struct Round {
-    first: Form,
-    /// The one further question after a truncated reply.
-    longer: Option<Form>,
 }
 
 /// One grading stage, ready for units.
@@ -150,6 +79,19 @@ pub enum Prepared {
     Ask(Box<Asking>),
 }
 
+/// Memory that is used again from unit to unit.
+#[derive(Default)]
+pub struct Scratch {
+    prompt: Buffers,
+    bytes: Vec<u8>,
+}
+
+impl fmt::Debug for Scratch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Scratch")
+    }
+}
+
 /// A question and what is known about it.
 pub struct Asking {
     text: String,
@@ -175,79 +117,6 @@ impl Grader {
     pub fn new(parts: GraderParts, line: Option<Arc<Line>>, cache: ReplyCache) -> Result<Self, BodyError> {
         let rounds = (0..=parts.retries.last).map(|retry| parts.round(retry)).collect::<Result<_, _>>()?;
         Ok(Self { parts, rounds, line, cache, in_flight: InFlight::default() })
-    }
-
-    /// Renders the unit's question and looks its reply up. Blocks on disk for microseconds. The memory of `buffer` is
-    /// used for the question, and left behind if nothing has to be asked.
-    ///
-    /// # Errors
-    /// If the cache cannot be read.
-    pub fn prepare(&self, unit: &SelectedUnit, buffer: &mut String) -> Result<Prepared, StageError> {
-        let turn = unit.id.turn.unwrap_or_default();
-        match self.parts.questioner.question(&unit.conversation, turn, std::mem::take(buffer)) {
-            Question::CannotJudge(seen) => {
-                let judged = Box::new(self.unasked(unit.ordinal, seen));
-                Ok(Prepared::Decided { judged, prompt_tokens: None })
-            }
-            Question::Ask(asked) => self.look_up(unit, asked, buffer),
-        }
-    }
-
-    /// The reply that counts, or the question that has to be answered next.
-    fn look_up(&self, unit: &SelectedUnit, asked: Asked, buffer: &mut String) -> Result<Prepared, StageError> {
-        let Asked { text, seen, injection_suspected } = asked;
-        let first = self.looked_up(unit, &seen, &text, 0)?;
-        let LookedUp { place, key, reading } = self.newest(unit, &seen, &text, first)?;
-        let form = self.form(place);
-        let Some(reading) = reading else {
-            let bound = form.bound(&text);
-            return Ok(Prepared::Ask(Box::new(Asking { text, key, seen, injection_suspected, bound, place })));
-        };
-        let prompt_tokens = Some(form.prompt_tokens(&text));
-        *buffer = text;
-        let judged = self.judged(unit.ordinal, Ok((reading, key)), (seen, injection_suspected), true);
-        Ok(Prepared::Decided { judged: Box::new(judged), prompt_tokens })
-    }
-
-    /// The reply of the latest round that has one, where the first is no verdict; none if this round is to ask.
-    fn newest(&self, unit: &SelectedUnit, seen: &Seen, text: &str, first: LookedUp) -> Result<LookedUp, StageError> {
-        let Retries { last, is_asking } = self.parts.retries;
-        if last == 0 || !first.is_error() {
-            return Ok(first);
-        }
-        let mut found = first;
-        for round in (1..=last).rev() {
-            let later = self.looked_up(unit, seen, text, round)?;
-            // A longer question without a reply means that the first of its round has one.
-            if later.reading.is_some() || later.place.is_longer {
-                found = later;
-                break;
-            }
-        }
-        if is_asking && found.place.round < last && found.is_error() {
-            let place = Place { round: last, is_longer: false };
-            return Ok(LookedUp { key: self.form(place).key(text), place, reading: None });
-        }
-        Ok(found)
-    }
-
-    /// What a round has: the reply to the longer question where the first was truncated.
-    fn looked_up(&self, unit: &SelectedUnit, seen: &Seen, text: &str, round: u32) -> Result<LookedUp, StageError> {
-        let mut place = Place { round, is_longer: false };
-        let mut key = self.form(place).key(text);
-        let mut reading = self.reading(unit, seen, &key)?;
-        let is_truncated = reading.as_ref().is_some_and(|reading| reading.outcome == Outcome::Truncated);
-        if let (true, Some(longer)) = (is_truncated, &self.round(round).longer) {
-            place.is_longer = true;
-            key = longer.key(text);
-            reading = self.reading(unit, seen, &key)?;
-        }
-        Ok(LookedUp { place, key, reading })
-    }
-
-    fn reading(&self, unit: &SelectedUnit, seen: &Seen, key: &Digest) -> Result<Option<Reading>, StageError> {
-        let reply = self.cache.get_text(key)?;
-        Ok(reply.map(|reply| parse(reply.status, &reply.body, &self.context(unit, seen))))
     }
 
     fn context<'a>(&'a self, unit: &'a SelectedUnit, seen: &'a Seen) -> Context<'a> {
@@ -299,7 +168,7 @@ impl Grader {
         let asking = match asked {
             Prepared::Ask(asking) if ours.shows_as(theirs) => asking,
             Prepared::Ask(_) | Prepared::Decided { .. } => {
-                return Ok(self.bound(&self.prepare(unit, &mut String::new())?));
+                return Ok(self.bound(&self.prepare(unit, &mut Scratch::default())?));
             }
         };
         let around = |questioner: &Questioner| questioner.around_bytes(unit.id.turn.unwrap_or_default()) as u64;
@@ -345,7 +214,7 @@ impl Grader {
             desk.say(Message::Settled(settlement)).await?;
         }
         let Asking { text, seen, injection_suspected, place, .. } = *asking;
-        let (key, bound) = (longer.key(&text), longer.bound(&text));
+        let (key, bound) = (longer.key(&text, &mut Vec::new()), longer.bound(&text));
         let place = Place { is_longer: true, ..place };
         let second = Asking { text, key, seen, injection_suspected, bound, place };
         self.answer(unit, &second, desk).await
@@ -419,7 +288,7 @@ impl Grader {
             return Ok(None);
         }
         let cache = self.cache.clone();
-        let found = tokio::task::spawn_blocking(move || cache.get_text(&key)).await;
+        let found = tokio::task::spawn_blocking(move || cache.get_text(&key, &mut Vec::new())).await;
         Ok(found.map_err(|_| StageError::Thread)??)
     }
 
@@ -460,37 +329,6 @@ struct Place {
     round: u32,
     /// Whether it is the one further question after a truncated reply.
     is_longer: bool,
-}
-
-/// A question's key, and what its reply says if the cache has one.
-struct LookedUp {
-    place: Place,
-    key: Digest,
-    reading: Option<Reading>,
-}
-
-impl LookedUp {
-    fn is_error(&self) -> bool {
-        self.reading.as_ref().is_some_and(|reading| is_error(&reading.outcome))
-    }
-}
-
-/// Whether asking again may give a verdict where there is none.
-const fn is_error(outcome: &Outcome) -> bool {
-    match outcome.kind() {
-        OutcomeKind::Refused
-        | OutcomeKind::Truncated
-        | OutcomeKind::Unparsable
-        | OutcomeKind::TooLong
-        | OutcomeKind::Filtered
-        | OutcomeKind::Failed => true,
-        OutcomeKind::Graded
-        | OutcomeKind::EvidenceUnverified
-        | OutcomeKind::CannotJudge
-        | OutcomeKind::NotCached
-        | OutcomeKind::OverBudget
-        | OutcomeKind::PastDeadline => false,
-    }
 }
 
 /// What became of a question.

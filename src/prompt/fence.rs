@@ -1,7 +1,7 @@
 //! The fence around untrusted text: every line of structure carries a nonce that the transcript cannot know, and text
 //! is neutralised so that it cannot look like structure.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use super::window::{Extent, Piece, Window};
 use crate::model::conversation::Conversation;
@@ -25,7 +25,7 @@ pub fn with_nonce(text: &str, nonce: &str) -> String {
 pub(super) fn fence(out: &mut String, conversation: &Conversation, window: &Window<'_>) {
     let text: usize = window.pieces.iter().map(|piece| piece.text.len() + 48).sum();
     out.reserve(text + 64);
-    structure(out, "transcript");
+    structure(out, format_args!("transcript"));
     let shown = |piece: &&Piece<'_>| window.seen.messages.binary_search(&piece.message).is_ok();
     let mut next = 0;
     for piece in window.pieces.iter().filter(shown) {
@@ -35,18 +35,18 @@ pub(super) fn fence(out: &mut String, conversation: &Conversation, window: &Wind
     }
     let end = u32::try_from(conversation.messages.len()).unwrap_or(u32::MAX);
     gap(out, conversation, next, end);
-    structure(out, "end of transcript");
+    structure(out, format_args!("end of transcript"));
     out.pop();
 }
 
 fn section(out: &mut String, piece: &Piece<'_>) {
     let Piece { message, role, channel, is_unit, .. } = piece;
     let target = if *is_unit { " TARGET" } else { "" };
-    structure(out, &format!("#{message} {}/{}{target}", role.as_str(), channel.as_str()));
+    structure(out, format_args!("#{message} {}/{}{target}", role.as_str(), channel.as_str()));
     let (head, omitted, tail) = piece.shown();
     lines(out, head);
     if piece.extent != Extent::Whole {
-        structure(out, &format!("{omitted} characters not shown"));
+        structure(out, format_args!("{omitted} characters not shown"));
         lines(out, tail);
     }
 }
@@ -67,10 +67,10 @@ fn gap(out: &mut String, conversation: &Conversation, from: u32, to: u32) {
         })
         .sum();
     let plural = if hidden.len() == 1 { "" } else { "s" };
-    structure(out, &format!("{} message{plural}, {chars} characters not shown", hidden.len()));
+    structure(out, format_args!("{} message{plural}, {chars} characters not shown", hidden.len()));
 }
 
-fn structure(out: &mut String, words: &str) {
+fn structure(out: &mut String, words: fmt::Arguments<'_>) {
     writeln!(out, "⟦{NONCE_PLACEHOLDER} {words}⟧").expect("a string takes everything");
 }
 

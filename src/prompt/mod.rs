@@ -42,7 +42,7 @@ pub use fence::{nonce, with_nonce};
 pub use library::{BehaviourFiles, Library, Origin};
 pub use located::TomlProblem;
 pub use lock::{ChangedPrompt, Lock, LockState};
-pub use question::{Asked, Question, Questioner, QuestionerSettings};
+pub use question::{Asked, Buffers, Question, Questioner, QuestionerSettings};
 pub use render::RenderError;
 pub use settings::WindowSettings;
 pub use version::{Prompt, parse_prompt};

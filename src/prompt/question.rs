@@ -63,6 +63,21 @@ pub enum Question {
     CannotJudge(Seen),
 }
 
+/// Memory in which one question after the other is rendered.
+#[derive(Default)]
+pub struct Buffers {
+    /// Takes the last message of a question.
+    pub text: String,
+    /// Takes a text in lower case.
+    lower: String,
+}
+
+impl fmt::Debug for Buffers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Buffers")
+    }
+}
+
 /// One question, rendered.
 #[derive(Clone)]
 pub struct Asked {
@@ -102,9 +117,9 @@ impl Questioner {
     }
 
     /// The question about one turn. A turn that the conversation does not have is [`Question::CannotJudge`] with
-    /// nothing seen. The memory of `buffer` is used again; what stands in it does not matter.
+    /// nothing seen. The text takes the memory of `buffers` along: whoever gives it back spares the next question some.
     #[must_use]
-    pub fn question(&self, conversation: &Conversation, turn: u32, mut buffer: String) -> Question {
+    pub fn question(&self, conversation: &Conversation, turn: u32, buffers: &mut Buffers) -> Question {
         if conversation.message(turn).is_none() {
             return Question::CannotJudge(Seen::default());
         }
@@ -112,10 +127,11 @@ impl Questioner {
         if !window.is_sufficient {
             return Question::CannotJudge(window.seen);
         }
-        buffer.clear();
-        self.user.fill(&mut buffer, |out| fence(out, conversation, &window), &format!("#{turn}"));
-        let injection_suspected = is_suspicious(conversation, &window);
-        Question::Ask(Asked { text: buffer, seen: window.seen, injection_suspected })
+        let mut text = std::mem::take(&mut buffers.text);
+        text.clear();
+        self.user.fill(&mut text, |out| fence(out, conversation, &window), &format!("#{turn}"));
+        let injection_suspected = is_suspicious(conversation, &window, &mut buffers.lower);
+        Question::Ask(Asked { text, seen: window.seen, injection_suspected })
     }
 
     /// All messages of a question.
@@ -170,11 +186,10 @@ impl Questioner {
 }
 
 /// Whether any text that is shown, as it stands in the transcript, talks to the grader.
-fn is_suspicious(conversation: &Conversation, window: &Window<'_>) -> bool {
+fn is_suspicious(conversation: &Conversation, window: &Window<'_>, lower: &mut String) -> bool {
     let shown = window.pieces.iter().filter(|piece| window.seen.messages.contains(&piece.message));
     let texts = shown.filter_map(|piece| Some(channel_text(conversation.message(piece.message)?, piece.channel)));
-    let mut lower = String::new();
-    texts.into_iter().any(|text| is_suspected(&text, &mut lower))
+    texts.into_iter().any(|text| is_suspected(&text, lower))
 }
 
 fn is_schema_in_prompt(structured: Structured) -> bool {
@@ -204,7 +219,7 @@ mod tests {
     }
 
     fn asked(questioner: &Questioner, conversation: &Conversation) -> Asked {
-        match questioner.question(conversation, 1, String::new()) {
+        match questioner.question(conversation, 1, &mut Buffers::default()) {
             Question::Ask(asked) => asked,
             Question::CannotJudge(seen) => panic!("nothing was asked: {seen:?}"),
         }
@@ -274,6 +289,6 @@ mod tests {
     #[test]
     fn a_turn_that_is_not_there_is_not_asked_about() {
         let questioner = questioner(PROMPT, Structured::JsonSchema).unwrap();
-        assert!(matches!(questioner.question(&chat(), 2, String::new()), Question::CannotJudge(_)));
+        assert!(matches!(questioner.question(&chat(), 2, &mut Buffers::default()), Question::CannotJudge(_)));
     }
 }

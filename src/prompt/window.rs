@@ -93,7 +93,7 @@ pub(super) fn window<'a>(
     let mut pieces = Vec::new();
     for (index, rank) in wanted(conversation, turn, settings.neighbours) {
         if let Some(message) = conversation.message(index) {
-            pieces.extend(pieces_of(index, message, rank, channels));
+            add_pieces(&mut pieces, (index, message), rank, channels);
         }
     }
     fit(&mut pieces, settings.max_chars as usize);
@@ -122,8 +122,13 @@ fn wanted(conversation: &Conversation, turn: u32, neighbours: u32) -> BTreeMap<u
     wanted
 }
 
-/// The channels of a message that have text; at least one, so that an empty message is visible as such.
-fn pieces_of<'a>(index: u32, message: &'a Message, rank: Rank, audited: &BTreeSet<Channel>) -> Vec<Piece<'a>> {
+/// Adds the channels of a message that have text; at least one, so that an empty message is visible as such.
+fn add_pieces<'a>(
+    pieces: &mut Vec<Piece<'a>>,
+    (index, message): (u32, &'a Message),
+    rank: Rank,
+    audited: &BTreeSet<Channel>,
+) {
     let is_unit = rank == Rank::Unit;
     let piece = |channel: Channel| {
         let text = match channel_text(message, channel) {
@@ -133,13 +138,13 @@ fn pieces_of<'a>(index: u32, message: &'a Message, rank: Rank, audited: &BTreeSe
         let chars = text.chars().count();
         Piece { message: index, role: message.role, channel, is_unit, text, chars, extent: Extent::Whole, rank }
     };
-    let channels: Vec<_> = Channel::ALL.into_iter().filter(|channel| !is_unit || audited.contains(channel)).collect();
-    let with_text: Vec<_> = channels.iter().map(|&channel| piece(channel)).filter(|piece| piece.chars > 0).collect();
-    if with_text.is_empty() {
-        let shown = channels.iter().find(|&&channel| channel == Channel::Final).or(channels.first());
-        return vec![piece(shown.copied().unwrap_or(Channel::Final))];
+    let channels = || Channel::ALL.into_iter().filter(|channel| !is_unit || audited.contains(channel));
+    let before = pieces.len();
+    pieces.extend(channels().map(piece).filter(|piece| piece.chars > 0));
+    if pieces.len() == before {
+        let shown = channels().find(|channel| *channel == Channel::Final).or_else(|| channels().next());
+        pieces.push(piece(shown.unwrap_or(Channel::Final)));
     }
-    with_text
 }
 
 /// Cuts and drops until all that is shown has at most `max_chars` characters.

@@ -1,18 +1,22 @@
 //! The one owner of a run's state. Workers say what they want to do and what happened; this module decides, numbers,
 //! and hands out what must go on record. Synchronous: it is tested without a runtime.
 
+mod silence;
+mod waiting;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use self::silence::Silence;
+use self::waiting::Waiting;
 use super::disks::Disks;
 use super::grant::Grant;
 use crate::clock::UnixMs;
 use crate::grade::budget::{Budget, Room};
 use crate::grade::desk::{Decided, Entry, Go, Message, Sending, Settlement, Stopping};
 use crate::journal::Batch;
-use crate::model::event::{Admitted, AttemptId, Ending, Event, Judged, Ordinal, Sent, Settled, StopReason};
+use crate::model::event::{AttemptId, Ending, Event, Judged, Ordinal, Sent, Settled, StopReason};
 use crate::model::grading::Stage;
 use crate::model::hash::Digest;
 use crate::model::money::NanoUsd;
@@ -20,13 +24,6 @@ use crate::model::outcome::{FailureKind, OutcomeKind};
 
 /// Candidates in a row that may fail for good before the grader counts as unusable.
 const FAILURES_IN_A_ROW: u32 = 20;
-
-/// Attempts in a row without a reply, and for how long, before a reader is told,
-const SILENT_ATTEMPTS: u32 = 20;
-const SILENCE: Duration = Duration::from_mins(1);
-/// and how long a server may stay silent before the run stops. An outage of an hour costs nothing but time; a run that
-/// waits for days costs a week.
-const LONGEST_SILENCE: Duration = Duration::from_hours(2);
 
 /// When admission closes, and when requests stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,45 +103,10 @@ pub struct Coordinator {
     /// Whether nothing new may be sent for the time being.
     holding: bool,
     failures_in_a_row: u32,
-    silence: Option<Silence>,
+    silence: Silence,
     served: BTreeMap<Stage, String>,
     split: BTreeSet<Stage>,
     alarm: Option<Alarm>,
-}
-
-/// No attempt has brought a reply since.
-#[derive(Debug, Clone, Copy)]
-struct Silence {
-    since: UnixMs,
-    attempts: u32,
-    is_told: bool,
-}
-
-/// A unit that is prepared and not yet admitted.
-#[derive(Debug)]
-enum Waiting {
-    /// It asks, and needs this much at worst.
-    Asks { unit: Admitted, path: NanoUsd, answer: oneshot::Sender<Entry> },
-    /// Nothing is left to be done about it. The last one of several brings the answer for all.
-    Decided { unit: Decided, answer: Option<oneshot::Sender<Entry>> },
-}
-
-impl Waiting {
-    const fn path(&self) -> NanoUsd {
-        match self {
-            Self::Asks { path, .. } => *path,
-            Self::Decided { .. } => NanoUsd::ZERO,
-        }
-    }
-
-    fn turn_away(self) {
-        let answer = match self {
-            Self::Asks { answer, .. } => Some(answer),
-            Self::Decided { answer, .. } => answer,
-        };
-        // A worker that has gone does not need to know.
-        answer.map(|answer| answer.send(Entry::Closed).ok());
-    }
 }
 
 /// A request on the wire.
@@ -181,7 +143,7 @@ impl Coordinator {
             stopping: Stopping::No,
             holding: false,
             failures_in_a_row: 0,
-            silence: None,
+            silence: Silence::default(),
             served: BTreeMap::new(),
             split: start.split,
             alarm: start.alarm,
@@ -424,7 +386,7 @@ impl Coordinator {
     }
 
     fn settle(&mut self, Settlement { settled, bound }: Settlement, effects: &mut Effects, now: UnixMs) {
-        self.note_silence(&settled.ending, now);
+        self.silence.note(&settled.ending, now);
         let open = self.open.remove(&settled.attempt);
         self.pledged = self.pledged.saturating_sub(1);
         self.grant.settle(bound, settled.cost);
@@ -445,43 +407,13 @@ impl Coordinator {
         }
     }
 
-    /// Takes note of whether anybody answers. A request that the server rejects for what it is was answered.
-    fn note_silence(&mut self, ending: &Ending, now: UnixMs) {
-        let failure = match ending {
-            Ending::Replied { .. } => None,
-            Ending::Declined { failure, .. } | Ending::Unknown { failure } => Some(*failure),
-            Ending::NotSent => Some(FailureKind::Connection),
-        };
-        match failure {
-            None | Some(FailureKind::Rejected) => self.silence = None,
-            Some(FailureKind::Interrupted) => {}
-            Some(
-                FailureKind::Connection
-                | FailureKind::Timeout
-                | FailureKind::RateLimited
-                | FailureKind::Server
-                | FailureKind::BadReply,
-            ) => {
-                let silence = self.silence.get_or_insert(Silence { since: now, attempts: 0, is_told: false });
-                silence.attempts += 1;
-            }
-        }
-    }
-
     /// Says once that the server is down, and gives up after hours.
     fn listen(&mut self, effects: &mut Effects, now: UnixMs) {
-        let Some(silence) = &mut self.silence else { return };
-        let since = silence.since;
-        let is_long = silence.attempts >= SILENT_ATTEMPTS && now.since(since) >= SILENCE;
-        if is_long && !std::mem::replace(&mut silence.is_told, true) {
-            let message = format!(
-                "the grader has given no reply since {since}: requests are tried again until it does; Ctrl-C keeps \
-                 everything, and the same command goes on later"
-            );
+        if let Some(message) = self.silence.news(now) {
             effects.event(Event::Warned { message });
         }
-        if is_long && now.since(since) >= LONGEST_SILENCE && self.stopping == Stopping::No {
-            self.stop(StopReason::Unusable { message: format!("the grader has given no reply since {since}") });
+        if let (Some(message), Stopping::No) = (self.silence.is_hopeless(now), self.stopping) {
+            self.stop(StopReason::Unusable { message });
         }
     }
 

@@ -15,7 +15,7 @@ use crate::model::event::StopReason;
 /// Units that one thread prepares in one go: a millisecond's work.
 const TOGETHER: u64 = 64;
 /// Batches that are prepared, or pass, at the same time: enough for a few cores.
-const BATCHES: usize = 4;
+const BATCHES: usize = 8;
 
 /// What one task came to.
 pub(super) enum Step {

@@ -12,7 +12,7 @@ use super::settings::Audit;
 use crate::cache::units::Snapshot;
 use crate::cache::{Access, CacheError, CacheSettings, ReplyCache};
 use crate::grade::price::output_limit;
-use crate::grade::stage::{Grader, Retries, StageError};
+use crate::grade::stage::{Grader, Retries, Scratch, StageError};
 use crate::model::event::{Ordinal, Planned};
 use crate::model::grading::Stage;
 use crate::model::money::Price;
@@ -126,10 +126,10 @@ fn survey(
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get) as u64;
     let share = |first: u64| -> Result<(Survey, Survey), StageError> {
         let (mut screened, mut confirmed) = (Survey::default(), Survey::default());
-        let (mut next, mut reader, mut buffer) = (first, units.reader()?, String::new());
+        let (mut next, mut reader, mut scratch) = (first, units.reader()?, Scratch::default());
         while next < units.len() {
             let unit = reader.get(Ordinal(next))?;
-            let question = screen.prepare(&unit, &mut buffer)?;
+            let question = screen.prepare(&unit, &mut scratch)?;
             let known = Grader::known(&question);
             screened.size(screen.request_bytes(&question));
             screened.reached(known.is_some());
@@ -138,7 +138,7 @@ fn survey(
                 None => false,
             };
             if let Some(grader) = confirm {
-                let question = grader.prepare(&unit, &mut buffer)?;
+                let question = grader.prepare(&unit, &mut scratch)?;
                 confirmed.size(grader.request_bytes(&question));
                 if flagged {
                     confirmed.reached(Grader::known(&question).is_some());

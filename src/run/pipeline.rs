@@ -19,7 +19,7 @@ use super::shutdown::Interrupts;
 use crate::cache::units::{SelectedUnit, Snapshot};
 use crate::clock::{self, UnixMs};
 use crate::grade::desk::{Decided, Desk, Entry, Message, Stopping};
-use crate::grade::stage::{Grader, Prepared, StageError};
+use crate::grade::stage::{Grader, Prepared, Scratch, StageError};
 use crate::journal::{Batch, JournalError, Writer};
 use crate::model::event::{Admitted, Event, Ordinal, StopReason};
 use crate::model::grading::Stage;
@@ -184,12 +184,12 @@ pub(super) struct Candidate {
 
 /// Reads units, renders their questions and looks their replies up, on a thread that may block.
 pub(super) fn prepare(gate: &Gate, range: Range<u64>) -> Result<Vec<Ready>, StageError> {
-    let (mut units, mut buffer) = (gate.units.reader()?, String::new());
-    range.map(|ordinal| ready(gate, units.get(Ordinal(ordinal))?, &mut buffer)).collect()
+    let (mut units, mut scratch) = (gate.units.reader()?, Scratch::default());
+    range.map(|ordinal| ready(gate, units.get(Ordinal(ordinal))?, &mut scratch)).collect()
 }
 
-fn ready(gate: &Gate, unit: SelectedUnit, buffer: &mut String) -> Result<Ready, StageError> {
-    let screen = gate.screen.prepare(&unit, buffer)?;
+fn ready(gate: &Gate, unit: SelectedUnit, scratch: &mut Scratch) -> Result<Ready, StageError> {
+    let screen = gate.screen.prepare(&unit, scratch)?;
     let Prepared::Decided { judged, .. } = screen else {
         let later = gate.confirm.as_ref().map(|grader| grader.bound_after(&gate.screen, &screen, &unit)).transpose()?;
         let path = gate.screen.bound(&screen) + later.unwrap_or_default();
@@ -200,7 +200,7 @@ fn ready(gate: &Gate, unit: SelectedUnit, buffer: &mut String) -> Result<Ready, 
     // units whose replies are paid for already.
     let flagged = gate.definitions.hold(Stage::Screen, &judged.outcome)?;
     if let (true, Some(grader)) = (flagged, &gate.confirm) {
-        match grader.prepare(&unit, buffer)? {
+        match grader.prepare(&unit, scratch)? {
             Prepared::Decided { judged: second, .. } => events.extend([Event::Judged(judged), Event::Judged(second)]),
             confirm @ Prepared::Ask(_) => {
                 let (path, screen) = (grader.bound(&confirm), Prepared::Decided { judged, prompt_tokens: None });
@@ -252,7 +252,7 @@ async fn second_question(
     let gate = Arc::clone(gate);
     let prepared = tokio::task::spawn_blocking(move || {
         let grader = gate.confirm.as_ref().expect("only a run with a confirmer has second questions");
-        let prepared = grader.prepare(&unit, &mut String::new())?;
+        let prepared = grader.prepare(&unit, &mut Scratch::default())?;
         Ok((unit, prepared))
     });
     prepared.await.map_err(|_| StageError::Thread)?

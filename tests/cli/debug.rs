@@ -17,7 +17,7 @@ use assize::model::grading::{ApiKind, GradeRequest, Stage, Structured};
 use assize::model::hash::Digest;
 use assize::model::label::Label;
 use assize::model::money::{NanoUsd, Price};
-use assize::prompt::{Library, Question, Questioner, QuestionerSettings};
+use assize::prompt::{Buffers, Library, Question, Questioner, QuestionerSettings};
 use assize::rehearse::{RehearsalSettings, Truth};
 use assize::run::assemble::assemble;
 use assize::run::conclude::plan_of;
@@ -98,7 +98,7 @@ fn prompts_and_questions_show_no_text() {
     keeps_secrets(&questioner);
     let snapshot = snapshot(&night);
     let unit = snapshot.get(Ordinal(0)).unwrap();
-    let question = questioner.question(&unit.conversation, unit.id.turn.unwrap(), String::new());
+    let question = questioner.question(&unit.conversation, unit.id.turn.unwrap(), &mut Buffers::default());
     keeps_secrets(&question);
     let Question::Ask(asked) = question else { panic!("the whole conversation is visible") };
     assert!(asked.text.contains(TRANSCRIPT));

@@ -12,7 +12,7 @@ use crate::model::event::Ordinal;
 use crate::model::unit::UnitId;
 
 /// Most conversations fit, compressed, into one read of this many bytes.
-const FIRST_READ_BYTES: u64 = 8 << 10;
+const FIRST_READ_BYTES: u64 = 3 << 10;
 
 /// A reader for one thread: the decompressor and its buffers are made once.
 pub struct UnitReader<'a> {

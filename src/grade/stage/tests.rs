@@ -1,15 +1,17 @@
 //! What a path can cost, and what is known of it beforehand.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::cache::{Access, CacheSettings};
 use crate::grade::fixture;
 use crate::grade::pace::Pacer;
 use crate::model::conversation::{Conversation, Message, Role};
-use crate::model::grading::Reply;
+use crate::model::grading::{ApiKind, Reply, Structured};
+use crate::model::money::Price;
 use crate::model::unit::{Group, UnitId};
 use crate::prompt::{Library, QuestionerSettings};
 
@@ -87,19 +89,19 @@ async fn a_path_costs_what_is_still_to_be_asked() {
     let (cache, _) = ReplyCache::open(&CacheSettings { replies, index, access: Access::ReadWrite }).unwrap();
     let (grader, unit) = (grader(cache.clone()), unit());
 
-    let fresh = grader.prepare(&unit, &mut String::new()).unwrap();
+    let fresh = grader.prepare(&unit, &mut Scratch::default()).unwrap();
     let first = asking(&fresh).bound;
     let second = grader.bound(&fresh).saturating_sub(first);
     assert_eq!(second.0 - first.0, 4_000 * PRICE.output, "the same question with a longer answer");
     assert_eq!(Grader::known(&fresh), None);
 
     cache.put(&truncated(asking(&fresh).key)).await.unwrap();
-    let cut = grader.prepare(&unit, &mut String::new()).unwrap();
+    let cut = grader.prepare(&unit, &mut Scratch::default()).unwrap();
     assert_eq!(grader.bound(&cut), second, "a truncated reply in the cache leaves the longer question to be paid");
     assert_eq!(Grader::known(&cut), None);
 
     cache.put(&truncated(asking(&cut).key)).await.unwrap();
-    let decided = grader.prepare(&unit, &mut String::new()).unwrap();
+    let decided = grader.prepare(&unit, &mut Scratch::default()).unwrap();
     assert_eq!(grader.bound(&decided), NanoUsd::ZERO);
     assert_eq!(Grader::known(&decided), Some(&Outcome::Truncated));
 }
@@ -126,13 +128,15 @@ async fn the_highest_round_with_a_reply_counts_and_the_round_of_now_asks_the_res
     let (cache, _) = ReplyCache::open(&CacheSettings { replies, index, access: Access::ReadWrite }).unwrap();
     let (mut grader, unit) = (grader(cache.clone()), unit());
     grader.rounds = (0..=5).map(|retry| grader.parts.round(retry).unwrap()).collect();
-    let Prepared::Ask(first) = grader.prepare(&unit, &mut String::new()).unwrap() else { panic!("nothing is known") };
-    let keys: Vec<_> = grader.rounds.iter().map(|round| round.first.key(&first.text)).collect();
-    let longer = grader.round(5).longer.as_ref().unwrap().key(&first.text);
+    let Prepared::Ask(first) = grader.prepare(&unit, &mut Scratch::default()).unwrap() else {
+        panic!("nothing is known")
+    };
+    let keys: Vec<_> = grader.rounds.iter().map(|round| round.first.key(&first.text, &mut Vec::new())).collect();
+    let longer = grader.round(5).longer.as_ref().unwrap().key(&first.text, &mut Vec::new());
     let key_at = |retry: usize| keys[retry];
     let mut prepared = |last, is_asking| {
         grader.parts.retries = Retries { last, is_asking };
-        match grader.prepare(&unit, &mut String::new()).unwrap() {
+        match grader.prepare(&unit, &mut Scratch::default()).unwrap() {
             Prepared::Decided { judged, .. } => (Some(judged.outcome), judged.key.unwrap()),
             Prepared::Ask(asking) => (None, asking.key),
         }

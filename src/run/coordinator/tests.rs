@@ -1,6 +1,8 @@
 //! The state machine over small scenes: money, order, stopping.
 
+use super::silence::SILENT_ATTEMPTS;
 use super::*;
+use crate::model::event::Admitted;
 use crate::model::fixture::{graded, judged};
 use crate::model::unit::{Group, UnitId};
 use crate::model::verdict::Judgement;

@@ -48,7 +48,7 @@ impl Question {
             ],
             metadata: BTreeMap::new(),
         };
-        let asked = match stand.questioner.question(&conversation, 1, String::new()) {
+        let asked = match stand.questioner.question(&conversation, 1, &mut crate::prompt::Buffers::default()) {
             crate::prompt::Question::Ask(asked) => asked,
             crate::prompt::Question::CannotJudge(_) => return None,
         };
