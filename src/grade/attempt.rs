@@ -38,7 +38,7 @@ pub struct Line {
 
 /// One candidate's request, ready to be sent.
 pub struct Shot {
-    /// What goes on record.
+    /// What goes on record of its first attempt.
     pub sending: Sending,
     /// The body.
     pub body: Bytes,
@@ -104,9 +104,10 @@ impl Line {
         let mut left = self.item_deadline;
         let mut delays = Delays::default();
         let mut lane = shot.lane;
+        let mut sending = shot.sending.clone();
         let mut hopeless = 0;
         loop {
-            let (failure, missing, took) = match self.attempt(shot, lane, desk).await? {
+            let (failure, missing, took) = match self.attempt(shot, &sending, lane, desk).await? {
                 Next::End(ended) => return Ok(ended),
                 Next::Again { failure, missing, took } => (failure, missing, took),
             };
@@ -128,6 +129,7 @@ impl Line {
             }
             left -= wait;
             lane = Lane::Urgent;
+            sending.again = true;
             let mut desk = desk.clone();
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
@@ -136,7 +138,7 @@ impl Line {
         }
     }
 
-    async fn attempt(&self, shot: &Shot, lane: Lane, desk: &Desk) -> Result<Next, Gone> {
+    async fn attempt(&self, shot: &Shot, sending: &Sending, lane: Lane, desk: &Desk) -> Result<Next, Gone> {
         let bound = shot.sending.bound;
         match desk.reserve(shot.sending.ordinal, bound).await? {
             Go::Yes => {}
@@ -148,7 +150,7 @@ impl Line {
             desk.say(Message::Release { bound }).await?;
             return Ok(without(Outcome::Failed { failure: FailureKind::Interrupted }));
         };
-        let Some(attempt) = desk.sending(shot.sending.clone()).await? else {
+        let Some(attempt) = desk.sending(sending.clone()).await? else {
             desk.say(Message::Release { bound }).await?;
             return Ok(without(Outcome::PastDeadline));
         };

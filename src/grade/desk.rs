@@ -105,6 +105,8 @@ pub struct Sending {
     pub key: Digest,
     /// The most it can cost; already reserved.
     pub bound: NanoUsd,
+    /// Whether it has left before.
+    pub again: bool,
 }
 
 /// Whether a unit is in.

@@ -261,7 +261,13 @@ impl Grader {
             let nonce = nonce(&self.parts.secret, &asking.key);
             let form = self.form(asking.place);
             let shot = Shot {
-                sending: Sending { ordinal, stage: self.parts.stage, key: asking.key, bound: asking.bound },
+                sending: Sending {
+                    ordinal,
+                    stage: self.parts.stage,
+                    key: asking.key,
+                    bound: asking.bound,
+                    again: false,
+                },
                 body: form.body(&asking.text, &nonce),
                 nonce,
                 price: self.parts.price,

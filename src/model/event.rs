@@ -269,6 +269,9 @@ pub struct Sent {
     /// Whether an attempt for the same key was open when an earlier process died: it may be paid for twice.
     #[serde(default, skip_serializing_if = "is_false")]
     pub repeated: bool,
+    /// Whether this session has sent the same before and got no reply. Older journals do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<bool>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]

@@ -138,7 +138,7 @@ pub(crate) fn judged(ordinal: u64, stage: Stage, outcome: Outcome) -> Judged {
 pub(crate) fn sent(attempt: u64, ordinal: u64, stage: Stage) -> Event {
     let key = Digest::of(&ordinal.to_le_bytes());
     let (attempt, ordinal) = (AttemptId(attempt), Ordinal(ordinal));
-    Event::Sent(Sent { attempt, ordinal, stage, key, bound: NanoUsd(5_000_000), repeated: false })
+    Event::Sent(Sent { attempt, ordinal, stage, key, bound: NanoUsd(5_000_000), repeated: false, again: None })
 }
 
 pub(crate) fn replied(attempt: u64) -> Event {

@@ -7,33 +7,39 @@ use crate::model::hash::PartHasher;
 use crate::model::money::NanoUsd;
 use crate::model::tally::{Requests, Spend};
 
-/// A set of attempt ids, a bit each.
+/// A set of numbers that lie close together, a bit each.
 #[derive(Debug, Default)]
-struct IdSet(BTreeMap<u64, u64>);
+struct NumberSet(BTreeMap<u64, u64>);
 
-impl IdSet {
-    /// Whether the id is new.
-    fn insert(&mut self, id: AttemptId) -> bool {
-        let bit = 1 << (id.0 % 64);
-        let word = self.0.entry(id.0 / 64).or_default();
+impl NumberSet {
+    /// Whether the number is new.
+    fn insert(&mut self, number: u64) -> bool {
+        let bit = 1 << (number % 64);
+        let word = self.0.entry(number / 64).or_default();
         let is_new = *word & bit == 0;
         *word |= bit;
         is_new
     }
 
-    fn contains(&self, id: AttemptId) -> bool {
-        self.0.get(&(id.0 / 64)).is_some_and(|word| word & (1 << (id.0 % 64)) != 0)
+    fn contains(&self, number: u64) -> bool {
+        self.0.get(&(number / 64)).is_some_and(|word| word & (1 << (number % 64)) != 0)
     }
+}
+
+fn question(sent: &Sent) -> u64 {
+    let mut question = PartHasher::new("question");
+    question.number(sent.ordinal.0).part(sent.stage.as_str().as_bytes()).part(sent.key.as_bytes());
+    question.finish().leading_u64()
 }
 
 /// All attempts of a run.
 #[derive(Debug, Default)]
 pub(super) struct Attempts {
-    sent: IdSet,
-    settled: IdSet,
+    sent: NumberSet,
+    settled: NumberSet,
     /// Bounds of the attempts that were sent and have not settled.
     open: HashMap<AttemptId, NanoUsd>,
-    /// What was asked in this session: a short hash of unit, stage and request key.
+    /// What was asked in this session, where the attempts do not say it: a short hash of unit, stage and request key.
     asked: HashSet<u64>,
     requests: Requests,
     spend: Spend,
@@ -46,21 +52,20 @@ impl Attempts {
     }
 
     pub(super) fn sent(&mut self, sent: &Sent) {
-        if !self.sent.insert(sent.attempt) {
+        if !self.sent.insert(sent.attempt.0) {
             return;
         }
         self.requests.sent += 1;
         self.requests.repeated += u64::from(sent.repeated);
-        let mut question = PartHasher::new("question");
-        question.number(sent.ordinal.0).part(sent.stage.as_str().as_bytes()).part(sent.key.as_bytes());
-        self.requests.retried += u64::from(!self.asked.insert(question.finish().leading_u64()));
-        if !self.settled.contains(sent.attempt) {
+        let is_retry = sent.again.unwrap_or_else(|| !self.asked.insert(question(sent)));
+        self.requests.retried += u64::from(is_retry);
+        if !self.settled.contains(sent.attempt.0) {
             self.open.insert(sent.attempt, sent.bound);
         }
     }
 
     pub(super) fn settled(&mut self, settled: &Settled) {
-        if !self.settled.insert(settled.attempt) {
+        if !self.settled.insert(settled.attempt.0) {
             return;
         }
         self.open.remove(&settled.attempt);

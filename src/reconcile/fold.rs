@@ -253,6 +253,10 @@ impl Fold {
         let index = usize::try_from(ordinal.0).ok().filter(|_| ordinal.0 < planned);
         let index = index.ok_or(FoldError::OutsidePlan(ordinal))?;
         if self.units.len() <= index {
+            // All of them will be needed in the end, and growing by doubling takes three times that. Where there is no
+            // room for all, there may be for as many as there are.
+            let missing = planned - self.units.len() as u64;
+            self.units.try_reserve_exact(usize::try_from(missing).unwrap_or_default()).ok();
             self.units.resize(index + 1, UnitState::default());
         }
         Ok(&mut self.units[index])

@@ -64,7 +64,8 @@ pub struct Progress {
     prefixes: Prefixes,
     /// Bounds of the attempts in flight: as many as there are slots.
     open: HashMap<AttemptId, NanoUsd>,
-    /// Stages of units that were asked for and have not ended: as many as there are places in the window.
+    /// Stages of units that were asked for and have not ended, where the attempts do not say it: as many as there are
+    /// places in the window.
     asked: HashSet<(Ordinal, Stage)>,
     rate_limited: u64,
     retried: u64,
@@ -130,7 +131,8 @@ impl Progress {
 
     fn sent(&mut self, sent: &Sent) {
         self.open.insert(sent.attempt, sent.bound);
-        self.retried += u64::from(!self.asked.insert((sent.ordinal, sent.stage)));
+        let is_retry = sent.again.unwrap_or_else(|| !self.asked.insert((sent.ordinal, sent.stage)));
+        self.retried += u64::from(is_retry);
     }
 
     fn settled(&mut self, settled: &Settled) {

@@ -375,13 +375,13 @@ impl Coordinator {
         }
         let attempt = self.next_attempt;
         self.next_attempt = AttemptId(attempt.0 + 1);
-        let Sending { ordinal, stage, key, bound } = *sending;
+        let Sending { ordinal, stage, key, bound, again } = *sending;
         self.open.insert(attempt, Open { unit: ordinal, bound });
         if let Some(granted) = self.grant.raise_for(bound) {
             effects.event(granted);
         }
         let repeated = self.interrupted.remove(&key);
-        effects.event(Event::Sent(Sent { attempt, ordinal, stage, key, bound, repeated }));
+        effects.event(Event::Sent(Sent { attempt, ordinal, stage, key, bound, repeated, again: Some(again) }));
         effects.after_written.push((answer, attempt));
     }
 

@@ -1,5 +1,6 @@
-//! Keeps units coming: prepared many at a time and in any order, handed on in order of admission, and no more of them at
-//! once than the window holds. Decided units pass without a place in it.
+//! Keeps units coming: prepared many at a time and in any order, handed on in order of admission, and no more of them
+//! followed at once than the window holds. Decided units pass without a place in it. However long conversations are,
+//! those in memory take no more than a fixed room, and one conversation more for each batch.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
@@ -16,15 +17,19 @@ use crate::model::event::StopReason;
 const TOGETHER: u64 = 64;
 /// Batches that are prepared, or pass, at the same time: enough for a few cores.
 const BATCHES: usize = 8;
+/// Conversations in one batch, in bytes of JSON: what is left of the batch waits.
+const BATCH_BYTES: usize = 4 << 20;
+/// Conversations of units that are followed or queue, in bytes of JSON, beyond which nothing more is prepared.
+const HELD_BYTES: usize = 64 << 20;
 
 /// What one task came to.
 pub(super) enum Step {
-    /// These units are prepared; the first of them has this number.
-    Prepared(u64, Vec<Ready>),
+    /// Units of this range are prepared: all, or as many as there was room for.
+    Prepared(Range<u64>, Vec<Ready>),
     /// Decided units have passed, or were turned away.
     Passed(Entry),
-    /// A unit was followed to its end, or turned away.
-    Followed(Entry),
+    /// A unit, whose conversation took so many bytes, was followed to its end, or turned away.
+    Followed(Entry, usize),
 }
 
 struct Feed {
@@ -39,8 +44,13 @@ struct Feed {
     due: u64,
     /// Batches that are prepared before their turn, by their first unit; at most [`BATCHES`].
     early: BTreeMap<u64, Vec<Ready>>,
-    /// Units with a question that wait for a place in the window; about a batch.
+    /// What there was no room for: from a unit to the end of its batch.
+    left: BTreeMap<u64, u64>,
+    /// Units with a question that wait for a place in the window: at most all that were being prepared when there was
+    /// last a place in it.
     queue: VecDeque<Candidate>,
+    /// Conversations of units that queue or are followed, in bytes.
+    held: usize,
     preparing: usize,
     passing: usize,
     followed: usize,
@@ -61,7 +71,9 @@ pub(super) async fn feed(gate: Arc<Gate>, desk: Desk) -> Result<(), PipelineErro
         next: 0,
         due: 0,
         early: BTreeMap::new(),
+        left: BTreeMap::new(),
         queue: VecDeque::new(),
+        held: 0,
         preparing: 0,
         passing: 0,
         followed: 0,
@@ -104,26 +116,40 @@ impl Feed {
             self.followed += 1;
             self.steps.spawn(follow(Arc::clone(&self.gate), candidate, self.desk.clone()));
         }
-        let units = self.gate.units.len();
-        while self.open && self.next < units && self.wants_more() {
-            let range = self.next..units.min(self.next + TOGETHER);
-            self.next = range.end;
+        while let Some(range) = self.wanted() {
             self.preparing += 1;
             let gate = Arc::clone(&self.gate);
             self.steps.spawn_blocking(move || prepared(&gate, range));
         }
     }
 
-    fn wants_more(&self) -> bool {
+    /// The units to prepare now, if there is room for any.
+    fn wanted(&mut self) -> Option<Range<u64>> {
+        if !self.open || self.queue.len() as u64 >= TOGETHER || self.held >= HELD_BYTES {
+            return None;
+        }
+        // Everybody waits for these, so they need no place among the batches.
+        if let Some(end) = self.left.remove(&self.due) {
+            return Some(self.due..end);
+        }
         let batches = self.preparing + self.early.len() + self.passing;
-        batches < BATCHES && (self.queue.len() as u64) < TOGETHER
+        let range = self.next..self.gate.units.len().min(self.next + TOGETHER);
+        if batches >= BATCHES || range.is_empty() {
+            return None;
+        }
+        self.next = range.end;
+        Some(range)
     }
 
     fn step(&mut self, step: Step) {
         match step {
-            Step::Prepared(first, units) => {
+            Step::Prepared(range, units) => {
                 self.preparing -= 1;
-                self.early.insert(first, units);
+                let end = range.start + units.len() as u64;
+                if end < range.end {
+                    self.left.insert(end, range.end);
+                }
+                self.early.insert(range.start, units);
                 while let Some(units) = self.early.remove(&self.due) {
                     self.due += units.len() as u64;
                     self.hand_on(units);
@@ -133,8 +159,9 @@ impl Feed {
                 self.passing -= 1;
                 self.open &= entry == Entry::Admitted;
             }
-            Step::Followed(entry) => {
+            Step::Followed(entry, bytes) => {
                 self.followed -= 1;
+                self.held -= bytes;
                 self.open &= entry == Entry::Admitted;
             }
         }
@@ -145,7 +172,10 @@ impl Feed {
         for unit in units {
             match unit {
                 Ready::Decided(unit) => decided.push(unit),
-                Ready::Asks(candidate) => self.queue.push_back(*candidate),
+                Ready::Asks(candidate) => {
+                    self.held += candidate.bytes;
+                    self.queue.push_back(*candidate);
+                }
             }
         }
         if !decided.is_empty() && self.open {
@@ -156,6 +186,5 @@ impl Feed {
 }
 
 fn prepared(gate: &Gate, range: Range<u64>) -> Result<Step, StageError> {
-    let first = range.start;
-    prepare(gate, range).map(|units| Step::Prepared(first, units))
+    prepare(gate, range.clone(), BATCH_BYTES).map(|units| Step::Prepared(range, units))
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use super::assemble::Stand;
-use super::pipeline::WINDOW_PER_SLOT;
+use super::pipeline::window;
 use super::settings::Audit;
 use crate::cache::ReplyCache;
 use crate::grade::attempt::Line;
@@ -60,7 +60,7 @@ pub enum GatesError {
     },
 }
 
-/// How many units may be followed at once: so many per slot, as slots come and go.
+/// How many units may be followed at once, as slots come and go.
 #[derive(Debug, Clone)]
 pub struct Window(Vec<Slots>);
 
@@ -68,13 +68,13 @@ impl Window {
     /// As large as it can get.
     #[must_use]
     pub fn most(&self) -> usize {
-        self.0.iter().map(Slots::most).max().unwrap_or(1) * WINDOW_PER_SLOT
+        window(self.0.iter().map(Slots::most).max().unwrap_or(1))
     }
 
     /// At this moment.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.0.iter().map(Slots::limit).max().unwrap_or(1) * WINDOW_PER_SLOT
+        window(self.0.iter().map(Slots::limit).max().unwrap_or(1))
     }
 }
 

@@ -26,8 +26,8 @@ use crate::model::grading::Stage;
 use crate::model::money::NanoUsd;
 use crate::reconcile::Definitions;
 
-/// Units that are being followed at once, per slot: those that wait for a retry hold no slot.
-pub const WINDOW_PER_SLOT: usize = 4;
+/// Units that are followed at once beyond the slots, at most: those that wait for a retry or a gate hold no slot.
+const WAITING: usize = 512;
 /// Messages to the coordinator that may queue: a few per unit of the window; workers wait beyond that.
 const QUEUE: usize = 1_024;
 /// Messages that are handled between two writes of the journal.
@@ -164,6 +164,12 @@ fn look_for_room(disks: &mut Disks, coordinator: &mut Coordinator, now: UnixMs, 
     coordinator.hold(disks.is_low());
 }
 
+/// How many units are followed at once over so many slots. Each holds its conversation in memory.
+pub(super) const fn window(slots: usize) -> usize {
+    let (few, many) = (slots.saturating_mul(4), slots.saturating_add(WAITING));
+    if few < many { few } else { many }
+}
+
 /// A unit, as far as it goes without asking.
 pub(super) enum Ready {
     /// To its end.
@@ -180,20 +186,35 @@ pub(super) struct Candidate {
     confirm: Option<Prepared>,
     /// The most that its whole path can cost.
     path: NanoUsd,
+    /// Size of its conversation, of which its questions are made.
+    pub(super) bytes: usize,
 }
 
-/// Reads units, renders their questions and looks their replies up, on a thread that may block.
-pub(super) fn prepare(gate: &Gate, range: Range<u64>) -> Result<Vec<Ready>, StageError> {
-    let (mut units, mut scratch) = (gate.units.reader()?, Scratch::default());
-    range.map(|ordinal| ready(gate, units.get(Ordinal(ordinal))?, &mut scratch)).collect()
+/// Reads units, renders their questions and looks their replies up, on a thread that may block. Ends early if the
+/// conversations of units that ask take more than `room` bytes together.
+pub(super) fn prepare(gate: &Gate, range: Range<u64>, room: usize) -> Result<Vec<Ready>, StageError> {
+    let (mut reader, mut scratch, mut bytes) = (gate.units.reader()?, Scratch::default(), 0);
+    let mut units = Vec::new();
+    for ordinal in range {
+        let unit = reader.get(Ordinal(ordinal))?;
+        let unit = ready(gate, unit, reader.conversation_bytes(), &mut scratch)?;
+        if let Ready::Asks(candidate) = &unit {
+            bytes += candidate.bytes;
+        }
+        units.push(unit);
+        if bytes > room {
+            break;
+        }
+    }
+    Ok(units)
 }
 
-fn ready(gate: &Gate, unit: SelectedUnit, scratch: &mut Scratch) -> Result<Ready, StageError> {
+fn ready(gate: &Gate, unit: SelectedUnit, bytes: usize, scratch: &mut Scratch) -> Result<Ready, StageError> {
     let screen = gate.screen.prepare(&unit, scratch)?;
     let Prepared::Decided { judged, .. } = screen else {
         let later = gate.confirm.as_ref().map(|grader| grader.bound_after(&gate.screen, &screen, &unit)).transpose()?;
         let path = gate.screen.bound(&screen) + later.unwrap_or_default();
-        return Ok(Ready::Asks(Box::new(Candidate { unit, screen, confirm: None, path })));
+        return Ok(Ready::Asks(Box::new(Candidate { unit, screen, confirm: None, path, bytes })));
     };
     let mut events = vec![Event::Admitted(admitted(&unit))];
     // A unit that is known not to be flagged never reaches the confirmer: money held back for that would turn away
@@ -204,7 +225,7 @@ fn ready(gate: &Gate, unit: SelectedUnit, scratch: &mut Scratch) -> Result<Ready
             Prepared::Decided { judged: second, .. } => events.extend([Event::Judged(judged), Event::Judged(second)]),
             confirm @ Prepared::Ask(_) => {
                 let (path, screen) = (grader.bound(&confirm), Prepared::Decided { judged, prompt_tokens: None });
-                return Ok(Ready::Asks(Box::new(Candidate { unit, screen, confirm: Some(confirm), path })));
+                return Ok(Ready::Asks(Box::new(Candidate { unit, screen, confirm: Some(confirm), path, bytes })));
             }
         }
     } else {
@@ -224,9 +245,9 @@ pub(super) async fn pass(units: Vec<Decided>, desk: Desk) -> Result<Step, StageE
 
 /// One unit that asks, from its admission to its last outcome.
 pub(super) async fn follow(gate: Arc<Gate>, candidate: Candidate, desk: Desk) -> Result<Step, StageError> {
-    let Candidate { unit, screen, confirm, path } = candidate;
+    let Candidate { unit, screen, confirm, path, bytes } = candidate;
     if desk.admit(admitted(&unit), path).await? == Entry::Closed {
-        return Ok(Step::Followed(Entry::Closed));
+        return Ok(Step::Followed(Entry::Closed, bytes));
     }
     let first = gate.screen.judge(&unit, screen, &desk).await?;
     let flagged = gate.definitions.hold(Stage::Screen, &first.judged.outcome)?;
@@ -237,7 +258,7 @@ pub(super) async fn follow(gate: Arc<Gate>, candidate: Candidate, desk: Desk) ->
         let second = grader.judge(&unit, question, &desk).await?;
         desk.judged(second, true).await?;
     }
-    Ok(Step::Followed(Entry::Admitted))
+    Ok(Step::Followed(Entry::Admitted, bytes))
 }
 
 /// The confirmer's question, prepared as soon as it is sure to be needed.

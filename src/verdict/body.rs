@@ -142,6 +142,8 @@ struct UsualUsage {
     prompt_tokens: u64,
     completion_tokens: u64,
     #[serde(default)]
+    total_tokens: Option<u64>,
+    #[serde(default)]
     prompt_tokens_details: Option<UsualDetails>,
     #[serde(default)]
     completion_tokens_details: Option<UsualDetails>,
@@ -158,7 +160,10 @@ struct UsualDetails {
 fn usual(text: &str) -> Option<Body> {
     let Usual { choices: [choice], model, usage, object, error, detail } = serde_json::from_str(text).ok()?;
     let is_plain = [&error, &detail, &choice.error, &choice.detail, &choice.object].into_iter().all(Option::is_none);
-    if !is_plain || object.as_deref() == Some("error") {
+    let bills_beside = usage.as_ref().is_some_and(|usage| {
+        usage.total_tokens.is_some_and(|total| total > usage.prompt_tokens.saturating_add(usage.completion_tokens))
+    });
+    if !is_plain || bills_beside || object.as_deref() == Some("error") {
         return None;
     }
     let UsualMessage { content, refusal } = choice.message;
@@ -264,6 +269,9 @@ mod tests {
         assert_eq!(usage(r#"{"usage": null}"#), None);
     }
 
+    const BESIDE: &str = r#"}], "usage": {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 37,
+        "completion_tokens_details": {"reasoning_tokens": 30}}}"#;
+
     #[test]
     fn the_usual_form_is_read_as_any_other() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/replies");
@@ -288,9 +296,12 @@ mod tests {
             r#"}, {"message": {"content": "b"}}]}"#,
             r#"}], "usage": {"prompt_tokens": 5.0, "completion_tokens": 1}}"#,
             r#"}], "model": 7}"#,
+            BESIDE,
         ] {
             assert!(usual(&with(odd)).is_none(), "{odd}");
         }
+        let billed = Body::parse(&with(BESIDE)).unwrap().usage().unwrap();
+        assert_eq!(billed.completion_tokens, 32, "reasoning was billed beside the answer");
         let quick = |text: &str| usual(text).map(Ok);
         for text in [with(r#"}], "model": ""}"#), with(r#", "finish_reason": "MAX_TOKENS"}], "error": null}"#)] {
             assert_eq!(quick(&text), Some(Body::parse_any(&text)), "{text}");

@@ -165,6 +165,7 @@ fn what_goes_over_the_wire_shows_no_text() {
         stage: Stage::Screen,
         key: Digest::of(TRANSCRIPT.as_bytes()),
         bound: NanoUsd::ZERO,
+        again: false,
     };
     let price = Price::flat(1, 1, 1);
     let body = Bytes::from(format!("{PROMPT} {TRANSCRIPT}"));

@@ -122,3 +122,29 @@ fn another_form_of_a_behaviour_needs_no_code() {
     night.workspace.write("audit.toml", kept);
     assert_eq!(night.workspace.report().json()["behaviour"], json!("refusal"));
 }
+
+/// More of them than the room for conversations holds, so that batches end early and what is left of them waits.
+#[test]
+fn conversations_that_fill_the_memory_are_all_graded_the_same() {
+    let (night, other) = (Night::new(40), Night::new(40));
+    let folder = night.workspace.path("corpus");
+    let mut bytes = 0;
+    for file in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let long = text.lines().map(|line| {
+            let mut conversation: Value = serde_json::from_str(line).unwrap();
+            let padding = json!({ "role": "user", "content": "and so on ".repeat(100_000) });
+            conversation["messages"].as_array_mut().unwrap().push(padding);
+            format!("{conversation}\n")
+        });
+        let long: String = long.collect();
+        bytes += long.len();
+        std::fs::write(file, long).unwrap();
+    }
+    assert!(bytes > 64 << 20, "{bytes}");
+    let counts = |night: &Night| {
+        let report = night.workspace.run(&["run", "--format", "json"]).expect(0).json();
+        (report["funnel"].clone(), night.requests())
+    };
+    assert_eq!(counts(&night), counts(&other));
+}

@@ -46,6 +46,12 @@ impl<'a> UnitReader<'a> {
         Ok(SelectedUnit { ordinal, id, stratum, content, conversation })
     }
 
+    /// Size of the conversation that was read last, as JSON.
+    #[must_use]
+    pub const fn conversation_bytes(&self) -> usize {
+        self.json.len()
+    }
+
     /// The conversation whose frame begins at `offset`; `None` if it is damaged.
     fn conversation(&mut self, offset: u64) -> Result<Option<Conversation>, UnitsError> {
         let room = self.snapshot.conversations_bytes.saturating_sub(offset);

@@ -145,7 +145,7 @@ impl Night {
                 let Some((unit, bound)) = pick(&mut self.pledged, which) else { return };
                 let (answer, _answered) = oneshot::channel();
                 let key = Digest::of(&amount.to_le_bytes());
-                let attempt = Sending { ordinal: Ordinal(unit), stage: Stage::Screen, key, bound };
+                let attempt = Sending { ordinal: Ordinal(unit), stage: Stage::Screen, key, bound, again: false };
                 let sent = self.say(Message::Sending { attempt, answer });
                 self.wire.extend(sent.into_iter().map(|attempt| (attempt, bound)));
             }

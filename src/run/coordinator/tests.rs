@@ -74,7 +74,10 @@ impl Bench {
     fn send(&mut self, ordinal: u64, key: &[u8], bound: u64) -> AttemptId {
         let (answer, _answered) = oneshot::channel();
         let (ordinal, key, bound) = (Ordinal(ordinal), Digest::of(key), NanoUsd(bound));
-        self.say(Message::Sending { attempt: Sending { ordinal, stage: Stage::Screen, key, bound }, answer });
+        self.say(Message::Sending {
+            attempt: Sending { ordinal, stage: Stage::Screen, key, bound, again: false },
+            answer,
+        });
         self.effects.after_written.last().unwrap().1
     }
 }
@@ -283,7 +286,8 @@ fn what_queued_beyond_the_deadline_does_not_leave() {
     let (go, mut gone) = oneshot::channel();
     at(199, Message::Reserve { ordinal: Ordinal(0), bound: NanoUsd(40), answer: go });
     assert_eq!(gone.try_recv(), Ok(Go::Yes));
-    let sending = Sending { ordinal: Ordinal(0), stage: Stage::Screen, key: Digest::of(b"k"), bound: NanoUsd(40) };
+    let sending =
+        Sending { ordinal: Ordinal(0), stage: Stage::Screen, key: Digest::of(b"k"), bound: NanoUsd(40), again: false };
     let (number, mut numbered) = oneshot::channel();
     at(200, Message::Sending { attempt: sending, answer: number });
     assert_eq!(numbered.try_recv(), Ok(None));
