@@ -32,6 +32,9 @@ pub(super) struct Account {
     pub(super) given_up: BTreeSet<Digest>,
     pub(super) next_attempt: AttemptId,
     pub(super) finished: bool,
+    /// Whether it is a read-only replay, from which no run goes on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) replay: bool,
     #[serde(skip)]
     session: Session,
 }
@@ -83,6 +86,7 @@ impl Account {
                 self.opened_ms = opened.at_ms;
                 self.session = Session { boot: opened.boot.clone(), first: self.next_attempt, ..Session::default() };
                 self.finished = false;
+                self.replay = opened.replay;
             }
             Event::Planned(planned) => {
                 self.audit = Some(planned.audit.clone());

@@ -15,7 +15,7 @@ use crate::model::outcome::FailureKind;
 /// What happened before.
 #[derive(Debug, Default)]
 pub struct Past {
-    /// The newest run of the audit, if it did not finish.
+    /// The newest run of the audit, replays apart, if it did not finish.
     pub(super) unfinished: Option<(RunFolder, Account)>,
     /// What all runs of the audit spent; requests with unknown outcome count at their bound.
     pub spent: NanoUsd,
@@ -84,6 +84,9 @@ pub(super) fn look_back(runs: &Path, ledger: &mut Ledger, audit: &str, needs_tot
         }
         past.left.extend(&account.given_up);
         past.left.extend(account.open.values().map(|sent| sent.key));
+        if account.replay {
+            continue;
+        }
         let folder = folders.iter().position(|folder| folder.id == *run).map(|index| folders.swap_remove(index));
         past.unfinished = folder.filter(|_| !account.finished).map(|folder| (folder, account.clone()));
     }
@@ -190,5 +193,45 @@ impl Past {
             }
         }
         Ok(without)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::UnixMs;
+    use crate::journal::{self, FileKind};
+    use crate::model::event::Opened;
+    use crate::model::fixture::{opened, planned};
+
+    /// Leaves a run behind that was killed, or a replay.
+    async fn killed(runs: &Path, at_ms: u64, replay: bool) -> RunFolder {
+        let folder = RunFolder::new(runs, UnixMs(at_ms), 1);
+        let journal = journal::create_segment(&folder.path, FileKind::EVENTS).unwrap();
+        let Event::Opened(session) = opened(at_ms) else { panic!("a session begins with `Opened`") };
+        let events = [Event::Opened(Opened { replay, ..session }), Event::Planned(Box::new(planned(&[])))];
+        for event in events {
+            journal.append_written(&event).await.unwrap();
+        }
+        journal.close().await.unwrap();
+        folder
+    }
+
+    #[tokio::test]
+    async fn a_replay_that_was_killed_is_not_gone_on_with() {
+        let root = tempfile::tempdir().unwrap();
+        let runs = root.path().join("runs");
+        let unfinished = || {
+            let mut ledger = Ledger::open(&root.path().join("accounts.json"));
+            let past = look_back(&runs, &mut ledger, "nightly", false).unwrap();
+            ledger.save().unwrap();
+            past.unfinished.map(|(folder, _)| folder)
+        };
+        killed(&runs, 1_795_455_612_345, true).await;
+        assert_eq!(unfinished(), None);
+        let run = killed(&runs, 1_795_455_699_345, false).await;
+        killed(&runs, 1_795_455_799_345, true).await;
+        assert_eq!(unfinished().as_ref(), Some(&run));
+        assert_eq!(unfinished(), Some(run), "and by what the ledger says");
     }
 }

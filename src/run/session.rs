@@ -191,7 +191,11 @@ pub async fn run(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Res
         observe(notice);
     };
     let spent_before = start.budget.spent().saturating_sub(cost_of(&settled));
-    let opened = Opened { earlier_synced: is_resumed, ..opened(&folder, audit.budget.deadline, spent_before) };
+    let opened = Opened {
+        earlier_synced: is_resumed,
+        replay: replay_only,
+        ..opened(&folder, audit.budget.deadline, spent_before)
+    };
     for event in opening(opened, planned, settled, told) {
         journal.append_written(&event).await?;
         tell(Notice::Event(&event));
@@ -406,6 +410,7 @@ fn opened(folder: &RunFolder, deadline: Option<UnixMs>, spent_before: NanoUsd) -
         spent_before: Some(spent_before),
         deadline_ms: deadline.map(|deadline| deadline.0),
         earlier_synced: false,
+        replay: false,
     }
 }
 

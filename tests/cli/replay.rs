@@ -42,6 +42,16 @@ fn a_read_only_run_that_misses_a_reply_ends_with_5() {
 }
 
 #[test]
+fn a_replay_does_not_hide_the_run_that_goes_on() {
+    let night = Night::new(20);
+    night.workspace.run(&["run", "--max-cost", "0.05"]).expect(3);
+    let first = night.workspace.run(&["report", "--format", "json"]).expect(0).json();
+    night.workspace.run(&["run", "--cache", "read-only", "--progress", "none"]).expect(5);
+    let resumed = night.workspace.report().json();
+    assert_eq!((&resumed["run"], &resumed["sessions"]["count"]), (&first["run"], &2.into()));
+}
+
+#[test]
 fn a_refresh_asks_everything_again() {
     let night = Night::new(10);
     night.workspace.report();
