@@ -156,11 +156,11 @@ impl Coordinator {
         self.stopping
     }
 
-    /// Whether a request or the next unit waits for money that is held for others.
+    /// Whether a request or the next unit waits for money that is held for others, and not for room on a disk.
     #[must_use]
     pub fn waits_for_money(&self) -> bool {
         let is_held_back = self.closed.is_none() && self.waiting.contains_key(&self.next_unit);
-        !self.claims.is_empty() || is_held_back
+        !self.holding && (!self.claims.is_empty() || is_held_back)
     }
 
     /// Why the run ended, once everything has.

@@ -242,6 +242,7 @@ fn nothing_new_goes_while_a_disk_is_nearly_full_and_all_of_it_goes_after() {
     let (mut claim, mut second) = (bench.ask(0, 20), bench.admit(1, 10));
     bench.settle(attempt, Ending::Replied { usage: None }, 5, 20);
     assert!(claim.try_recv().is_err() && second.try_recv().is_err(), "with nothing on the wire, they still wait");
+    assert!(!bench.coordinator.waits_for_money(), "but not for money");
     bench.coordinator.hold(false);
     bench.coordinator.tick(&mut bench.effects, UnixMs(0));
     assert_eq!((claim.try_recv(), second.try_recv()), (Ok(Go::Yes), Ok(Entry::Admitted)));
