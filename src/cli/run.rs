@@ -11,6 +11,7 @@ use crate::model::outcome::OutcomeKind;
 use crate::report::table;
 use crate::run::assemble::AssembleError;
 use crate::run::census::CensusError;
+use crate::run::folder::FolderError;
 use crate::run::notify::{Ending, TIME_LIMIT, notify};
 use crate::run::pipeline::PipelineError;
 use crate::run::session::{self, Ended, SessionError};
@@ -241,6 +242,9 @@ impl From<SessionError> for Failure {
             | SessionError::Pipeline(
                 PipelineError::Journal(file) | PipelineError::Stage(StageError::Cache(CacheError::Log(file))),
             ) => hint_about(file).map(str::to_owned),
+            SessionError::Folder(FolderError::Io { .. }) => {
+                Some("see to it that it can be read and written, and run the same command again".to_owned())
+            }
             SessionError::Folder(_) => {
                 Some("if a journal is damaged, move its run folder away; replies stay in the cache, and what that run spent \
                       counts as it was last accounted for at the end of a session".to_owned())

@@ -92,7 +92,7 @@ pub async fn outlook(assembly: Assembly) -> Result<Outlook, ForecastError> {
     let settings = CacheSettings { replies: audit.workspace.replies(), index: audit.workspace.index(), access };
     let (cache, _warnings) = ReplyCache::open(&settings)?;
     let mut gates = Gates::open(&audit, &stands, true).await?;
-    let mut ledger = Ledger::open(&audit.workspace.accounts());
+    let mut ledger = Ledger::open(&audit.workspace.accounts())?;
     planned.cap = planned.cap.or_else(|| earlier_cap(&ledger, &audit.name));
     let runs = audit.workspace.runs();
     let last = if audit.retry_errors {

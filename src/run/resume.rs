@@ -222,7 +222,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let runs = root.path().join("runs");
         let unfinished = || {
-            let mut ledger = Ledger::open(&root.path().join("accounts.json"));
+            let mut ledger = Ledger::open(&root.path().join("accounts.json")).unwrap();
             let past = look_back(&runs, &mut ledger, "nightly", false).unwrap();
             ledger.save().unwrap();
             past.unfinished.map(|(folder, _)| folder)

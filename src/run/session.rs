@@ -155,7 +155,7 @@ pub async fn run(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Res
     check_prompts(&audit, &stands, !replay_only && missing.is_empty())?;
     let (cache, warnings) = open_cache(&audit, replay_only).await?;
     told.extend(warnings);
-    let mut ledger = Ledger::open(&audit.workspace.accounts());
+    let mut ledger = Ledger::open(&audit.workspace.accounts())?;
     let begun = begin(&audit, &mut planned, &stands, &cache, &mut ledger)?;
     let Begun { folder, mut start, settled, mut account, retries, notes } = begun;
     told.extend(notes);
