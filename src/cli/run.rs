@@ -12,7 +12,7 @@ use crate::report::table;
 use crate::run::assemble::AssembleError;
 use crate::run::census::CensusError;
 use crate::run::folder::FolderError;
-use crate::run::notify::{Ending, TIME_LIMIT, notify};
+use crate::run::notify::{Ending, Hook, TIME_LIMIT, notify};
 use crate::run::pipeline::PipelineError;
 use crate::run::session::{self, Ended, SessionError};
 use crate::run::settings::{Audit, CacheMode};
@@ -62,19 +62,21 @@ struct Bell {
     audit: String,
     command: Vec<String>,
     folder: PathBuf,
+    withheld: Vec<String>,
 }
 
 impl Bell {
     fn of(audit: &Audit) -> Self {
         let folder = audit.file.parent().unwrap_or(&audit.workspace.root).to_owned();
-        Self { audit: audit.name.clone(), command: audit.notify.clone(), folder }
+        Self { audit: audit.name.clone(), command: audit.notify.clone(), folder, withheld: audit.key_variables.clone() }
     }
 
     /// Tells the command how the run ended. That it fails is a warning and nothing else.
     fn ring(&self, exit: Exit, reason: &str, ended: Option<&Ended>, printer: Printer) {
         let (run, report) = ended.map(|ended| (ended.folder.id.clone(), ended.report.to_json())).unwrap_or_default();
         let ending = Ending { audit: &self.audit, run: &run, exit_code: exit.code(), reason, report: &report };
-        if let Err(error) = notify(&self.command, &self.folder, ending, TIME_LIMIT) {
+        let hook = Hook { command: &self.command, folder: &self.folder, withheld: &self.withheld };
+        if let Err(error) = notify(hook, ending, TIME_LIMIT) {
             printer.warning(&error.to_string());
         }
     }
