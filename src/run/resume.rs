@@ -6,11 +6,17 @@ use std::path::Path;
 use super::account::Account;
 use super::folder::{FolderError, RunFolder};
 use super::ledger::Ledger;
+use super::live::last_sign;
 use crate::cache::{CacheError, ReplyCache};
+use crate::clock::UnixMs;
 use crate::model::event::{AttemptId, Ending, Event, Sent, Settled};
+use crate::model::grading::Reply;
 use crate::model::hash::{Digest, PartHasher};
 use crate::model::money::NanoUsd;
 use crate::model::outcome::FailureKind;
+
+/// A run at work gives a sign of life every second.
+const BETWEEN_SIGNS_MS: u64 = 1_000;
 
 /// What happened before.
 #[derive(Debug, Default)]
@@ -164,11 +170,14 @@ impl Past {
     ///
     /// # Errors
     /// If the reply cache cannot be read.
-    pub fn settle_open(&mut self, open: &[Sent], cache: &ReplyCache) -> Result<Vec<Event>, CacheError> {
+    pub fn settle_open(&mut self, resumed: &Resumed, cache: &ReplyCache) -> Result<Vec<Event>, CacheError> {
         let mut events = Vec::new();
-        for sent in open {
-            // What another workspace paid for says nothing about what became of this request.
-            let reply = cache.get(&sent.key)?.filter(|reply| !reply.imported);
+        let last_sign = resumed.folder.as_ref().and_then(last_sign).unwrap_or(UnixMs(0));
+        for sent in &resumed.open {
+            // What another workspace paid for, or another run once this one was gone, says nothing about what became of
+            // this request.
+            let is_own = |reply: &Reply| !reply.imported && reply.received_ms <= last_sign.0 + BETWEEN_SIGNS_MS;
+            let reply = cache.get(&sent.key)?.filter(is_own);
             let (ending, cost) = match &reply {
                 Some(reply) => (Ending::Replied { usage: reply.usage }, reply.cost),
                 None => (Ending::Unknown { failure: FailureKind::Interrupted }, sent.bound),
@@ -198,40 +207,95 @@ impl Past {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+    use std::time::{Duration, UNIX_EPOCH};
+
     use super::*;
-    use crate::clock::UnixMs;
+    use crate::cache::{Access, CacheSettings};
     use crate::journal::{self, FileKind};
     use crate::model::event::Opened;
-    use crate::model::fixture::{opened, planned};
+    use crate::model::fixture::{opened, planned, sent};
+    use crate::model::grading::Stage;
+    use crate::reconcile::Definitions;
+    use crate::report::progress::{Progress, Standing};
+    use crate::run::live::Live;
 
-    /// Leaves a run behind that was killed, or a replay.
-    async fn killed(runs: &Path, at_ms: u64, replay: bool) -> RunFolder {
+    const BOUND: NanoUsd = NanoUsd(5_000_000);
+
+    /// Leaves a run behind that was killed, or a replay, with these requests on the wire.
+    async fn killed(runs: &Path, at_ms: u64, replay: bool, open: &[Event]) -> RunFolder {
         let folder = RunFolder::new(runs, UnixMs(at_ms), 1);
         let journal = journal::create_segment(&folder.path, FileKind::EVENTS).unwrap();
         let Event::Opened(session) = opened(at_ms) else { panic!("a session begins with `Opened`") };
-        let events = [Event::Opened(Opened { replay, ..session }), Event::Planned(Box::new(planned(&[])))];
-        for event in events {
-            journal.append_written(&event).await.unwrap();
+        let begun = [Event::Opened(Opened { replay, ..session }), Event::Planned(Box::new(planned(&[])))];
+        for event in begun.iter().chain(open) {
+            journal.append_written(event).await.unwrap();
         }
         journal.close().await.unwrap();
         folder
+    }
+
+    fn past(root: &Path) -> Past {
+        let mut ledger = Ledger::open(&root.join("accounts.json")).unwrap();
+        let past = look_back(&root.join("runs"), &mut ledger, "nightly", false).unwrap();
+        ledger.save().unwrap();
+        past
     }
 
     #[tokio::test]
     async fn a_replay_that_was_killed_is_not_gone_on_with() {
         let root = tempfile::tempdir().unwrap();
         let runs = root.path().join("runs");
-        let unfinished = || {
-            let mut ledger = Ledger::open(&root.path().join("accounts.json")).unwrap();
-            let past = look_back(&runs, &mut ledger, "nightly", false).unwrap();
-            ledger.save().unwrap();
-            past.unfinished.map(|(folder, _)| folder)
-        };
-        killed(&runs, 1_795_455_612_345, true).await;
+        let unfinished = || past(root.path()).unfinished.map(|(folder, _)| folder);
+        killed(&runs, 1_795_455_612_345, true, &[]).await;
         assert_eq!(unfinished(), None);
-        let run = killed(&runs, 1_795_455_699_345, false).await;
-        killed(&runs, 1_795_455_799_345, true).await;
+        let run = killed(&runs, 1_795_455_699_345, false, &[]).await;
+        killed(&runs, 1_795_455_799_345, true, &[]).await;
         assert_eq!(unfinished().as_ref(), Some(&run));
         assert_eq!(unfinished(), Some(run), "and by what the ledger says");
+    }
+
+    #[tokio::test]
+    async fn a_reply_that_came_when_the_run_was_gone_is_not_its_own() {
+        const BEGAN: u64 = 1_795_455_612_345;
+        let root = tempfile::tempdir().unwrap();
+        let open = [sent(0, 0, Stage::Screen), sent(1, 1, Stage::Screen)];
+        let folder = killed(&root.path().join("runs"), BEGAN, false, &open).await;
+        let journal = File::options().append(true).open(folder.path.join("journal-1.jsonl")).unwrap();
+        journal.set_modified(UNIX_EPOCH + Duration::from_millis(BEGAN + 1_000)).unwrap();
+        let settings = CacheSettings {
+            replies: root.path().join("replies"),
+            index: root.path().join("index"),
+            access: Access::ReadWrite,
+        };
+        let (cache, _) = ReplyCache::open(&settings).unwrap();
+        for (ordinal, received_ms) in [(0_u64, BEGAN + 2_000), (1, BEGAN + 2_001)] {
+            let reply = Reply {
+                key: Digest::of(&ordinal.to_le_bytes()),
+                status: 200,
+                body: "{}".to_owned(),
+                nonce: String::new(),
+                model: None,
+                usage: None,
+                cost: NanoUsd(7),
+                latency_ms: 5,
+                received_ms,
+                request_id: None,
+                imported: false,
+            };
+            cache.put(&reply).await.unwrap();
+        }
+        let costs = || {
+            let mut past = past(root.path());
+            let (resumed, _) = past.resume(&planned(&[]).identity);
+            let settled = past.settle_open(&resumed, &cache).unwrap();
+            let cost = |event: &Event| if let Event::Settled(settled) = event { settled.cost } else { NanoUsd::ZERO };
+            settled.iter().map(cost).collect::<Vec<_>>()
+        };
+        assert_eq!(costs(), [NanoUsd(7), BOUND], "of the second one nobody knows");
+        let progress = Progress::new(Definitions::plain(true), UnixMs(BEGAN));
+        let progress = progress.snapshot(UnixMs(BEGAN + 1_500), Standing::default());
+        Live { pid: 1, is_locked: true, progress, ended: None }.write(&folder);
+        assert_eq!(costs(), [NanoUsd(7), NanoUsd(7)], "the run still lived");
     }
 }

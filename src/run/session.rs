@@ -264,7 +264,7 @@ fn begin(
     }
     let (resumed, other) = if replay_only { Default::default() } else { past.resume(&planned.identity) };
     notes.extend(other.and_then(|other| change::why_new(&audit.workspace, &other, planned)));
-    let settled = past.settle_open(&resumed.open, cache)?;
+    let settled = past.settle_open(&resumed, cache)?;
     let interrupted = past.without_reply(cache)?;
     let caps = Caps::decide(&audit.budget, &past);
     if caps.cap.is_some() || caps.total.is_some() {
