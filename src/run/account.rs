@@ -228,7 +228,9 @@ mod tests {
         ];
         let mut live = account(killed.clone());
         assert_eq!(live.lost(Some("tuesday")), NanoUsd(35_000_000));
-        resumed.iter().for_each(|event| live.event(event));
+        for event in &resumed {
+            live.event(event);
+        }
         live.end_session();
         assert_eq!(live, account(killed.into_iter().chain(resumed)));
         assert_eq!(live.spent(Some("tuesday")), BOUND, "nothing is lost");

@@ -102,6 +102,12 @@ impl Ledger {
         Ok(&entry.expect("it was put there if it was not there").account)
     }
 
+    /// Whether the stored account of a run is up to date.
+    pub(super) fn knows(&self, folder: &RunFolder) -> bool {
+        let stored = self.runs.get(&folder.id).map(|entry| &entry.extent);
+        stored.is_some_and(|stored| extent(folder).is_ok_and(|extent| extent == *stored))
+    }
+
     fn put(&mut self, run: String, extent: Vec<Segment>, account: Account) {
         self.runs.insert(run, Entry { extent, account });
         self.changed = true;

@@ -99,10 +99,19 @@ pub(super) fn look_back(runs: &Path, ledger: &mut Ledger, audit: &str, needs_tot
     Ok(past)
 }
 
-/// The cap that the audit's last session ran under, as far as the ledger knows.
-pub(super) fn earlier_cap(ledger: &Ledger, audit: &str) -> Option<NanoUsd> {
-    let of_audit = ledger.accounts().map(|(_, account)| account).filter(|a| a.audit.as_deref() == Some(audit));
-    of_audit.max_by_key(|account| account.opened_ms)?.cap
+/// The cap that the audit's last session ran under, without reading a whole journal.
+///
+/// # Errors
+/// If the folder of runs cannot be read.
+pub(super) fn earlier_cap(runs: &Path, ledger: &Ledger, audit: &str) -> Result<Option<NanoUsd>, FolderError> {
+    let folders = RunFolder::list(runs)?;
+    // A session that was killed is not in the ledger yet.
+    let unknown = folders.iter().filter(|folder| !ledger.knows(folder));
+    let unknown = unknown.filter_map(RunFolder::last_session).filter(|(_, planned)| planned.audit == audit);
+    let known = ledger.accounts().map(|(_, account)| account).filter(|a| a.audit.as_deref() == Some(audit));
+    let caps = known.map(|account| (account.opened_ms, account.cap));
+    let caps = caps.chain(unknown.map(|(opened, planned)| (opened.at_ms, planned.cap)));
+    Ok(caps.max_by_key(|(opened_ms, _)| *opened_ms).and_then(|(_, cap)| cap))
 }
 
 /// Rounds of `--retry-errors` in the workspace so far, without reading a whole journal.
@@ -213,7 +222,7 @@ mod tests {
     use super::*;
     use crate::cache::{Access, CacheSettings};
     use crate::journal::{self, FileKind};
-    use crate::model::event::Opened;
+    use crate::model::event::{Opened, Planned};
     use crate::model::fixture::{opened, planned, sent};
     use crate::model::grading::Stage;
     use crate::reconcile::Definitions;
@@ -253,6 +262,27 @@ mod tests {
         killed(&runs, 1_795_455_799_345, true, &[]).await;
         assert_eq!(unfinished().as_ref(), Some(&run));
         assert_eq!(unfinished(), Some(run), "and by what the ledger says");
+    }
+
+    #[tokio::test]
+    async fn the_cap_of_a_session_that_was_killed_is_known() {
+        let root = tempfile::tempdir().unwrap();
+        let runs = root.path().join("runs");
+        let ledger = || Ledger::open(&root.path().join("accounts.json")).unwrap();
+        let cap = |audit| earlier_cap(&runs, &ledger(), audit).unwrap();
+        let folder = killed(&runs, 1_795_455_612_345, false, &[]).await;
+        assert_eq!((cap("nightly"), cap("other")), (planned(&[]).cap, None));
+        past(root.path());
+        let lower = Some(NanoUsd(7));
+        let journal = journal::create_segment(&folder.path, FileKind::EVENTS).unwrap();
+        let plan = Event::Planned(Box::new(Planned { cap: lower, ..planned(&[]) }));
+        for event in [opened(1_795_455_699_345), plan] {
+            journal.append_written(&event).await.unwrap();
+        }
+        journal.close().await.unwrap();
+        drop(journal::create_segment(&folder.path, FileKind::EVENTS).unwrap());
+        assert_eq!(cap("nightly"), lower, "the ledger knows the first session, and the third had no plan");
+        assert_eq!(past(root.path()).cap, lower, "as a run would say");
     }
 
     #[tokio::test]
