@@ -11,7 +11,8 @@ use crate::model::outcome::OutcomeKind;
 use crate::report::table;
 use crate::run::assemble::AssembleError;
 use crate::run::census::CensusError;
-use crate::run::notify::{Ending, TIME_LIMIT, notify};
+use crate::run::folder::FolderError;
+use crate::run::notify::{Ending, Hook, TIME_LIMIT, notify};
 use crate::run::pipeline::PipelineError;
 use crate::run::session::{self, Ended, SessionError};
 use crate::run::settings::{Audit, CacheMode};
@@ -61,19 +62,21 @@ struct Bell {
     audit: String,
     command: Vec<String>,
     folder: PathBuf,
+    withheld: Vec<String>,
 }
 
 impl Bell {
     fn of(audit: &Audit) -> Self {
         let folder = audit.file.parent().unwrap_or(&audit.workspace.root).to_owned();
-        Self { audit: audit.name.clone(), command: audit.notify.clone(), folder }
+        Self { audit: audit.name.clone(), command: audit.notify.clone(), folder, withheld: audit.key_variables.clone() }
     }
 
     /// Tells the command how the run ended. That it fails is a warning and nothing else.
     fn ring(&self, exit: Exit, reason: &str, ended: Option<&Ended>, printer: Printer) {
         let (run, report) = ended.map(|ended| (ended.folder.id.clone(), ended.report.to_json())).unwrap_or_default();
         let ending = Ending { audit: &self.audit, run: &run, exit_code: exit.code(), reason, report: &report };
-        if let Err(error) = notify(&self.command, &self.folder, ending, TIME_LIMIT) {
+        let hook = Hook { command: &self.command, folder: &self.folder, withheld: &self.withheld };
+        if let Err(error) = notify(hook, ending, TIME_LIMIT) {
             printer.warning(&error.to_string());
         }
     }
@@ -241,6 +244,9 @@ impl From<SessionError> for Failure {
             | SessionError::Pipeline(
                 PipelineError::Journal(file) | PipelineError::Stage(StageError::Cache(CacheError::Log(file))),
             ) => hint_about(file).map(str::to_owned),
+            SessionError::Folder(FolderError::Io { .. }) => {
+                Some("see to it that it can be read and written, and run the same command again".to_owned())
+            }
             SessionError::Folder(_) => {
                 Some("if a journal is damaged, move its run folder away; replies stay in the cache, and what that run spent \
                       counts as it was last accounted for at the end of a session".to_owned())

@@ -94,6 +94,9 @@ pub struct Opened {
     /// survive the boot that this session began in.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub earlier_synced: bool,
+    /// Whether this is a read-only replay: it asks nothing, holds no lock, and no run goes on from it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replay: bool,
 }
 
 /// The version of [`Event`] that this build writes.

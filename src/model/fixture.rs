@@ -102,6 +102,7 @@ pub(crate) fn opened(at_ms: u64) -> Event {
         spent_before: None,
         deadline_ms: None,
         earlier_synced: false,
+        replay: false,
     })
 }
 

@@ -32,6 +32,9 @@ pub(super) struct Account {
     pub(super) given_up: BTreeSet<Digest>,
     pub(super) next_attempt: AttemptId,
     pub(super) finished: bool,
+    /// Whether it is a read-only replay, from which no run goes on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) replay: bool,
     #[serde(skip)]
     session: Session,
 }
@@ -53,7 +56,7 @@ struct Session {
     granted: NanoUsd,
     /// Costs of settled requests and bounds of open ones.
     accounted: NanoUsd,
-    /// Whether every line it wrote is known to be there: it ended in order, or was read again in time.
+    /// Whether every line it wrote is known to be there: it ended in order.
     is_whole: bool,
 }
 
@@ -75,14 +78,16 @@ impl Account {
     pub(super) fn event(&mut self, event: &Event) {
         match event {
             Event::Opened(opened) => {
-                // What a later session of the same boot found whole and put on the disk stays whole in any boot.
-                let is_same_boot = opened.boot.is_some() && opened.boot == self.session.boot;
-                self.session.is_whole |= opened.earlier_synced && is_same_boot;
                 self.end_session();
+                // What a later session of the same boot found whole and put on the disk stays whole in any boot.
+                if opened.earlier_synced && opened.boot.is_some() {
+                    self.unsure.retain(|unsure| unsure.boot != opened.boot);
+                }
                 self.began_ms.get_or_insert(opened.at_ms);
                 self.opened_ms = opened.at_ms;
                 self.session = Session { boot: opened.boot.clone(), first: self.next_attempt, ..Session::default() };
                 self.finished = false;
+                self.replay = opened.replay;
             }
             Event::Planned(planned) => {
                 self.audit = Some(planned.audit.clone());
@@ -116,8 +121,8 @@ impl Account {
         }
     }
 
-    /// A session that ended in order, or was read again in time, has left every line behind. Of any other, lines may be
-    /// lost.
+    /// A session that ended in order has left every line behind. Of any other, lines may be lost, unless they are read
+    /// again in time.
     pub(super) fn end_session(&mut self) {
         let Session { boot, first: _, granted, accounted, is_whole } = std::mem::take(&mut self.session);
         let amount = granted.saturating_sub(accounted);
@@ -210,6 +215,25 @@ mod tests {
         let mut late = begun("monday");
         late.push(Event::Opened(Opened { earlier_synced: true, boot: Some("tuesday".to_owned()), ..resumed }));
         assert_eq!(account(late).lost(Some("tuesday")), NanoUsd(40_000_000), "it was read too late");
+    }
+
+    #[test]
+    fn an_account_that_is_kept_up_says_what_its_journal_says() {
+        let killed = [begun("monday"), vec![sent(0, 0, Stage::Screen)]].concat();
+        let Event::Opened(session) = session("monday") else { panic!("a session begins with `Opened`") };
+        let resumed = [
+            Event::Opened(Opened { earlier_synced: true, ..session }),
+            settled(0, Ending::Unknown { failure: FailureKind::Interrupted }, BOUND),
+            closed(StopReason::Finished, 9),
+        ];
+        let mut live = account(killed.clone());
+        assert_eq!(live.lost(Some("tuesday")), NanoUsd(35_000_000));
+        for event in &resumed {
+            live.event(event);
+        }
+        live.end_session();
+        assert_eq!(live, account(killed.into_iter().chain(resumed)));
+        assert_eq!(live.spent(Some("tuesday")), BOUND, "nothing is lost");
     }
 
     #[test]

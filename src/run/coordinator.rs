@@ -156,11 +156,11 @@ impl Coordinator {
         self.stopping
     }
 
-    /// Whether a request or the next unit waits for money that is held for others.
+    /// Whether a request or the next unit waits for money that is held for others, and not for room on a disk.
     #[must_use]
     pub fn waits_for_money(&self) -> bool {
         let is_held_back = self.closed.is_none() && self.waiting.contains_key(&self.next_unit);
-        !self.claims.is_empty() || is_held_back
+        !self.holding && (!self.claims.is_empty() || is_held_back)
     }
 
     /// Why the run ended, once everything has.
@@ -285,19 +285,17 @@ impl Coordinator {
 
     /// Lets units in, in order, for as long as the money lasts. No unit is passed over for being dear.
     fn admit_waiting(&mut self, effects: &mut Effects, now: UnixMs) {
-        // A deadline that turns nobody away is not why a run ends.
-        if !self.waiting.is_empty() && self.deadline.is_some_and(|deadline| now >= deadline.admission) {
-            self.close(StopReason::Deadline);
-        }
-        if self.holding && self.closed.is_none() {
-            return;
-        }
+        let is_late = self.deadline.is_some_and(|deadline| now >= deadline.admission);
         while let Some(first) = self.waiting.first_entry() {
             if self.closed.is_none() && *first.key() != self.next_unit {
                 return;
             }
+            // A decided unit needs no time, and a deadline that turns nobody away is not why a run ends.
+            if self.closed.is_none() && is_late && first.get().asks() {
+                self.closed = Some(StopReason::Deadline);
+            }
             if self.closed.is_none() {
-                if !self.claims.is_empty() {
+                if self.holding || !self.claims.is_empty() {
                     return;
                 }
                 match self.budget.open(*first.key(), first.get().path()) {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::clock::UnixMs;
 use crate::journal::{self, Damage, FileKind, JournalError, Line};
-use crate::model::event::Event;
+use crate::model::event::{Event, Opened, Planned};
 use crate::model::hash::PartHasher;
 
 /// One run on disk.
@@ -137,6 +137,19 @@ impl RunFolder {
     #[must_use]
     pub fn report(&self) -> PathBuf {
         self.path.join("report.json")
+    }
+
+    /// How the run's last session with a plan began; nothing if there is none that can be read. Reads two lines.
+    #[must_use]
+    pub fn last_session(&self) -> Option<(Opened, Planned)> {
+        let segments = journal::segments(&self.path).ok()?;
+        segments.iter().rev().find_map(|(_, path)| {
+            let mut lines = journal::Reader::open(path, FileKind::EVENTS).ok()?;
+            let mut event = || lines.next()?.ok()?.parse::<Event>().ok();
+            let Event::Opened(opened) = event()? else { return None };
+            let Event::Planned(planned) = event()? else { return None };
+            Some((opened, *planned))
+        })
     }
 
     /// Every event of the run, in order, over all its sessions. Ends at the first error.

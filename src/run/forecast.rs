@@ -92,9 +92,11 @@ pub async fn outlook(assembly: Assembly) -> Result<Outlook, ForecastError> {
     let settings = CacheSettings { replies: audit.workspace.replies(), index: audit.workspace.index(), access };
     let (cache, _warnings) = ReplyCache::open(&settings)?;
     let mut gates = Gates::open(&audit, &stands, true).await?;
-    let mut ledger = Ledger::open(&audit.workspace.accounts());
-    planned.cap = planned.cap.or_else(|| earlier_cap(&ledger, &audit.name));
+    let mut ledger = Ledger::open(&audit.workspace.accounts())?;
     let runs = audit.workspace.runs();
+    if planned.cap.is_none() {
+        planned.cap = earlier_cap(&runs, &ledger, &audit.name)?;
+    }
     let last = if audit.retry_errors {
         look_back(&runs, &mut ledger, &audit.name, false)?.retry_round(&planned.identity)
     } else {

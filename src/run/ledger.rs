@@ -61,13 +61,20 @@ pub(super) struct Ledger {
 
 impl Ledger {
     /// Opens the ledger; one that is not there or damaged is empty, and filled from the journals.
-    pub(super) fn open(path: &Path) -> Self {
+    ///
+    /// # Errors
+    /// If it is there and cannot be read: it would be replaced by one that has forgotten the removed runs.
+    pub(super) fn open(path: &Path) -> Result<Self, FolderError> {
         let mut ledger =
             Self { path: path.to_owned(), runs: BTreeMap::new(), changed: false, is_newer: false, warning: None };
-        let Ok(text) = fs::read(path) else { return ledger };
+        let text = match fs::read(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(ledger),
+            Err(source) => return Err(FolderError::Io { path: path.to_owned(), source }),
+        };
         if serde_json::from_slice::<Head>(&text).is_ok_and(|head| head.format > FORMAT) {
             ledger.is_newer = true;
-            return ledger;
+            return Ok(ledger);
         }
         match serde_json::from_slice::<Stored>(&text) {
             Ok(stored) if seal(&stored.runs).is_some_and(|seal| seal == stored.seal) => ledger.runs = stored.runs,
@@ -79,7 +86,7 @@ impl Ledger {
                 ));
             }
         }
-        ledger
+        Ok(ledger)
     }
 
     /// The account of a run: the stored one while its journal looks as it did, else read anew.
@@ -93,6 +100,12 @@ impl Ledger {
         }
         let entry = self.runs.get(&folder.id);
         Ok(&entry.expect("it was put there if it was not there").account)
+    }
+
+    /// Whether the stored account of a run is up to date.
+    pub(super) fn knows(&self, folder: &RunFolder) -> bool {
+        let stored = self.runs.get(&folder.id).map(|entry| &entry.extent);
+        stored.is_some_and(|stored| extent(folder).is_ok_and(|extent| extent == *stored))
     }
 
     fn put(&mut self, run: String, extent: Vec<Segment>, account: Account) {
@@ -182,11 +195,11 @@ mod tests {
         let path = root.path().join("accounts.json");
         let folder = RunFolder::new(&root.path().join("runs"), UnixMs(1_795_455_612_345), 1);
         session(&folder, 0).await;
-        let mut ledger = Ledger::open(&path);
+        let mut ledger = Ledger::open(&path).unwrap();
         assert_eq!(ledger.account(&folder).unwrap().settled, NanoUsd(7));
         ledger.save().unwrap();
 
-        let mut again = Ledger::open(&path);
+        let mut again = Ledger::open(&path).unwrap();
         assert_eq!(spent(&again), NanoUsd(7), "it is remembered without a look at the journal");
         again.account(&folder).unwrap();
         assert!(!again.changed, "nothing was read anew");
@@ -195,7 +208,7 @@ mod tests {
         again.save().unwrap();
 
         fs::remove_dir_all(&folder.path).unwrap();
-        let removed = Ledger::open(&path);
+        let removed = Ledger::open(&path).unwrap();
         assert_eq!((spent(&removed), removed.warning), (NanoUsd(14), None));
     }
 
@@ -205,20 +218,30 @@ mod tests {
         let path = root.path().join("accounts.json");
         let folder = RunFolder::new(&root.path().join("runs"), UnixMs(1_795_455_612_345), 1);
         session(&folder, 0).await;
-        let mut ledger = Ledger::open(&path);
+        let mut ledger = Ledger::open(&path).unwrap();
         ledger.account(&folder).unwrap();
         ledger.save().unwrap();
         let text = fs::read_to_string(&path).unwrap();
         fs::write(&path, text.replace("\"settled\":7", "\"settled\":1")).unwrap();
-        let mut damaged = Ledger::open(&path);
+        let mut damaged = Ledger::open(&path).unwrap();
         assert!(damaged.warning.is_some());
         assert_eq!(damaged.account(&folder).unwrap().settled, NanoUsd(7));
 
         let newer = text.replace("\"format\":1", "\"format\":2");
         fs::write(&path, &newer).unwrap();
-        let mut ledger = Ledger::open(&path);
+        let mut ledger = Ledger::open(&path).unwrap();
         assert_eq!(ledger.account(&folder).unwrap().settled, NanoUsd(7));
         ledger.save().unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), newer);
+    }
+
+    #[test]
+    fn a_ledger_that_cannot_be_read_is_an_error_and_stays() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("accounts.json");
+        assert!(Ledger::open(&path).is_ok(), "there is none yet");
+        // A folder in its place: unlike a file of others, it cannot be read by the superuser either.
+        fs::create_dir(&path).unwrap();
+        assert!(matches!(Ledger::open(&path), Err(FolderError::Io { .. })));
     }
 }

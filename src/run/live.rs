@@ -5,11 +5,14 @@
 
 use std::fs;
 use std::io::Write;
+use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
 use super::folder::RunFolder;
 use crate::clock::UnixMs;
+use crate::journal;
 use crate::model::event::StopReason;
 use crate::report::progress::Snapshot;
 
@@ -76,6 +79,16 @@ impl Live {
     pub fn is_fresh(&self, now: UnixMs) -> bool {
         now.0.abs_diff(self.progress.at_ms) <= FRESH_MS
     }
+}
+
+/// The last sign of life of a run whose process is gone: the newest line of its journal, or its newest snapshot.
+#[must_use]
+pub fn last_sign(folder: &RunFolder) -> Option<UnixMs> {
+    let written = |path: &Path| fs::metadata(path).ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok();
+    let segments = journal::segments(&folder.path).ok()?;
+    let newest = segments.iter().filter_map(|(_, path)| written(path)).max();
+    let newest = newest.and_then(|since| u64::try_from(since.as_millis()).ok()).map(UnixMs);
+    newest.max(Live::read(folder).map(|live| UnixMs(live.progress.at_ms)))
 }
 
 /// Bytes of all segments of a run's journal.

@@ -3,7 +3,7 @@
 //! It runs in the audit's folder. Environment: `ASSIZE_NOTIFY_AUDIT`, `ASSIZE_NOTIFY_RUN` (empty where there is none),
 //! `ASSIZE_NOTIFY_EXIT_CODE`, and `ASSIZE_NOTIFY_REASON`, which is what `sessions.stop.reason` says in `report.json`, or
 //! `error` where the run broke off without a report: then standard input is empty. What it prints is not part of the
-//! run's result. It never changes how a run ends.
+//! run's result. It never changes how a run ends. The variables that hold graders' keys are not passed on to it.
 
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
@@ -17,6 +17,17 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 /// How long the command may take.
 pub const TIME_LIMIT: Duration = Duration::from_mins(1);
+
+/// The command.
+#[derive(Debug, Clone, Copy)]
+pub struct Hook<'a> {
+    /// The program and its arguments; empty for none.
+    pub command: &'a [String],
+    /// Where it runs.
+    pub folder: &'a Path,
+    /// Environment variables that it does not get.
+    pub withheld: &'a [String],
+}
 
 /// How a run ended, as the command is told.
 #[derive(Debug, Clone, Copy)]
@@ -62,16 +73,20 @@ pub enum NotifyError {
     },
 }
 
-/// Runs the command in `folder` and waits for it, for `limit` at most. Without a command nothing happens.
+/// Runs the command and waits for it, for `limit` at most. Without a command nothing happens.
 ///
 /// # Errors
 /// If it cannot be started, fails or takes too long.
-pub fn notify(command: &[String], folder: &Path, ending: Ending<'_>, limit: Duration) -> Result<(), NotifyError> {
-    let Some((program, arguments)) = command.split_first() else { return Ok(()) };
+pub fn notify(hook: Hook<'_>, ending: Ending<'_>, limit: Duration) -> Result<(), NotifyError> {
+    let Some((program, arguments)) = hook.command.split_first() else { return Ok(()) };
     let program = program.clone();
-    let started = Command::new(&program)
+    let mut command = Command::new(&program);
+    for variable in hook.withheld {
+        command.env_remove(variable);
+    }
+    let started = command
         .args(arguments)
-        .current_dir(folder)
+        .current_dir(hook.folder)
         .env("ASSIZE_NOTIFY_AUDIT", ending.audit)
         .env("ASSIZE_NOTIFY_RUN", ending.run)
         .env("ASSIZE_NOTIFY_EXIT_CODE", ending.exit_code.to_string())
@@ -109,10 +124,14 @@ mod tests {
     const ENDING: Ending<'_> =
         Ending { audit: "nightly", run: "r1", exit_code: 3, reason: "budget", report: "{\"schema\": 1}" };
 
+    fn here(command: &[String]) -> Hook<'_> {
+        Hook { command, folder: Path::new("."), withheld: &[] }
+    }
+
     fn run(script: &str, limit: Duration) -> (Result<(), NotifyError>, String) {
         let folder = tempfile::tempdir().unwrap();
         let command = ["sh", "-c", script].map(str::to_owned);
-        let ended = notify(&command, folder.path(), ENDING, limit);
+        let ended = notify(Hook { folder: folder.path(), ..here(&command) }, ENDING, limit);
         (ended, std::fs::read_to_string(folder.path().join("said")).unwrap_or_default())
     }
 
@@ -135,16 +154,16 @@ mod tests {
             matches!(run("exit 3", TIME_LIMIT).0, Err(NotifyError::Failed { status, .. }) if status.code() == Some(3))
         );
         let absent = ["no-such-program-here".to_owned()];
-        assert!(matches!(notify(&absent, Path::new("."), ENDING, TIME_LIMIT), Err(NotifyError::NotStarted { .. })));
+        assert!(matches!(notify(here(&absent), ENDING, TIME_LIMIT), Err(NotifyError::NotStarted { .. })));
         let slow = run("sleep 600 & wait", Duration::from_millis(1)).0.unwrap_err();
         assert_eq!(slow.to_string(), "the notify command `sh` took longer than 0 s and was ended");
-        notify(&[], Path::new("."), ENDING, TIME_LIMIT).unwrap();
+        notify(here(&[]), ENDING, TIME_LIMIT).unwrap();
     }
 
     #[test]
     fn a_command_that_reads_nothing_is_fine() {
         let report = "x".repeat(1 << 20);
         let ending = Ending { report: &report, ..ENDING };
-        notify(&["true".to_owned()], Path::new("."), ending, TIME_LIMIT).unwrap();
+        notify(here(&["true".to_owned()]), ending, TIME_LIMIT).unwrap();
     }
 }

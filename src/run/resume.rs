@@ -6,16 +6,22 @@ use std::path::Path;
 use super::account::Account;
 use super::folder::{FolderError, RunFolder};
 use super::ledger::Ledger;
+use super::live::last_sign;
 use crate::cache::{CacheError, ReplyCache};
+use crate::clock::UnixMs;
 use crate::model::event::{AttemptId, Ending, Event, Sent, Settled};
+use crate::model::grading::Reply;
 use crate::model::hash::{Digest, PartHasher};
 use crate::model::money::NanoUsd;
 use crate::model::outcome::FailureKind;
 
+/// A run at work gives a sign of life every second.
+const BETWEEN_SIGNS_MS: u64 = 1_000;
+
 /// What happened before.
 #[derive(Debug, Default)]
 pub struct Past {
-    /// The newest run of the audit, if it did not finish.
+    /// The newest run of the audit, replays apart, if it did not finish.
     pub(super) unfinished: Option<(RunFolder, Account)>,
     /// What all runs of the audit spent; requests with unknown outcome count at their bound.
     pub spent: NanoUsd,
@@ -84,16 +90,28 @@ pub(super) fn look_back(runs: &Path, ledger: &mut Ledger, audit: &str, needs_tot
         }
         past.left.extend(&account.given_up);
         past.left.extend(account.open.values().map(|sent| sent.key));
+        if account.replay {
+            continue;
+        }
         let folder = folders.iter().position(|folder| folder.id == *run).map(|index| folders.swap_remove(index));
         past.unfinished = folder.filter(|_| !account.finished).map(|folder| (folder, account.clone()));
     }
     Ok(past)
 }
 
-/// The cap that the audit's last session ran under, as far as the ledger knows.
-pub(super) fn earlier_cap(ledger: &Ledger, audit: &str) -> Option<NanoUsd> {
-    let of_audit = ledger.accounts().map(|(_, account)| account).filter(|a| a.audit.as_deref() == Some(audit));
-    of_audit.max_by_key(|account| account.opened_ms)?.cap
+/// The cap that the audit's last session ran under, without reading a whole journal.
+///
+/// # Errors
+/// If the folder of runs cannot be read.
+pub(super) fn earlier_cap(runs: &Path, ledger: &Ledger, audit: &str) -> Result<Option<NanoUsd>, FolderError> {
+    let folders = RunFolder::list(runs)?;
+    // A session that was killed is not in the ledger yet.
+    let unknown = folders.iter().filter(|folder| !ledger.knows(folder));
+    let unknown = unknown.filter_map(RunFolder::last_session).filter(|(_, planned)| planned.audit == audit);
+    let known = ledger.accounts().map(|(_, account)| account).filter(|a| a.audit.as_deref() == Some(audit));
+    let caps = known.map(|account| (account.opened_ms, account.cap));
+    let caps = caps.chain(unknown.map(|(opened, planned)| (opened.at_ms, planned.cap)));
+    Ok(caps.max_by_key(|(opened_ms, _)| *opened_ms).and_then(|(_, cap)| cap))
 }
 
 /// Rounds of `--retry-errors` in the workspace so far, without reading a whole journal.
@@ -161,11 +179,14 @@ impl Past {
     ///
     /// # Errors
     /// If the reply cache cannot be read.
-    pub fn settle_open(&mut self, open: &[Sent], cache: &ReplyCache) -> Result<Vec<Event>, CacheError> {
+    pub fn settle_open(&mut self, resumed: &Resumed, cache: &ReplyCache) -> Result<Vec<Event>, CacheError> {
         let mut events = Vec::new();
-        for sent in open {
-            // What another workspace paid for says nothing about what became of this request.
-            let reply = cache.get(&sent.key)?.filter(|reply| !reply.imported);
+        let last_sign = resumed.folder.as_ref().and_then(last_sign).unwrap_or(UnixMs(0));
+        for sent in &resumed.open {
+            // What another workspace paid for, or another run once this one was gone, says nothing about what became of
+            // this request.
+            let is_own = |reply: &Reply| !reply.imported && reply.received_ms <= last_sign.0 + BETWEEN_SIGNS_MS;
+            let reply = cache.get(&sent.key)?.filter(is_own);
             let (ending, cost) = match &reply {
                 Some(reply) => (Ending::Replied { usage: reply.usage }, reply.cost),
                 None => (Ending::Unknown { failure: FailureKind::Interrupted }, sent.bound),
@@ -190,5 +211,121 @@ impl Past {
             }
         }
         Ok(without)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+    use crate::cache::{Access, CacheSettings};
+    use crate::journal::{self, FileKind};
+    use crate::model::event::{Opened, Planned};
+    use crate::model::fixture::{opened, planned, sent};
+    use crate::model::grading::Stage;
+    use crate::reconcile::Definitions;
+    use crate::report::progress::{Progress, Standing};
+    use crate::run::live::Live;
+
+    const BOUND: NanoUsd = NanoUsd(5_000_000);
+
+    /// Leaves a run behind that was killed, or a replay, with these requests on the wire.
+    async fn killed(runs: &Path, at_ms: u64, replay: bool, open: &[Event]) -> RunFolder {
+        let folder = RunFolder::new(runs, UnixMs(at_ms), 1);
+        let journal = journal::create_segment(&folder.path, FileKind::EVENTS).unwrap();
+        let Event::Opened(session) = opened(at_ms) else { panic!("a session begins with `Opened`") };
+        let begun = [Event::Opened(Opened { replay, ..session }), Event::Planned(Box::new(planned(&[])))];
+        for event in begun.iter().chain(open) {
+            journal.append_written(event).await.unwrap();
+        }
+        journal.close().await.unwrap();
+        folder
+    }
+
+    fn past(root: &Path) -> Past {
+        let mut ledger = Ledger::open(&root.join("accounts.json")).unwrap();
+        let past = look_back(&root.join("runs"), &mut ledger, "nightly", false).unwrap();
+        ledger.save().unwrap();
+        past
+    }
+
+    #[tokio::test]
+    async fn a_replay_that_was_killed_is_not_gone_on_with() {
+        let root = tempfile::tempdir().unwrap();
+        let runs = root.path().join("runs");
+        let unfinished = || past(root.path()).unfinished.map(|(folder, _)| folder);
+        killed(&runs, 1_795_455_612_345, true, &[]).await;
+        assert_eq!(unfinished(), None);
+        let run = killed(&runs, 1_795_455_699_345, false, &[]).await;
+        killed(&runs, 1_795_455_799_345, true, &[]).await;
+        assert_eq!(unfinished().as_ref(), Some(&run));
+        assert_eq!(unfinished(), Some(run), "and by what the ledger says");
+    }
+
+    #[tokio::test]
+    async fn the_cap_of_a_session_that_was_killed_is_known() {
+        let root = tempfile::tempdir().unwrap();
+        let runs = root.path().join("runs");
+        let ledger = || Ledger::open(&root.path().join("accounts.json")).unwrap();
+        let cap = |audit| earlier_cap(&runs, &ledger(), audit).unwrap();
+        let folder = killed(&runs, 1_795_455_612_345, false, &[]).await;
+        assert_eq!((cap("nightly"), cap("other")), (planned(&[]).cap, None));
+        past(root.path());
+        let lower = Some(NanoUsd(7));
+        let journal = journal::create_segment(&folder.path, FileKind::EVENTS).unwrap();
+        let plan = Event::Planned(Box::new(Planned { cap: lower, ..planned(&[]) }));
+        for event in [opened(1_795_455_699_345), plan] {
+            journal.append_written(&event).await.unwrap();
+        }
+        journal.close().await.unwrap();
+        drop(journal::create_segment(&folder.path, FileKind::EVENTS).unwrap());
+        assert_eq!(cap("nightly"), lower, "the ledger knows the first session, and the third had no plan");
+        assert_eq!(past(root.path()).cap, lower, "as a run would say");
+    }
+
+    #[tokio::test]
+    async fn a_reply_that_came_when_the_run_was_gone_is_not_its_own() {
+        const BEGAN: u64 = 1_795_455_612_345;
+        let root = tempfile::tempdir().unwrap();
+        let open = [sent(0, 0, Stage::Screen), sent(1, 1, Stage::Screen)];
+        let folder = killed(&root.path().join("runs"), BEGAN, false, &open).await;
+        let journal = File::options().append(true).open(folder.path.join("journal-1.jsonl")).unwrap();
+        journal.set_modified(UNIX_EPOCH + Duration::from_millis(BEGAN + 1_000)).unwrap();
+        let settings = CacheSettings {
+            replies: root.path().join("replies"),
+            index: root.path().join("index"),
+            access: Access::ReadWrite,
+        };
+        let (cache, _) = ReplyCache::open(&settings).unwrap();
+        for (ordinal, received_ms) in [(0_u64, BEGAN + 2_000), (1, BEGAN + 2_001)] {
+            let reply = Reply {
+                key: Digest::of(&ordinal.to_le_bytes()),
+                status: 200,
+                body: "{}".to_owned(),
+                nonce: String::new(),
+                model: None,
+                usage: None,
+                cost: NanoUsd(7),
+                latency_ms: 5,
+                received_ms,
+                request_id: None,
+                imported: false,
+            };
+            cache.put(&reply).await.unwrap();
+        }
+        let costs = || {
+            let mut past = past(root.path());
+            let (resumed, _) = past.resume(&planned(&[]).identity);
+            let settled = past.settle_open(&resumed, &cache).unwrap();
+            let cost = |event: &Event| if let Event::Settled(settled) = event { settled.cost } else { NanoUsd::ZERO };
+            settled.iter().map(cost).collect::<Vec<_>>()
+        };
+        assert_eq!(costs(), [NanoUsd(7), BOUND], "of the second one nobody knows");
+        let progress = Progress::new(Definitions::plain(true), UnixMs(BEGAN));
+        let progress = progress.snapshot(UnixMs(BEGAN + 1_500), Standing::default());
+        Live { pid: 1, is_locked: true, progress, ended: None }.write(&folder);
+        assert_eq!(costs(), [NanoUsd(7), NanoUsd(7)], "the run still lived");
     }
 }

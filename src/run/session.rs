@@ -155,7 +155,7 @@ pub async fn run(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Res
     check_prompts(&audit, &stands, !replay_only && missing.is_empty())?;
     let (cache, warnings) = open_cache(&audit, replay_only).await?;
     told.extend(warnings);
-    let mut ledger = Ledger::open(&audit.workspace.accounts());
+    let mut ledger = Ledger::open(&audit.workspace.accounts())?;
     let begun = begin(&audit, &mut planned, &stands, &cache, &mut ledger)?;
     let Begun { folder, mut start, settled, mut account, retries, notes } = begun;
     told.extend(notes);
@@ -191,7 +191,8 @@ pub async fn run(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Res
         observe(notice);
     };
     let spent_before = start.budget.spent().saturating_sub(cost_of(&settled));
-    let opened = Opened { earlier_synced: is_resumed, ..opened(&folder, audit.budget.deadline, spent_before) };
+    let opened =
+        Opened { earlier_synced: is_resumed, replay: replay_only, ..opened(&folder, start.deadline, spent_before) };
     for event in opening(opened, planned, settled, told) {
         journal.append_written(&event).await?;
         tell(Notice::Event(&event));
@@ -263,7 +264,7 @@ fn begin(
     }
     let (resumed, other) = if replay_only { Default::default() } else { past.resume(&planned.identity) };
     notes.extend(other.and_then(|other| change::why_new(&audit.workspace, &other, planned)));
-    let settled = past.settle_open(&resumed.open, cache)?;
+    let settled = past.settle_open(&resumed, cache)?;
     let interrupted = past.without_reply(cache)?;
     let caps = Caps::decide(&audit.budget, &past);
     if caps.cap.is_some() || caps.total.is_some() {
@@ -372,9 +373,10 @@ async fn open_cache(audit: &Audit, replay_only: bool) -> Result<(ReplyCache, Vec
     Ok(opened.map_err(|_| PipelineError::Worker("opening the reply cache".to_owned()))??)
 }
 
-/// Admission closes one path's longest time before the end, so that what is admitted can finish.
+/// Admission closes one path's longest time before the end, so that what is admitted can finish. What may not send has
+/// all the time in the world.
 fn deadline(audit: &Audit) -> Option<Deadline> {
-    let requests = audit.budget.deadline?;
+    let requests = audit.budget.deadline.filter(|_| audit.cache != CacheMode::ReadOnly)?;
     let longest = |grader: &GraderSettings| {
         let once = audit.endpoints.get(&grader.endpoint).map_or(0, |endpoint| endpoint.item_deadline.as_millis());
         if grader.on_truncated.is_empty() { once } else { 2 * once }
@@ -395,7 +397,7 @@ fn cost_of(settled: &[Event]) -> NanoUsd {
     settled.iter().map(|event| if let Event::Settled(settled) = event { settled.cost } else { NanoUsd::ZERO }).sum()
 }
 
-fn opened(folder: &RunFolder, deadline: Option<UnixMs>, spent_before: NanoUsd) -> Opened {
+fn opened(folder: &RunFolder, deadline: Option<Deadline>, spent_before: NanoUsd) -> Opened {
     Opened {
         format: EVENT_FORMAT,
         run: folder.id.clone(),
@@ -404,8 +406,9 @@ fn opened(folder: &RunFolder, deadline: Option<UnixMs>, spent_before: NanoUsd) -
         version: env!("CARGO_PKG_VERSION").to_owned(),
         boot: boot_id(),
         spent_before: Some(spent_before),
-        deadline_ms: deadline.map(|deadline| deadline.0),
+        deadline_ms: deadline.map(|deadline| deadline.requests.0),
         earlier_synced: false,
+        replay: false,
     }
 }
 

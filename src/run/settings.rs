@@ -128,6 +128,8 @@ pub struct Audit {
     pub retry_errors: bool,
     /// The command that is told how a run ended; empty for none.
     pub notify: Vec<String>,
+    /// Environment variables that hold keys: graders need them, and no other program.
+    pub key_variables: Vec<String>,
     /// If not empty, base URLs of the only endpoints that may be used.
     pub allowed_endpoints: Vec<String>,
 }

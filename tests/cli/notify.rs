@@ -59,6 +59,20 @@ fn an_interrupted_night_is_told() {
 }
 
 #[test]
+fn it_gets_no_key() {
+    let night = Night::with(5, "api_key = \"sk-one\"", "");
+    night.workspace.edit("audit.toml", "max_concurrency = 8", "api_key_env = \"GRADER_KEY\"");
+    with_notify(&night, "\n[notify]\ncommand = [\"sh\", \"-c\", \"env > told.env\"]\n");
+    let mut night_run = night.workspace.assize(&["run"]).env("MAIL_TO", "somebody");
+    for variable in ["GRADER_KEY", "OPENAI_API_KEY", "ANTHROPIC_API_KEY"] {
+        night_run = night_run.env(variable, "sk-one");
+    }
+    night_run.run().expect(0);
+    let variables = night.workspace.read("told.env");
+    assert!(variables.contains("MAIL_TO=somebody\n") && !variables.contains("sk-one"), "{variables}");
+}
+
+#[test]
 fn its_failure_is_a_warning_and_changes_no_exit_code() {
     let night = Night::new(5);
     with_notify(&night, "\n[notify]\ncommand = [\"sh\", \"-c\", \"exit 7\"]\n");

@@ -33,12 +33,37 @@ fn a_read_only_run_needs_no_server() {
 }
 
 #[test]
+fn a_passed_deadline_keeps_no_stored_reply_out() {
+    let night = Night::new(20);
+    let digest = night.workspace.report().digest();
+    let asked = night.requests();
+    let late = ["run", "--deadline", "2026-01-01T00:00Z", "--format", "json"];
+    assert_eq!(night.workspace.run(&late).expect(0).digest(), digest);
+    assert_eq!(night.requests(), asked);
+    let part = Night::new(20);
+    part.workspace.run(&["run", "--max-cost", "0.05"]).expect(3);
+    let missed = part.workspace.run(&["run", "--cache", "read-only", "--format", "json"]).expect(5);
+    let replayed = part.workspace.run(&[&late[..], &["--cache", "read-only"]].concat()).expect(5);
+    assert_eq!(replayed.digest(), missed.digest(), "a replay has no deadline");
+}
+
+#[test]
 fn a_read_only_run_that_misses_a_reply_ends_with_5() {
     let Night { workspace, screen, confirm } = Night::new(10);
     workspace.run(&["run", "--limit", "6"]).expect(0);
     drop((screen, confirm));
     let ended = workspace.run(&["run", "--cache", "read-only", "--progress", "none"]).expect(5);
     insta::assert_snapshot!(ended.shown());
+}
+
+#[test]
+fn a_replay_does_not_hide_the_run_that_goes_on() {
+    let night = Night::new(20);
+    night.workspace.run(&["run", "--max-cost", "0.05"]).expect(3);
+    let first = night.workspace.run(&["report", "--format", "json"]).expect(0).json();
+    night.workspace.run(&["run", "--cache", "read-only", "--progress", "none"]).expect(5);
+    let resumed = night.workspace.report().json();
+    assert_eq!((&resumed["run"], &resumed["sessions"]["count"]), (&first["run"], &2.into()));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `[endpoint.NAME]`: where requests go, with which key, at which pace and price.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -19,6 +19,8 @@ use super::super::written::Endpoint;
 use super::{Context, price};
 
 const API_KEY: &str = "OPENAI_API_KEY";
+/// Variables that hold keys by their providers' custom, whether an endpoint names them or not.
+const USUAL_KEYS: [&str; 2] = [API_KEY, "ANTHROPIC_API_KEY"];
 const BASE_URL: &str = "OPENAI_BASE_URL";
 /// Headers of OpenAI's own API, and the variables that fill them.
 const ACCOUNT_HEADERS: [(&str, &str); 2] =
@@ -37,6 +39,14 @@ pub(super) fn check_all(
 ) -> BTreeMap<String, EndpointSettings> {
     let checked = written.into_iter().map(|(name, written)| (name.clone(), check(name, written, ledger, context)));
     checked.collect()
+}
+
+/// Environment variables that hold keys.
+pub(super) fn key_variables(written: &BTreeMap<String, Endpoint>) -> Vec<String> {
+    let named = written.values().filter_map(|endpoint| endpoint.api_key_env.as_deref());
+    // What is no name of a variable may be a key, and is refused elsewhere.
+    let variables: BTreeSet<_> = named.filter(|name| is_name(name)).chain(USUAL_KEYS).collect();
+    variables.into_iter().map(str::to_owned).collect()
 }
 
 /// With `[privacy] endpoints`, every other endpoint is refused, wherever its URL comes from.

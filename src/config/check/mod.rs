@@ -64,6 +64,7 @@ pub(super) fn audit(mut written: Written, ledger: &mut Ledger<'_>, context: &Con
     let classes = sample::classes(written.prefilter.classes, ledger);
     let sample = sample::check(&written.sample, classes.as_deref(), seed, ledger, context);
     let assume = sample::assumptions(&written.assume, ledger);
+    let key_variables = endpoint::key_variables(&written.endpoint);
     let endpoints = endpoint::check_all(written.endpoint, ledger, context);
     let (screen, confirm) = grader::check_all(written.grader, &endpoints, ledger);
     let budget = budget(&written.budget, ledger, context);
@@ -93,6 +94,7 @@ pub(super) fn audit(mut written: Written, ledger: &mut Ledger<'_>, context: &Con
         cache,
         retry_errors,
         notify: notify(written.notify, ledger),
+        key_variables,
         allowed_endpoints,
     }
 }

@@ -245,6 +245,7 @@ fn nothing_new_goes_while_a_disk_is_nearly_full_and_all_of_it_goes_after() {
     let (mut claim, mut second) = (bench.ask(0, 20), bench.admit(1, 10));
     bench.settle(attempt, Ending::Replied { usage: None }, 5, 20);
     assert!(claim.try_recv().is_err() && second.try_recv().is_err(), "with nothing on the wire, they still wait");
+    assert!(!bench.coordinator.waits_for_money(), "but not for money");
     bench.coordinator.hold(false);
     bench.coordinator.tick(&mut bench.effects, UnixMs(0));
     assert_eq!((claim.try_recv(), second.try_recv()), (Ok(Go::Yes), Ok(Entry::Admitted)));
@@ -272,6 +273,30 @@ fn a_deadline_closes_admission_first_and_requests_later() {
     late(150, Go::Yes);
     late(200, Go::TooLate);
     coordinator.tick(&mut effects, UnixMs(200));
+    assert_eq!(coordinator.reason(), StopReason::Deadline);
+}
+
+/// A unit whose replies were all there.
+fn decided(ordinal: u64) -> Decided {
+    let judged = Box::new(judged(ordinal, Stage::Screen, graded(Judgement::Absent)));
+    let events = vec![Event::Admitted(unit(ordinal)), Event::Judged(judged)];
+    Decided { ordinal: Ordinal(ordinal), events, lines: Batch::default() }
+}
+
+#[test]
+fn a_passed_deadline_turns_away_who_asks_and_whoever_comes_after() {
+    let mut coordinator = coordinator(None, Some(Deadline { admission: UnixMs(100), requests: UnixMs(200) }));
+    let mut effects = Effects::default();
+    let mut late = |message| coordinator.handle(message, &mut effects, UnixMs(999));
+    let (answer, mut second) = oneshot::channel();
+    late(Message::Admit { unit: Box::new(unit(1)), path: NanoUsd(1), answer });
+    assert!(second.try_recv().is_err(), "it waits for unit 0, which may need no time");
+    let (answer, mut first) = oneshot::channel();
+    late(Message::Decided { units: vec![decided(0)], answer });
+    assert_eq!((first.try_recv(), second.try_recv()), (Ok(Entry::Admitted), Ok(Entry::Closed)));
+    let (answer, mut third) = oneshot::channel();
+    late(Message::Decided { units: vec![decided(2)], answer });
+    assert_eq!(third.try_recv(), Ok(Entry::Closed), "no unit overtakes the one that closed admission");
     assert_eq!(coordinator.reason(), StopReason::Deadline);
 }
 

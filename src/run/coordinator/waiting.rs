@@ -24,6 +24,14 @@ impl Waiting {
         }
     }
 
+    /// Whether requests follow from its admission.
+    pub(super) const fn asks(&self) -> bool {
+        match self {
+            Self::Asks { .. } => true,
+            Self::Decided { .. } => false,
+        }
+    }
+
     /// Tells its worker, if there is one to tell, that admission is closed.
     pub(super) fn turn_away(self) {
         let answer = match self {
