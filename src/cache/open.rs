@@ -72,24 +72,22 @@ fn open_index(folder: &Path, warnings: &Warnings) -> (Option<Index>, Stored) {
     }
 }
 
-/// Adds the table of a segment to the index in `folder`, which is not used again if that fails.
-pub(super) fn add(folder: &mut Option<PathBuf>, segment: SegmentId, table: &Table, warnings: &Warnings) {
-    let Some(path) = folder.as_deref() else { return };
-    let mut index = match Index::reopen(path) {
+/// Adds the tables of these segments to the index in `folder`.
+pub(super) fn add(folder: &Path, segments: &[SegmentId], tables: &Tables, warnings: &Warnings) {
+    let mut index = match Index::reopen(folder) {
         Ok(index) => Some(index),
         Err(failure) => {
             warnings.add(without_index(&failure));
             None
         }
     };
-    store(&mut index, segment, Some(table), warnings);
-    match index.map(Index::close) {
-        Some(Ok(())) => {}
-        Some(Err(failure)) => {
-            warnings.add(without_index(&failure));
-            *folder = None;
+    for segment in segments {
+        if let Some(table) = tables.closed(*segment) {
+            store(&mut index, *segment, Some(table), warnings);
         }
-        None => *folder = None,
+    }
+    if let Some(Err(failure)) = index.map(Index::close) {
+        warnings.add(without_index(&failure));
     }
 }
 

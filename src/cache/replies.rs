@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use serde::Deserialize;
 
@@ -33,7 +33,9 @@ struct Inner {
     files: RwLock<HashMap<SegmentId, Arc<File>>>,
     appender: RwLock<Appender>,
     /// The index's folder; absent once it failed: then the next process reads the log instead.
-    index: Mutex<Option<PathBuf>>,
+    index: Option<PathBuf>,
+    /// Segments whose tables are made and not in the index yet.
+    unindexed: Mutex<Vec<SegmentId>>,
     warnings: Warnings,
 }
 
@@ -86,7 +88,8 @@ impl ReplyCache {
             tables: RwLock::new(tables),
             files: RwLock::default(),
             appender: RwLock::new(Appender::Idle { started: 0 }),
-            index: Mutex::new(index),
+            index,
+            unindexed: Mutex::default(),
             warnings,
         };
         Ok((Self { inner: Arc::new(inner) }, sentences))
@@ -194,10 +197,12 @@ impl ReplyCache {
     ///
     /// [`CacheError::Log`] if the segment could not be written; a failing index is a warning only.
     pub async fn close(self) -> Result<(), CacheError> {
-        match self.inner.set_closed() {
-            Some(segment) => self.retire(segment).await,
-            None => Ok(()),
+        if let Some(segment) = self.inner.set_closed() {
+            self.retire(segment).await?;
         }
+        let inner = self.inner;
+        blocking(move || inner.complete_index()).await;
+        Ok(())
     }
 
     /// The segment that takes the next reply.
@@ -216,12 +221,12 @@ impl ReplyCache {
         blocking(move || inner.open_segment()).await
     }
 
-    /// Ends a segment that takes no more replies and brings its table into the index.
+    /// Ends a segment that takes no more replies and makes its table.
     async fn retire(&self, segment: Segment) -> Result<(), CacheError> {
         let id = segment.id;
         segment.writer.close().await?;
         let inner = Arc::clone(&self.inner);
-        blocking(move || inner.index_segment(id)).await
+        blocking(move || inner.tabulate(id)).await
     }
 }
 
@@ -237,10 +242,6 @@ impl Inner {
 
     fn appender_mut(&self) -> RwLockWriteGuard<'_, Appender> {
         self.appender.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn index_mut(&self) -> MutexGuard<'_, Option<PathBuf>> {
-        self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A segment's file, opened once as long as there are not too many.
@@ -295,11 +296,20 @@ impl Inner {
 
     /// Reads a segment that takes no more replies, so that its table holds what the log holds: also replies whose `put`
     /// was dropped before it could tell.
-    fn index_segment(&self, segment: SegmentId) -> Result<(), CacheError> {
+    fn tabulate(&self, segment: SegmentId) -> Result<(), CacheError> {
         let replayed = log::replay(&segment.path(&self.settings.replies))?;
-        open::add(&mut self.index_mut(), segment, &replayed.table, &self.warnings);
         self.tables_mut().close(segment, replayed.table);
+        self.unindexed.lock().unwrap_or_else(PoisonError::into_inner).push(segment);
         Ok(())
+    }
+
+    /// Brings the tables of this process's segments into the index, all at once: an open sled costs tens of megabytes.
+    /// If the process dies before, the next one reads these segments instead.
+    fn complete_index(&self) {
+        let segments = std::mem::take(&mut *self.unindexed.lock().unwrap_or_else(PoisonError::into_inner));
+        if let (Some(folder), false) = (&self.index, segments.is_empty()) {
+            open::add(folder, &segments, &self.tables(), &self.warnings);
+        }
     }
 }
 

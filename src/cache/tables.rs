@@ -53,6 +53,14 @@ impl Tables {
         }
     }
 
+    /// The table of a segment that takes no more replies.
+    pub(super) fn closed(&self, segment: SegmentId) -> Option<&Table> {
+        match self.0.get(&segment)? {
+            Places::Growing(_) => None,
+            Places::Closed(table) => Some(table),
+        }
+    }
+
     /// Puts the table of a whole segment in place.
     pub(super) fn close(&mut self, segment: SegmentId, table: Table) {
         self.0.insert(segment, Places::Closed(table));

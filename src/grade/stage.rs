@@ -94,7 +94,7 @@ impl fmt::Debug for Scratch {
 
 /// A question and what is known about it.
 pub struct Asking {
-    text: String,
+    text: Box<str>,
     key: Digest,
     seen: Seen,
     injection_suspected: bool,

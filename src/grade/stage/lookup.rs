@@ -72,7 +72,9 @@ impl Grader {
         let form = self.form(place);
         let Some(reading) = reading else {
             let bound = form.bound(&text);
-            return Ok(Prepared::Ask(Box::new(Asking { text, key, seen, injection_suspected, bound, place })));
+            let kept = text.as_str().into();
+            scratch.prompt.text = text;
+            return Ok(Prepared::Ask(Box::new(Asking { text: kept, key, seen, injection_suspected, bound, place })));
         };
         let prompt_tokens = Some(form.prompt_tokens(&text));
         scratch.prompt.text = text;
