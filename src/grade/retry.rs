@@ -67,9 +67,13 @@ pub fn decide(status: u16, retry_after: Option<Duration>, body: Option<&Body>) -
         429 => decide_limited(retry_after, error),
         500 => retry(FailureKind::Server, retry_after, Billing::No, Load::Unrelated),
         503 | 529 => retry(FailureKind::Server, retry_after, Billing::No, Load::TooMany),
-        // A gateway gave up on a server that may have gone on, and billed.
-        408 | 504 => retry(FailureKind::Server, retry_after, Billing::Unknown, Load::TooMany),
-        409 | 498 | 502 => retry(FailureKind::Server, retry_after, Billing::Unknown, Load::Unrelated),
+        // A gateway (522, 524: Cloudflare) gave up on a server that may have gone on, and billed.
+        408 | 504 | 522 | 524 => retry(FailureKind::Server, retry_after, Billing::Unknown, Load::TooMany),
+        // Not implemented, HTTP version not supported: no second attempt changes that.
+        501 | 505 => Decision::GiveUp { failure: FailureKind::Rejected },
+        // A server error that is not known here is taken to pass, like those of gateways (502, 520, 521, 523), and whoever
+        // sent it may have billed.
+        409 | 498 | 500..=599 => retry(FailureKind::Server, retry_after, Billing::Unknown, Load::Unrelated),
         _ => Decision::GiveUp { failure: FailureKind::Rejected },
     }
 }

@@ -113,6 +113,20 @@ fn bodies_decide_where_the_status_does_not() {
 }
 
 #[test]
+fn a_gateway_in_front_of_the_server_is_a_server_error() {
+    for status in [502, 504, 520, 521, 522, 523, 524, 530, 599] {
+        let decision = decide_text(status, None, "<html>error code: 52x</html>");
+        let Decision::Retry { failure, billing, load, .. } = decision else { panic!("{status} is not tried again") };
+        assert_eq!((failure, billing), (FailureKind::Server, Billing::Unknown), "{status}");
+        assert_eq!(load == Load::TooMany, [504, 522, 524].contains(&status), "{status}");
+    }
+    for status in [501, 505] {
+        let decision = decide_text(status, None, "");
+        assert_eq!(decision, Decision::GiveUp { failure: FailureKind::Rejected }, "{status}");
+    }
+}
+
+#[test]
 fn messages_carry_no_key() {
     let body = r#"{"error": {"message": "Incorrect API key provided: sk-abc123def456. Find yours at the site"}}"#;
     let Decision::StopRun { message } = decide_text(401, None, body) else { panic!("401 stops the run") };
