@@ -127,6 +127,25 @@ fn a_gateway_in_front_of_the_server_is_a_server_error() {
 }
 
 #[test]
+fn a_filter_ends_a_unit_and_a_lack_of_permission_the_run() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/replies");
+    let mut filtered = 0;
+    for file in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
+        let (status, what) = name.split_once('-').unwrap();
+        let status = status.parse().unwrap();
+        let decision = || decide_text(status, None, &std::fs::read_to_string(&file).unwrap());
+        if what.starts_with("filtered") {
+            assert_eq!(decision(), Decision::Keep, "{name}");
+            filtered += usize::from(status == 403);
+        } else if status == 403 {
+            assert!(matches!(decision(), Decision::StopRun { .. }), "{name}");
+        }
+    }
+    assert_eq!(filtered, 3);
+}
+
+#[test]
 fn messages_carry_no_key() {
     let body = r#"{"error": {"message": "Incorrect API key provided: sk-abc123def456. Find yours at the site"}}"#;
     let Decision::StopRun { message } = decide_text(401, None, body) else { panic!("401 stops the run") };
