@@ -147,9 +147,27 @@ fn a_filter_ends_a_unit_and_a_lack_of_permission_the_run() {
 
 #[test]
 fn messages_carry_no_key() {
-    let body = r#"{"error": {"message": "Incorrect API key provided: sk-abc123def456. Find yours at the site"}}"#;
-    let Decision::StopRun { message } = decide_text(401, None, body) else { panic!("401 stops the run") };
-    assert_eq!(message, "HTTP 401: Incorrect API key provided: [key] Find yours at the site");
+    let cases = [
+        ("Incorrect API key provided: sk-abc123def456. Find yours", "Incorrect API key provided: [key]. Find yours"),
+        ("Incorrect API key provided: abcd****wxyz.", "Incorrect API key provided: [key]."),
+        ("Invalid token 'gsk_abcDEF0123456789abcDEF0123456789'", "Invalid token '[key]'"),
+        ("Invalid token \"gsk_ab...yz\"", "Invalid token \"[key]\""),
+        ("Incorrect API key provided: xai-abcDEF0123456789abcDEF,", "Incorrect API key provided: [key],"),
+        ("key=0123456789abcdef0123456789abcdef&model=m", "key=[key]&model=m"),
+        ("API key not valid: AIzaSyA-0123456789_0123456789", "API key not valid: [key]"),
+        ("(Bearer:hf_abcdefghij)", "(Bearer:[key])"),
+        ("token=0123456789abcdef0123456789abcdef.AbCdEfGh12345678;", "token=[key];"),
+        ("\u{201c}0123456789abcdefghij\u{201d}", "\u{201c}[key]\u{201d}"),
+        (
+            "model `gpt-4o-mini` at api.example.com/v1/chat is risk-rated...",
+            "model `gpt-4o-mini` at api.example.com/v1/chat is risk-rated...",
+        ),
+    ];
+    for (message, expected) in cases {
+        let body = serde_json::json!({"error": {"message": message}}).to_string();
+        let Decision::StopRun { message } = decide_text(401, None, &body) else { panic!("401 stops the run") };
+        assert_eq!(message, format!("HTTP 401: {expected}"));
+    }
 }
 
 #[test]
