@@ -155,7 +155,7 @@ impl Pacer {
 impl Shared {
     fn grant(&self, bytes: u64, output: u64, estimated: u64, is_counted: bool) -> Paced {
         let requests = self.requests.fetch_add(1, Ordering::AcqRel) + 1;
-        let tokens = self.tokens.fetch_add(estimated, Ordering::AcqRel) + estimated;
+        let tokens = self.tokens.fetch_add(estimated, Ordering::AcqRel).wrapping_add(estimated);
         Paced { bytes, output, estimated, requests, tokens, is_counted }
     }
 }

@@ -186,7 +186,7 @@ impl Task {
             account.settle(requests);
         }
         if let Some(account) = &mut self.tokens {
-            account.settle(i64::try_from(unused).unwrap_or_default());
+            account.settle(i64::try_from(unused).unwrap_or(if unused < 0 { i64::MIN } else { i64::MAX }));
         }
         if let Some(minute) = &mut self.minute {
             minute.correct(place.requests, used);
@@ -238,7 +238,7 @@ impl Task {
 /// The estimate before anything has been seen.
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an estimate")]
 pub(super) fn first_estimate(bytes: u64, output: u64) -> u64 {
-    (bytes as f64 / FIRST_BYTES_PER_TOKEN).ceil() as u64 + output
+    ((bytes as f64 / FIRST_BYTES_PER_TOKEN).ceil() as u64).saturating_add(output)
 }
 
 /// A limit below the configured one is the limit, until the server states a larger one. A limit that nobody configured

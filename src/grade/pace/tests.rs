@@ -74,6 +74,20 @@ async fn debt_is_paid_first() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_absurd_usage_holds_an_hour_and_breaks_nothing() {
+    let Running { pacer, _tasks } = pacer(None, Some(6_000));
+    for _ in 0..3 {
+        let place = pacer.wait(Lane::Fresh, 4, 0).await;
+        let start = Instant::now();
+        pacer.settle(place, Used::Tokens { prompt: u64::MAX, completion: u64::MAX }, None).await;
+        let next = pacer.wait(Lane::Fresh, 4, 0).await;
+        let held = start.elapsed();
+        assert!((Duration::from_mins(55)..Duration::from_mins(65)).contains(&held), "{held:?}");
+        pacer.settle(next, Used::Tokens { prompt: 1, completion: 0 }, None).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_settlement_is_heard_while_somebody_is_held() {
     let Running { pacer, _tasks } = pacer(None, Some(60_000));
     let large = pacer.wait(Lane::Fresh, 8_000, 0).await;
