@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 
 use super::lane::Lane;
 use super::quota::Quota;
@@ -35,6 +36,8 @@ struct Shared {
     is_open: AtomicBool,
     /// A limit is configured or named by the server.
     has_limits: AtomicBool,
+    /// Until when everybody is held, where that is more than a moment.
+    held: watch::Sender<Option<Instant>>,
     /// Requests granted, and their tokens as estimated.
     requests: AtomicU64,
     tokens: AtomicU64,
@@ -103,6 +106,7 @@ impl Pacer {
         let shared = Arc::new(Shared {
             is_open: AtomicBool::new(!is_limited),
             has_limits: AtomicBool::new(is_limited),
+            held: watch::Sender::new(None),
             requests: AtomicU64::new(0),
             tokens: AtomicU64::new(0),
         });
@@ -143,6 +147,20 @@ impl Pacer {
         }
         self.shared.is_open.store(false, Ordering::Release);
         self.queue.send(Call::Pause(hint)).await.ok();
+    }
+
+    /// Returns as soon as the server holds everybody for more than a moment.
+    pub async fn held(&self) {
+        self.told(Option::is_some).await;
+    }
+
+    /// Returns a moment before the end of that. A request that is let through earlier is a probe.
+    pub async fn released(&self) {
+        self.told(Option::is_none).await;
+    }
+
+    async fn told(&self, is_so: impl FnMut(&Option<Instant>) -> bool) {
+        self.shared.held.subscribe().wait_for(is_so).await.map(|_| ()).expect("the sender is in `self`");
     }
 
     /// Whether "too fast" is this pacer's business: a limit is configured or the server names one.
