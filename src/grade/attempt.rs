@@ -169,15 +169,15 @@ impl Line {
         let mut signal = desk.clone();
         let gates = async {
             loop {
-                let slot = self.slots.take(lane).await;
+                let held = self.slots.take(lane).await;
                 let mut turn = pin!(self.pacer.wait(lane, shot.body.len() as u64, shot.output_limit));
                 tokio::select! {
                     biased;
-                    place = &mut turn => return (slot, place),
+                    place = &mut turn => return (held, place),
                     () = self.pacer.held() => {}
                 }
                 // Other models of the endpoint need its slots while this one is held.
-                drop(slot);
+                drop(held);
                 tokio::select! {
                     biased;
                     // It is the probe.

@@ -172,7 +172,7 @@ fn without_keys(word: &str) -> String {
         if looks_like_a_key(part) {
             shown.push_str("[key]");
             // What ends a sentence is no part of a key.
-            shown.push_str(&part[part.trim_end_matches('.').len()..]);
+            shown.extend(part.ends_with('.').then_some('.'));
         } else {
             shown.push_str(part);
         }

@@ -58,13 +58,13 @@ async fn a_model_that_is_held_leaves_the_slots_to_others() {
     let desk = Desk::new(queue, stopping);
     let start = Instant::now();
     // The first one has its place; the second one waits for a minute with a slot; the third one for a slot.
-    let (gone, mut passed) = mpsc::unbounded_channel();
+    let (gone, mut passed) = mpsc::channel(3);
     let mut waiting = JoinSet::new();
     for _ in 0..3 {
         let (screen, desk, gone) = (Arc::clone(&screen), desk.clone(), gone.clone());
         waiting.spawn(async move {
             let passed = screen.admission(&shot(), Lane::Fresh, &desk).await.unwrap();
-            gone.send((start.elapsed(), passed)).unwrap();
+            gone.send((start.elapsed(), passed)).await.unwrap();
         });
     }
     let (_, first) = passed.recv().await.unwrap();
