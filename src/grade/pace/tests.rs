@@ -259,6 +259,37 @@ async fn a_bucket_that_refills_is_not_waited_for_until_it_is_full() {
     assert_eq!(start.elapsed(), SECOND / 10);
 }
 
+/// 600 within any minute, and headers that say so: when nothing is left, the reset looks like a bucket's.
+#[tokio::test(start_paused = true)]
+async fn a_sliding_minute_is_not_mistaken_for_a_bucket() {
+    const MINUTE: Duration = Duration::from_mins(1);
+    let Running { pacer, _tasks } = pacer(None, None);
+    let mut admitted = std::collections::VecDeque::new();
+    let (mut served, mut refused) = (0, 0);
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_mins(5) {
+        let place = pacer.wait(Lane::Fresh, 4, 0).await;
+        tokio::time::sleep(SECOND / 20).await;
+        let now = Instant::now();
+        while admitted.front().is_some_and(|at| now.duration_since(*at) >= MINUTE) {
+            admitted.pop_front();
+        }
+        let is_full = admitted.len() >= 600;
+        if is_full {
+            refused += 1;
+            pacer.pause(MINUTE - now.duration_since(admitted[0])).await;
+        } else {
+            served += 1;
+            admitted.push_back(now);
+        }
+        let reset = MINUTE - now.duration_since(*admitted.back().unwrap());
+        let quota = quota(600, 600 - admitted.len() as u64, reset);
+        pacer.settle(place, if is_full { Used::Declined } else { used(1) }, Some(quota)).await;
+        settled().await;
+    }
+    assert!(refused == 0 && served >= 2_900, "{served} served, {refused} refused");
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_allowance_for_a_day_is_probed() {
     let Running { pacer, _tasks } = pacer(None, None);
