@@ -277,12 +277,12 @@ async fn a_sliding_minute_is_not_mistaken_for_a_bucket() {
         let is_full = admitted.len() >= 600;
         if is_full {
             refused += 1;
-            pacer.pause(MINUTE - now.duration_since(admitted[0])).await;
+            pacer.pause(MINUTE.saturating_sub(now.duration_since(admitted[0]))).await;
         } else {
             served += 1;
             admitted.push_back(now);
         }
-        let reset = MINUTE - now.duration_since(*admitted.back().unwrap());
+        let reset = MINUTE.saturating_sub(now.duration_since(*admitted.back().unwrap()));
         let quota = quota(600, 600 - admitted.len() as u64, reset);
         pacer.settle(place, if is_full { Used::Declined } else { used(1) }, Some(quota)).await;
         settled().await;
