@@ -9,6 +9,7 @@ use clap_complete::Shell;
 
 use crate::clock::UnixMs;
 use crate::config::{AUDIT_FILE, moment};
+use crate::grade::settings::Concurrency;
 
 /// Counts how often a rare behaviour occurs in language-model transcripts, and says how sure it is.
 #[derive(Debug, Parser)]
@@ -161,9 +162,9 @@ pub struct OverrideArgs {
     /// Send nothing after this: 2026-11-24T07:00+01:00, or "07:00 Europe/Zurich"
     #[arg(long, value_name = "TIME", env = "ASSIZE_DEADLINE")]
     pub deadline: Option<String>,
-    /// Requests in flight at once, for every endpoint
+    /// Requests in flight at once, for every endpoint: a number, or `auto`
     #[arg(short = 'j', long, value_name = "N", env = "ASSIZE_MAX_CONCURRENCY")]
-    pub max_concurrency: Option<u32>,
+    pub max_concurrency: Option<Concurrency>,
     /// Requests per minute, for every endpoint
     #[arg(long, value_name = "N", env = "ASSIZE_MAX_REQUESTS_PER_MINUTE")]
     pub max_requests_per_minute: Option<u32>,

@@ -5,6 +5,7 @@ use clap::CommandFactory;
 
 use super::args::Cli;
 use super::*;
+use crate::grade::settings::Concurrency;
 
 /// Every command with its path, the nested ones after their parents.
 fn every_command() -> Vec<clap::Command> {
@@ -80,6 +81,18 @@ fn flags_become_overrides_with_their_names() {
     assert_eq!(request.overrides.max_concurrency.unwrap().origin.to_string(), "flag --max-concurrency");
     assert_eq!(request.overrides.date.unwrap().value, "2026-11-23");
     assert_eq!(request.overrides.strict, None);
+}
+
+#[test]
+fn as_many_at_once_as_are_served_well_is_a_value_too() {
+    let parse =
+        |count: &str| Invocation::parse(["assize", "run", "-j", count].map(OsString::from), Environment::default());
+    let (invocation, command) = parse("auto").unwrap();
+    let Command::Run(args) = command else { panic!("another command") };
+    let request = invocation.load_request(&args.audit.file, &args.audit.overrides);
+    assert_eq!(request.overrides.max_concurrency.unwrap().value, Concurrency::Auto);
+    let error = parse("many").unwrap_err().to_string();
+    assert!(error.contains("expects `auto` or a whole number from 1"), "{error}");
 }
 
 /// Runs a command as `main` does, and returns its exit code.

@@ -23,6 +23,7 @@ mod written;
 use std::path::{Path, PathBuf};
 
 use crate::clock::UnixMs;
+use crate::grade::settings::Concurrency;
 use crate::model::hash::Digest;
 use crate::run::settings::{Audit, CacheMode, Workspace};
 
@@ -53,7 +54,7 @@ pub struct Overrides {
     /// `--deadline`, as `[budget] deadline`.
     pub deadline: Option<Override<String>>,
     /// `--max-concurrency`, for every endpoint.
-    pub max_concurrency: Option<Override<u32>>,
+    pub max_concurrency: Option<Override<Concurrency>>,
     /// `--max-requests-per-minute`, for every endpoint.
     pub max_requests_per_minute: Option<Override<u32>>,
     /// `--max-tokens-per-minute`, for every endpoint.

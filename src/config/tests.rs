@@ -126,7 +126,7 @@ fn flags_win_over_the_file_and_say_so() {
     let mut request = fixture("good/full");
     request.overrides = Overrides {
         max_cost: flag("--max-cost", 5.0),
-        max_concurrency: flag("--max-concurrency", 3),
+        max_concurrency: flag("--max-concurrency", Concurrency::Fixed(3)),
         limit: flag("--limit", 7),
         deadline: flag("--deadline", "07:00 Europe/Zurich".to_owned()),
         strict: flag("--strict", true),
@@ -139,6 +139,13 @@ fn flags_win_over_the_file_and_say_so() {
     assert_eq!((audit.sample.limit, audit.corpus.strict, audit.cache), (Some(7), true, CacheMode::ReadOnly));
     let origin = settings.iter().find(|setting| setting.key == "budget.max_cost").unwrap().origin.to_string();
     assert_eq!(origin, "flag --max-cost");
+    request.overrides.max_concurrency = flag("-j", Concurrency::Auto);
+    let Loaded { audit, settings, .. } = load(&request).unwrap();
+    assert_eq!(audit.endpoints["main"].max_concurrency, Concurrency::Auto);
+    let shown = settings.iter().find(|setting| setting.key == "endpoint.main.max_concurrency").unwrap();
+    assert_eq!((shown.value.as_str(), shown.origin.to_string()), (Some("auto"), "flag -j".to_owned()));
+    request.overrides.max_concurrency = flag("-j", Concurrency::Fixed(0));
+    assert!(load(&request).is_err());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! journal, wire. Retries pass every gate again, so no attempt is free and no slot sleeps.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -169,8 +170,23 @@ impl Line {
     async fn admission(&self, shot: &Shot, lane: Lane, desk: &Desk) -> Option<(Slot, Paced)> {
         let mut signal = desk.clone();
         let gates = async {
-            let held = self.slots.take(lane).await;
-            (held, self.pacer.wait(lane, shot.body.len() as u64, shot.output_limit).await)
+            loop {
+                let held = self.slots.take(lane).await;
+                let mut turn = pin!(self.pacer.wait(lane, shot.body.len() as u64, shot.output_limit));
+                tokio::select! {
+                    biased;
+                    place = &mut turn => return (held, place),
+                    () = self.pacer.held() => {}
+                }
+                // Other models of the endpoint need its slots while this one is held.
+                drop(held);
+                tokio::select! {
+                    biased;
+                    // It is the probe.
+                    place = &mut turn => return (self.slots.take(lane).await, place),
+                    () = self.pacer.released() => {}
+                }
+            }
         };
         tokio::select! {
             biased;

@@ -90,6 +90,9 @@ impl fmt::Debug for Answer {
 /// The largest body that is read. However its characters are escaped, it fits into a line of the reply log.
 const MAX_BODY_BYTES: usize = 8 << 20;
 
+/// Shorter values of headers are no secrets, and stand in any text by chance.
+const SHORTEST_SECRET: usize = 8;
+
 impl Endpoint {
     /// Prepares the client: rustls, HTTP/2 where offered, keep-alive, no redirects, no proxy for loopback.
     ///
@@ -163,7 +166,21 @@ impl Endpoint {
             Err(_) if (200..300).contains(&status) => return Err(NoAnswer::NotText),
             Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
         };
+        let body = if (200..300).contains(&status) { body } else { self.without_secrets(body) };
         Ok(Answer { status, body, retry_after, quota, request_id, latency: sent.elapsed() })
+    }
+
+    /// What an error says, without the key and the values of configured headers, which some servers quote.
+    fn without_secrets(&self, mut text: String) -> String {
+        let authorization = self.authorization.get().and_then(Option::as_ref);
+        let sent = self.headers.values().chain(authorization).filter(|value| value.is_sensitive());
+        for secret in sent.filter_map(|value| value.to_str().ok()) {
+            let secret = secret.strip_prefix("Bearer ").unwrap_or(secret);
+            if secret.len() >= SHORTEST_SECRET && text.contains(secret) {
+                text = text.replace(secret, "[key]");
+            }
+        }
+        text
     }
 }
 

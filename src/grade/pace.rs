@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 
 use super::lane::Lane;
 use super::quota::Quota;
@@ -35,6 +36,8 @@ struct Shared {
     is_open: AtomicBool,
     /// A limit is configured or named by the server.
     has_limits: AtomicBool,
+    /// Until when everybody is held, where that is more than a moment.
+    held: watch::Sender<Option<Instant>>,
     /// Requests granted, and their tokens as estimated.
     requests: AtomicU64,
     tokens: AtomicU64,
@@ -103,6 +106,7 @@ impl Pacer {
         let shared = Arc::new(Shared {
             is_open: AtomicBool::new(!is_limited),
             has_limits: AtomicBool::new(is_limited),
+            held: watch::Sender::new(None),
             requests: AtomicU64::new(0),
             tokens: AtomicU64::new(0),
         });
@@ -145,6 +149,20 @@ impl Pacer {
         self.queue.send(Call::Pause(hint)).await.ok();
     }
 
+    /// Returns as soon as the server holds everybody for more than a moment.
+    pub async fn held(&self) {
+        self.told(Option::is_some).await;
+    }
+
+    /// Returns a moment before the end of that. A request that is let through earlier is a probe.
+    pub async fn released(&self) {
+        self.told(Option::is_none).await;
+    }
+
+    async fn told(&self, is_so: impl FnMut(&Option<Instant>) -> bool) {
+        self.shared.held.subscribe().wait_for(is_so).await.map(|_| ()).expect("the sender is in `self`");
+    }
+
     /// Whether "too fast" is this pacer's business: a limit is configured or the server names one.
     #[must_use]
     pub fn has_limits(&self) -> bool {
@@ -155,7 +173,7 @@ impl Pacer {
 impl Shared {
     fn grant(&self, bytes: u64, output: u64, estimated: u64, is_counted: bool) -> Paced {
         let requests = self.requests.fetch_add(1, Ordering::AcqRel) + 1;
-        let tokens = self.tokens.fetch_add(estimated, Ordering::AcqRel) + estimated;
+        let tokens = self.tokens.fetch_add(estimated, Ordering::AcqRel).wrapping_add(estimated);
         Paced { bytes, output, estimated, requests, tokens, is_counted }
     }
 }

@@ -67,9 +67,13 @@ pub fn decide(status: u16, retry_after: Option<Duration>, body: Option<&Body>) -
         429 => decide_limited(retry_after, error),
         500 => retry(FailureKind::Server, retry_after, Billing::No, Load::Unrelated),
         503 | 529 => retry(FailureKind::Server, retry_after, Billing::No, Load::TooMany),
-        // A gateway gave up on a server that may have gone on, and billed.
-        408 | 504 => retry(FailureKind::Server, retry_after, Billing::Unknown, Load::TooMany),
-        409 | 498 | 502 => retry(FailureKind::Server, retry_after, Billing::Unknown, Load::Unrelated),
+        // A gateway (522, 524: Cloudflare) gave up on a server that may have gone on, and billed.
+        408 | 504 | 522 | 524 => retry(FailureKind::Server, retry_after, Billing::Unknown, Load::TooMany),
+        // Not implemented, HTTP version not supported: no second attempt changes that.
+        501 | 505 => Decision::GiveUp { failure: FailureKind::Rejected },
+        // A server error that is not known here is taken to pass, like those of gateways (502, 520, 521, 523), and whoever
+        // sent it may have billed.
+        409 | 498 | 500..=599 => retry(FailureKind::Server, retry_after, Billing::Unknown, Load::Unrelated),
         _ => Decision::GiveUp { failure: FailureKind::Rejected },
     }
 }
@@ -148,12 +152,41 @@ fn names(error: &ServerError, codes: &[&str]) -> bool {
 
 /// At most 200 characters of the message, without control characters and without anything that looks like a key.
 fn shown(error: &ServerError) -> String {
-    let words = error.message.split_whitespace().map(|word| if looks_like_a_key(word) { "[key]" } else { word });
+    let words = error.message.split_whitespace().map(without_keys);
     words.collect::<Vec<_>>().join(" ").chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
-fn looks_like_a_key(word: &str) -> bool {
-    word.contains("sk-") || (word.len() >= 24 && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_*.".contains(c)))
+/// Runs of this many letters, digits and signs may be keys; words and most names of models are shorter.
+const SHORTEST_KEY: usize = 20;
+
+/// How keys begin that are shown shortened, or are short.
+const KEY_PREFIXES: [&str; 7] = ["sk-", "sk_", "gsk_", "xai-", "hf_", "AIza", "AQ."];
+
+/// A word in which every part that looks like a key is gone, whatever quotes, signs or names stand around it.
+fn without_keys(word: &str) -> String {
+    let is_of_a_key = |c: char| c.is_ascii_alphanumeric() || "-_*.".contains(c);
+    let mut shown = String::new();
+    let mut rest = word;
+    while !rest.is_empty() {
+        let (part, tail) = rest.split_at(rest.find(|c| !is_of_a_key(c)).unwrap_or(rest.len()));
+        if looks_like_a_key(part) {
+            shown.push_str("[key]");
+            // What ends a sentence is no part of a key.
+            shown.extend(part.ends_with('.').then_some('.'));
+        } else {
+            shown.push_str(part);
+        }
+        let (between, next) = tail.split_at(tail.find(is_of_a_key).unwrap_or(tail.len()));
+        shown.push_str(between);
+        rest = next;
+    }
+    shown
+}
+
+/// Keys with dots are looked at as a whole: their parts belong together.
+fn looks_like_a_key(part: &str) -> bool {
+    let is_long = part.split('.').any(|run| run.len() >= SHORTEST_KEY);
+    is_long || part.contains("***") || KEY_PREFIXES.iter().any(|prefix| part.starts_with(prefix))
 }
 
 /// Waiting times between attempts: exponential from half a second to a minute, each drawn uniformly between nothing

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -48,6 +49,17 @@ pub enum Concurrency {
     Auto,
     /// This many, at least one.
     Fixed(u32),
+}
+
+impl FromStr for Concurrency {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.trim() {
+            "auto" => Ok(Self::Auto),
+            number => number.parse().map(Self::Fixed).map_err(|_| "expects `auto` or a whole number from 1".to_owned()),
+        }
+    }
 }
 
 impl Concurrency {

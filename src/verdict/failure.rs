@@ -31,8 +31,10 @@ const OVERFLOW_CODES: [&str; 5] = [
     "model_max_prompt_tokens_exceeded",
 ];
 
-const FILTER_CODES: [&str; 5] = [
+const FILTER_CODES: [&str; 7] = [
     "content_filter",
+    "data_inspection_failed",
+    "datainspectionfailed",
     "content_policy_violation",
     "responsibleaipolicyviolation",
     "invalid_prompt",
@@ -59,8 +61,27 @@ const OVERFLOW_MESSAGES: [&str; 8] = [
     r"input (length|token count)[^.]{0,40} exceeds",
 ];
 
-const FILTER_MESSAGES: [&str; 2] =
-    [r"content management policy|content[ _-]filter", r"flagged as potentially violating our usage policy"];
+/// How servers without a code, or with one that says something else (403: no permission), say that a filter stopped it.
+const FILTER_MESSAGES: [&str; 9] = [
+    // Azure: "... triggering Azure OpenAI's content management policy."; Anthropic: "Output blocked by content filtering policy"
+    r"content management policy|content[ _-]filter|ContentPolicyViolationError",
+    // OpenAI: "Invalid prompt: your prompt was flagged as potentially violating our usage policy."
+    r"flagged as potentially violating our usage policy",
+    // OpenRouter: 'openai/gpt-5 requires moderation on Azure. Your input was flagged for "violence". No credits were charged.'
+    r"requires moderation\b.{0,100}\binput was flagged",
+    // xAI: "Content violates usage guidelines. Team: ..., Failed check: SAFETY_CHECK_TYPE_BIO"
+    r"content violates usage guidelines",
+    // Gemini: "Candidate was blocked due to SAFETY", "blocked for reason: PROHIBITED_CONTENT"
+    r"blocked (due to|for reason:?) (SAFETY|PROHIBITED_CONTENT|BLOCKLIST|SPII)\b",
+    // Vertex: "The prompt could not be submitted. The prompt contains sensitive words that violate Google's ..."
+    r"prompt could not be submitted.{0,100}\bviolate",
+    // Model Studio: "Input text data may contain inappropriate content."; Z.ai: "System detected potentially unsafe or ..."
+    r"(input|output)( text)? data may contain inappropriate content|detected potentially unsafe or sensitive content in",
+    // DeepSeek: "Content Exists Risk"; Moonshot: "The request was rejected because it was considered high risk"
+    r"^content exists risk|request was rejected because it was considered high risk",
+    // Cloudflare's gateway: "Prompt blocked due to security configurations"
+    r"(prompt|response) blocked due to security configurations",
+];
 
 fn patterns(patterns: &[&str]) -> RegexSet {
     RegexSetBuilder::new(patterns).case_insensitive(true).build().expect("the list of patterns compiles")
@@ -140,6 +161,20 @@ mod tests {
         assert_eq!(code(json!({"detail": "m"})), found("", "m"));
         assert_eq!(code(json!({"choices": [], "error": null})), None);
         assert_eq!(code(json!({"choices": []})), None);
+    }
+
+    #[test]
+    fn a_lack_of_permission_is_no_filter() {
+        for message in [
+            "Your account is not allowed to use this model",
+            "This model requires moderation to be turned on in your settings",
+            "Country, region, or territory not supported",
+            "Request blocked due to billing",
+            "The caller does not have permission to execute the specified operation",
+        ] {
+            let error = ServerError::find(&json!({"error": {"message": message, "code": 403}})).unwrap();
+            assert!(!error.is_content_filter(), "{message}");
+        }
     }
 
     #[test]

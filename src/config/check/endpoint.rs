@@ -238,9 +238,12 @@ fn per_minute(path: &str, flag: Option<&Override<u32>>, written: Option<u32>, le
 
 fn concurrency(path: &str, written: Option<&Loose>, ledger: &mut Ledger<'_>, context: &Context<'_>) -> Concurrency {
     if let Some(flag) = &context.overrides.max_concurrency {
-        ledger.record(path, flag.value, flag.origin.clone());
-        ledger.require(path, flag.value > 0, "must be at least 1");
-        return Concurrency::Fixed(flag.value);
+        match flag.value {
+            Concurrency::Fixed(count) => ledger.record(path, count, flag.origin.clone()),
+            Concurrency::Auto => ledger.record(path, "auto", flag.origin.clone()),
+        }
+        ledger.require(path, flag.value != Concurrency::Fixed(0), "must be at least 1");
+        return flag.value;
     }
     let concurrency = match written {
         None => Some(Concurrency::Auto),

@@ -1,11 +1,14 @@
 //! Waiting, giving up, and what the run is told.
 
+use std::sync::Arc;
+
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::*;
 use crate::grade::desk::Stopping;
 use crate::grade::fixture;
+use crate::grade::settings::Concurrency;
 use crate::model::event::Ordinal;
 use crate::model::grading::Stage;
 use crate::model::hash::Digest;
@@ -35,6 +38,50 @@ async fn an_interrupt_is_heard_in_the_queues() {
     let (passed, ()) = tokio::join!(line.admission(&shot, Lane::Fresh, &desk), interrupt);
     assert!(passed.is_none(), "what has not left does not leave");
     assert_eq!(start.elapsed(), Duration::from_secs(1), "in paused time");
+}
+
+/// A model that the server holds for an hour, and another one on the same endpoint, which has two slots.
+#[tokio::test(start_paused = true)]
+async fn a_model_that_is_held_leaves_the_slots_to_others() {
+    let mut tasks = JoinSet::new();
+    let settings = fixture::endpoint("http://127.0.0.1:9/v1");
+    let slots = Slots::new(Concurrency::Fixed(2));
+    let mut line = |requests| {
+        let (pacer, task) = Pacer::new(requests, None);
+        tasks.spawn(task);
+        let endpoint = Endpoint::new(&settings).unwrap();
+        (Arc::new(Line::new(endpoint, slots.clone(), pacer.clone(), settings.item_deadline)), pacer)
+    };
+    let ((screen, held), (confirm, _)) = (line(Some(1)), line(None));
+    let (queue, _messages) = mpsc::channel(1);
+    let (_stop, stopping) = watch::channel(Stopping::No);
+    let desk = Desk::new(queue, stopping);
+    let start = Instant::now();
+    // The first one has its place; the second one waits for a minute with a slot; the third one for a slot.
+    let (gone, mut passed) = mpsc::channel(3);
+    let mut waiting = JoinSet::new();
+    for _ in 0..3 {
+        let (screen, desk, gone) = (Arc::clone(&screen), desk.clone(), gone.clone());
+        waiting.spawn(async move {
+            let passed = screen.admission(&shot(), Lane::Fresh, &desk).await.unwrap();
+            gone.send((start.elapsed(), passed)).await.unwrap();
+        });
+    }
+    let (_, first) = passed.recv().await.unwrap();
+    held.pause(Duration::from_hours(1)).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let confirmed = confirm.admission(&shot(), Lane::Urgent, &desk).await.unwrap();
+    assert_eq!(start.elapsed(), Duration::from_secs(1), "in paused time");
+    // Both slots are taken; the probe waits for one, and nobody else goes.
+    tokio::time::sleep(Duration::from_mins(6)).await;
+    drop((first, confirmed));
+    let (at, _probe) = passed.recv().await.unwrap();
+    assert_eq!(at, Duration::from_secs(361));
+    let second = confirm.admission(&shot(), Lane::Urgent, &desk).await.unwrap();
+    assert_eq!(start.elapsed(), Duration::from_secs(361), "the slot is free although somebody waits for the pacer");
+    drop(second);
+    let (at, _third) = passed.recv().await.unwrap();
+    assert_eq!(at, Duration::from_mins(10), "five minutes after the first probe was let go");
 }
 
 /// Answers for the coordinator: everything may go. Returns what was said that needs no answer.

@@ -130,3 +130,20 @@ async fn limits_and_hints_are_read_from_the_head() {
     let tokens = answer.quota.unwrap().tokens;
     assert_eq!((tokens.remaining, tokens.reset), (Some(0), Some(Duration::from_mins(6))));
 }
+
+#[tokio::test]
+async fn an_error_that_quotes_the_key_is_kept_without_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut settings = fixture::endpoint(&format!("http://{}/v1", listener.local_addr().unwrap()));
+    settings.key = KeySetting::Value(SecretString::from("pa+ss/wo rd=9"));
+    settings.headers.insert("api-key".to_owned(), SecretString::from("second-secret"));
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        let (socket, _) = listener.accept().await.unwrap();
+        says(socket, reply("401 Unauthorized", b"no 'pa+ss/wo rd=9' here, nor second-secret")).await;
+    });
+    let endpoint = Endpoint::new(&settings).unwrap();
+    endpoint.authorise().await.unwrap();
+    let answer = endpoint.post(Bytes::from_static(b"{}"), &Digest::of(b"key")).await.unwrap();
+    assert_eq!(answer.body, "no '[key]' here, nor [key]");
+}

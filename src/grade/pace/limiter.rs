@@ -19,6 +19,9 @@ const BURST_SHARE: f64 = 0.01;
 /// otherwise it could all be spent at once after a lull, in a window that was full already.
 const CREDIT_SHARE: f64 = 0.05;
 
+/// The most minutes' limits that may be owed: whatever a server says was used, nobody waits for longer.
+const MOST_DEBT: i64 = 60;
+
 type Limiter = RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<TokioInstant>>;
 
 /// One limit, with what was paid into it and not used yet.
@@ -77,7 +80,8 @@ impl Account {
     /// Carries a difference between estimate and use: positive if less was used.
     pub(super) fn settle(&mut self, unused: i64) {
         let most = self.most_credit.max(self.balance);
-        self.balance = self.balance.saturating_add(unused).min(most);
+        let least = (-MOST_DEBT * i64::from(self.per_minute)).min(self.balance);
+        self.balance = self.balance.saturating_add(unused).clamp(least, most);
     }
 
     pub(super) const fn per_minute(&self) -> u32 {

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -18,6 +19,8 @@ use crate::grade::quota::{Allowance, Quota};
 const FIRST_BYTES_PER_TOKEN: f64 = 4.0;
 /// Weight of the newest reply in the running estimates.
 const NEWEST_WEIGHT: f64 = 0.05;
+/// Whoever is held for longer than this gives up what others could use, and has this much time to take it again.
+const MOMENT: Duration = Duration::from_secs(1);
 /// Calls that are heard between two looks at who may go.
 const BATCH: usize = 64;
 
@@ -103,10 +106,12 @@ impl Task {
     fn let_go(&mut self, now: Instant) -> Option<Instant> {
         loop {
             self.pause = self.pause.filter(|pause| pause.until > now);
-            let Some((bytes, output)) = self.next() else { return self.rest() };
-            let estimated = self.estimate(bytes, output);
+            let next = self.next().map(|(bytes, output)| self.estimate(bytes, output));
+            self.tell(next, now);
+            let Some(estimated) = next else { return self.rest() };
             if let Some(until) = self.held(estimated, now) {
-                return Some(until);
+                let released = self.shared.held.borrow().map(|until| until - MOMENT);
+                return Some(released.map_or(until, |released| released.min(until)));
             }
             // A request is paid first, so that a long wait for tokens does not use it up.
             let paid = |account: &mut Option<Account>, due| account.as_mut().map_or(Ok(()), |account| account.pay(due));
@@ -141,10 +146,28 @@ impl Task {
 
     /// Until when the next request is held by what the server said; one goes all the same after a while.
     fn held(&self, estimated: u64, now: Instant) -> Option<Instant> {
+        let until = self.closed(estimated, now)?;
+        Some(until.min(self.last_granted + PROBE_AFTER)).filter(|until| *until > now)
+    }
+
+    /// The same without the exception.
+    fn closed(&self, estimated: u64, now: Instant) -> Option<Instant> {
         let pause = self.pause.map(|pause| pause.until);
         let anchors = self.requests_left.holds(1, now).max(self.tokens_left.holds(estimated, now));
-        let until = pause.max(anchors)?;
-        Some(until.min(self.last_granted + PROBE_AFTER)).filter(|until| *until > now)
+        pause.max(anchors)
+    }
+
+    /// Tells everybody whether the next one, if there is one, is held for long.
+    fn tell(&mut self, next: Option<u64>, now: Instant) {
+        let soon = now + MOMENT;
+        let until = self.closed(next.unwrap_or_default(), now).filter(|until| *until > soon);
+        let is_news = self.shared.held.send_if_modified(|told| std::mem::replace(told, until) != until);
+        if is_news && until.is_none() {
+            // However the hold came to its end: first those who gave something up take it again.
+            let granted = self.shared.requests.load(Ordering::Acquire);
+            self.pause = Some(Pause { until: self.pause.map_or(soon, |pause| pause.until.max(soon)), granted });
+            self.is_closed_for_a_pause = true;
+        }
     }
 
     fn grant(&mut self, estimated: u64, now: Instant) {
@@ -186,7 +209,7 @@ impl Task {
             account.settle(requests);
         }
         if let Some(account) = &mut self.tokens {
-            account.settle(i64::try_from(unused).unwrap_or_default());
+            account.settle(i64::try_from(unused).unwrap_or(if unused < 0 { i64::MIN } else { i64::MAX }));
         }
         if let Some(minute) = &mut self.minute {
             minute.correct(place.requests, used);
@@ -238,7 +261,7 @@ impl Task {
 /// The estimate before anything has been seen.
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an estimate")]
 pub(super) fn first_estimate(bytes: u64, output: u64) -> u64 {
-    (bytes as f64 / FIRST_BYTES_PER_TOKEN).ceil() as u64 + output
+    ((bytes as f64 / FIRST_BYTES_PER_TOKEN).ceil() as u64).saturating_add(output)
 }
 
 /// A limit below the configured one is the limit, until the server states a larger one. A limit that nobody configured

@@ -74,6 +74,20 @@ async fn debt_is_paid_first() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_absurd_usage_holds_an_hour_and_breaks_nothing() {
+    let Running { pacer, _tasks } = pacer(None, Some(6_000));
+    for _ in 0..3 {
+        let place = pacer.wait(Lane::Fresh, 4, 0).await;
+        let start = Instant::now();
+        pacer.settle(place, Used::Tokens { prompt: u64::MAX, completion: u64::MAX }, None).await;
+        let next = pacer.wait(Lane::Fresh, 4, 0).await;
+        let held = start.elapsed();
+        assert!((Duration::from_mins(55)..Duration::from_mins(65)).contains(&held), "{held:?}");
+        pacer.settle(next, Used::Tokens { prompt: 1, completion: 0 }, None).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_settlement_is_heard_while_somebody_is_held() {
     let Running { pacer, _tasks } = pacer(None, Some(60_000));
     let large = pacer.wait(Lane::Fresh, 8_000, 0).await;
@@ -167,7 +181,7 @@ async fn a_long_hint_is_probed_and_an_answer_ends_it() {
     tokio::time::sleep(SECOND).await;
     pacer.settle(probe, used(1), None).await;
     let _next = next.await;
-    assert_eq!(start.elapsed(), PROBE_AFTER + SECOND);
+    assert_eq!(start.elapsed(), PROBE_AFTER + 2 * SECOND, "and a moment later everybody goes");
 }
 
 #[tokio::test(start_paused = true)]
@@ -243,6 +257,37 @@ async fn a_bucket_that_refills_is_not_waited_for_until_it_is_full() {
     let start = Instant::now();
     let _next = pacer.wait(Lane::Fresh, 4, 0).await;
     assert_eq!(start.elapsed(), SECOND / 10);
+}
+
+/// 600 within any minute, and headers that say so: when nothing is left, the reset looks like a bucket's.
+#[tokio::test(start_paused = true)]
+async fn a_sliding_minute_is_not_mistaken_for_a_bucket() {
+    const MINUTE: Duration = Duration::from_mins(1);
+    let Running { pacer, _tasks } = pacer(None, None);
+    let mut admitted = std::collections::VecDeque::new();
+    let (mut served, mut refused) = (0, 0);
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_mins(5) {
+        let place = pacer.wait(Lane::Fresh, 4, 0).await;
+        tokio::time::sleep(SECOND / 20).await;
+        let now = Instant::now();
+        while admitted.front().is_some_and(|at| now.duration_since(*at) >= MINUTE) {
+            admitted.pop_front();
+        }
+        let is_full = admitted.len() >= 600;
+        if is_full {
+            refused += 1;
+            pacer.pause(MINUTE.saturating_sub(now.duration_since(admitted[0]))).await;
+        } else {
+            served += 1;
+            admitted.push_back(now);
+        }
+        let reset = MINUTE.saturating_sub(now.duration_since(*admitted.back().unwrap()));
+        let quota = quota(600, 600 - admitted.len() as u64, reset);
+        pacer.settle(place, if is_full { Used::Declined } else { used(1) }, Some(quota)).await;
+        settled().await;
+    }
+    assert!(refused == 0 && served >= 2_900, "{served} served, {refused} refused");
 }
 
 #[tokio::test(start_paused = true)]

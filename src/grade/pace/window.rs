@@ -11,6 +11,9 @@ const SHARE_OF_LIMIT: f64 = 0.99;
 /// A minute, and as much as the times at which requests arrive may differ from those at which they leave.
 const MINUTE: Duration = Duration::from_millis(60_500);
 
+/// More than any limit is as good as all of it; so no sum of them overflows, whatever a server says was used.
+const MOST_TOKENS: u64 = u32::MAX as u64;
+
 /// Tokens granted within the last minute, corrected as replies come. At most a minute's requests are remembered.
 #[derive(Debug)]
 pub(super) struct Window {
@@ -62,6 +65,7 @@ impl Window {
         if self.granted.is_empty() {
             self.first = number;
         }
+        let tokens = tokens.min(MOST_TOKENS);
         self.granted.push_back((now, tokens));
         self.sum += tokens;
     }
@@ -70,6 +74,7 @@ impl Window {
     pub(super) fn correct(&mut self, number: u64, used: u64) {
         let index = number.checked_sub(self.first).and_then(|index| usize::try_from(index).ok());
         if let Some((_, tokens)) = index.and_then(|index| self.granted.get_mut(index)) {
+            let used = used.min(MOST_TOKENS);
             self.sum = self.sum - *tokens + used;
             *tokens = used;
         }

@@ -113,10 +113,61 @@ fn bodies_decide_where_the_status_does_not() {
 }
 
 #[test]
+fn a_gateway_in_front_of_the_server_is_a_server_error() {
+    for status in [502, 504, 520, 521, 522, 523, 524, 530, 599] {
+        let decision = decide_text(status, None, "<html>error code: 52x</html>");
+        let Decision::Retry { failure, billing, load, .. } = decision else { panic!("{status} is not tried again") };
+        assert_eq!((failure, billing), (FailureKind::Server, Billing::Unknown), "{status}");
+        assert_eq!(load == Load::TooMany, [504, 522, 524].contains(&status), "{status}");
+    }
+    for status in [501, 505] {
+        let decision = decide_text(status, None, "");
+        assert_eq!(decision, Decision::GiveUp { failure: FailureKind::Rejected }, "{status}");
+    }
+}
+
+#[test]
+fn a_filter_ends_a_unit_and_a_lack_of_permission_the_run() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/replies");
+    let mut filtered = 0;
+    for file in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
+        let (status, what) = name.split_once('-').unwrap();
+        let status = status.parse().unwrap();
+        let decision = || decide_text(status, None, &std::fs::read_to_string(&file).unwrap());
+        if what.starts_with("filtered") {
+            assert_eq!(decision(), Decision::Keep, "{name}");
+            filtered += usize::from(status == 403);
+        } else if status == 403 {
+            assert!(matches!(decision(), Decision::StopRun { .. }), "{name}");
+        }
+    }
+    assert_eq!(filtered, 3);
+}
+
+#[test]
 fn messages_carry_no_key() {
-    let body = r#"{"error": {"message": "Incorrect API key provided: sk-abc123def456. Find yours at the site"}}"#;
-    let Decision::StopRun { message } = decide_text(401, None, body) else { panic!("401 stops the run") };
-    assert_eq!(message, "HTTP 401: Incorrect API key provided: [key] Find yours at the site");
+    let cases = [
+        ("Incorrect API key provided: sk-abc123def456. Find yours", "Incorrect API key provided: [key]. Find yours"),
+        ("Incorrect API key provided: abcd****wxyz.", "Incorrect API key provided: [key]."),
+        ("Invalid token 'gsk_abcDEF0123456789abcDEF0123456789'", "Invalid token '[key]'"),
+        ("Invalid token \"gsk_ab...yz\"", "Invalid token \"[key]\""),
+        ("Incorrect API key provided: xai-abcDEF0123456789abcDEF,", "Incorrect API key provided: [key],"),
+        ("key=0123456789abcdef0123456789abcdef&model=m", "key=[key]&model=m"),
+        ("API key not valid: AIzaSyA-0123456789_0123456789", "API key not valid: [key]"),
+        ("(Bearer:hf_abcdefghij)", "(Bearer:[key])"),
+        ("token=0123456789abcdef0123456789abcdef.AbCdEfGh12345678;", "token=[key];"),
+        ("\u{201c}0123456789abcdefghij\u{201d}", "\u{201c}[key]\u{201d}"),
+        (
+            "model `gpt-4o-mini` at api.example.com/v1/chat is risk-rated...",
+            "model `gpt-4o-mini` at api.example.com/v1/chat is risk-rated...",
+        ),
+    ];
+    for (message, expected) in cases {
+        let body = serde_json::json!({"error": {"message": message}}).to_string();
+        let Decision::StopRun { message } = decide_text(401, None, &body) else { panic!("401 stops the run") };
+        assert_eq!(message, format!("HTTP 401: {expected}"));
+    }
 }
 
 #[test]

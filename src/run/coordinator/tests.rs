@@ -377,6 +377,7 @@ fn a_silent_grader_is_told_of_once_and_given_up_on_after_hours() {
         answer(&mut bench, Ending::Declined { status: 503, failure: FailureKind::Server }, 10 * minute);
     }
     for at in 11..129 {
+        answer(&mut bench, Ending::NotSent, at * minute);
         bench.coordinator.tick(&mut bench.effects, UnixMs(at * minute));
     }
     assert_eq!((warned(&bench), bench.coordinator.stopping()), (1, Stopping::No));
