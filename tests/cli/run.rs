@@ -133,8 +133,7 @@ fn conversations_that_fill_the_memory_are_all_graded_the_same() {
         let text = std::fs::read_to_string(&file).unwrap();
         let long = text.lines().map(|line| {
             let mut conversation: Value = serde_json::from_str(line).unwrap();
-            let padding = json!({ "role": "user", "content": "and so on ".repeat(100_000) });
-            conversation["messages"].as_array_mut().unwrap().push(padding);
+            conversation["metadata"]["padding"] = json!("and so on ".repeat(100_000));
             format!("{conversation}\n")
         });
         let long: String = long.collect();
