@@ -88,7 +88,7 @@ pub struct Definition {
 }
 
 /// Outcomes that a definition remembers at most: findings differ in score, labels and fields only.
-const MOST_KNOWN: usize = 4_096;
+const MOST_KNOWN: usize = 512;
 
 impl fmt::Debug for Definition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
