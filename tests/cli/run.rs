@@ -123,6 +123,15 @@ fn another_form_of_a_behaviour_needs_no_code() {
     assert_eq!(night.workspace.report().json()["behaviour"], json!("refusal"));
 }
 
+#[test]
+fn the_report_of_a_run_is_the_one_that_its_journal_gives() {
+    let night = Night::with(60, FAULTS, FAULTS);
+    night.workspace.edit("audit.toml", "max_cost = 20.00", "max_cost = 20.00\nmax_ungraded = 0.5");
+    let run = night.workspace.run(&["run", "--format", "json"]).expect(0).json();
+    let report = night.workspace.run(&["report", "--format", "json"]).expect(0).json();
+    assert_eq!(run, report);
+}
+
 /// More of them than the room for conversations holds, so that batches end early and what is left of them waits.
 #[test]
 fn conversations_that_fill_the_memory_are_all_graded_the_same() {
