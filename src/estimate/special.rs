@@ -1,10 +1,12 @@
-//! The incomplete beta function and its inverse, up to counts of fifty million.
+//! The distribution functions that limits are made of, and their inverses, up to counts of fifty million.
 //!
 //! Published beta quantiles hang or lose digits at (1, 5e7), so this one is ours: Newton's method in ln x, kept in a
 //! bracket, on the continued fraction of NIST DLMF 8.17.22 by the modified Lentz algorithm (Thompson and Barnett,
 //! 1986), with ln B from Stirling's series so that nothing cancels at large arguments.
 
-use std::f64::consts::PI;
+use std::f64::consts::{PI, SQRT_2};
+
+use statrs::function::erf;
 
 /// Terms of the continued fraction. About the square root of the larger argument is needed; this covers 1e9.
 const MAX_TERMS: u32 = 100_000;
@@ -125,6 +127,31 @@ fn beta_fraction(a: f64, b: f64, x: f64) -> f64 {
     fraction
 }
 
+/// The distribution function of the standard normal distribution.
+pub(super) fn normal_cdf(z: f64) -> f64 {
+    0.5 * erf::erfc(-z / SQRT_2)
+}
+
+/// The z at which [`normal_cdf`] is `p`, for `p` strictly between 0 and 1.
+pub(super) fn normal_quantile(p: f64) -> f64 {
+    -SQRT_2 * erf::erfc_inv(2.0 * p)
+}
+
+/// The distribution function of Student's t with `df` > 0 degrees of freedom (DLMF 8.17 by way of the beta).
+pub(super) fn student_cdf(t: f64, df: f64) -> f64 {
+    let tail = 0.5 * beta_cdf(df / 2.0, 0.5, df / (df + t * t));
+    if t > 0.0 { 1.0 - tail } else { tail }
+}
+
+/// The t at which [`student_cdf`] is `p`, for `p` strictly between 0 and 1.
+pub(super) fn student_quantile(p: f64, df: f64) -> f64 {
+    // Both arguments of the beta are kept away from 1, where a quotient of its complement has no digits.
+    let tail = 2.0 * p.min(1.0 - p);
+    let x = beta_quantile(df / 2.0, 0.5, tail);
+    let t = (df * (1.0 - x) / x).sqrt();
+    if p < 0.5 { -t } else { t }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -139,6 +166,7 @@ mod tests {
             let found = match input["fn"].as_str().unwrap() {
                 "betainc_reg" => beta_cdf(number("a"), number("b"), number("x")),
                 "betainc_inv" => beta_quantile(number("a"), number("b"), number("p")),
+                "norm_ppf" => normal_quantile(number("p")),
                 _ => return vec![],
             };
             vec![(found, expected["value"].as_f64().unwrap())]
@@ -153,6 +181,21 @@ mod tests {
         {
             let found = ln_beta(a, b);
             assert!((found - expected.ln()).abs() < 1e-13 * expected.ln().abs().max(1.0), "{a}, {b}: {found}");
+        }
+    }
+
+    #[test]
+    fn student_agrees_with_its_closed_forms() {
+        // One degree of freedom is Cauchy's distribution, two have an algebraic one.
+        for t in [-30.0, -1.5, -0.01, 0.0, 0.3, 4.0, 200.0_f64] {
+            let cauchy = 0.5 + t.atan() / PI;
+            let two = 0.5 + t / (2.0 * (2.0 + t * t).sqrt());
+            for (df, expected) in [(1.0, cauchy), (2.0, two)] {
+                let found = student_cdf(t, df);
+                assert!((found - expected).abs() < 1e-14, "{t}, {df}: {found}");
+                let inverse = student_quantile(expected, df);
+                assert!((inverse - t).abs() < 1e-9 * t.abs().max(1.0), "{t}, {df}: {inverse}");
+            }
         }
     }
 
