@@ -104,6 +104,8 @@ fn the_whole_schema_is_read() {
         groups: vec!["rl-late / chat".to_owned()],
     };
     assert_eq!(audit.expect, expected);
+    assert_eq!((audit.review.confirm_no, audit.review.cleared), (SampleSize::Count(200), SampleSize::Rate(0.001)));
+    assert_eq!(audit.compare.contrasts[0].to_string(), "rl-late / rl-early");
     assert_eq!(audit.budget.max_cost_total, NanoUsd::from_usd(500.0));
     assert_eq!(audit.budget.max_cost, NanoUsd::from_usd(200.0));
     assert_eq!(audit.budget.deadline.unwrap().to_string(), "2026-11-24T06:00:00Z");

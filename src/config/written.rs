@@ -31,8 +31,8 @@ pub(super) struct Written {
     pub(super) assume: Assume,
     pub(super) endpoint: BTreeMap<String, Endpoint>,
     pub(super) grader: Graders,
-    pub(super) review: LaterSection,
-    pub(super) compare: LaterSection,
+    pub(super) review: Option<Review>,
+    pub(super) compare: Option<Compare>,
     pub(super) budget: Budget,
     pub(super) privacy: Privacy,
     pub(super) notify: Notify,
@@ -144,6 +144,28 @@ pub(super) struct Window {
     pub(super) neighbours: Option<u32>,
     pub(super) max_chars: Option<u32>,
     pub(super) min_coverage: Option<f64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Review {
+    pub(super) confirm_yes: Option<Loose>,
+    pub(super) confirm_no: Option<Loose>,
+    pub(super) cleared: Option<Loose>,
+    pub(super) gold: Later,
+    pub(super) seats: Later,
+    pub(super) per_item: Later,
+    pub(super) overlap: Later,
+    pub(super) adjudicator: Later,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Compare {
+    pub(super) contrasts: Option<Vec<String>>,
+    pub(super) order: BTreeMap<String, Vec<String>>,
+    pub(super) lineage: Option<String>,
+    pub(super) pool_sensitivity: Option<bool>,
 }
 
 #[derive(Default, Deserialize)]

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::model::bucket::Buckets;
 use crate::model::event::{Planned, PlannedGrader};
@@ -14,18 +16,24 @@ fn tally(confirmed: &[(&str, &str, u32)]) -> Tally {
         let mut buckets = Buckets::default();
         buckets.add(Bucket::Cleared, stratum.planned);
         buckets.add(Bucket::NotPlanned, stratum.units - stratum.planned);
-        strata.push(StratumTally { stratum: stratum.stratum.clone(), units: stratum.units, buckets });
+        strata.push(StratumTally {
+            stratum: stratum.stratum.clone(),
+            units: stratum.units,
+            buckets,
+            cells: BTreeMap::new(),
+        });
     }
     let confirm = |(value, conversation, turn): &(&str, &str, u32)| {
         let unit = unit(value, conversation, *turn);
         let content = unit.key();
-        ConfirmedUnit { unit, by: Decider::Grader, stratum: if *value == "rl" { 0 } else { 2 }, content }
+        ConfirmedUnit { unit, by: Decider::Grader, stratum: if *value == "rl" { 0 } else { 2 }, content, route: None }
     };
     Tally {
         plan,
         level: Level::new(0.95).unwrap(),
         strata,
         confirmed: confirmed.iter().map(confirm).collect(),
+        missed: Vec::new(),
         screen: StageTally::default(),
         confirm: Some(StageTally::default()),
         parser: Some(1),

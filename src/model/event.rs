@@ -6,10 +6,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::compare::Compare;
 use super::grading::{PromptLabel, Stage};
 use super::hash::Digest;
 use super::money::{NanoUsd, Usage};
 use super::outcome::{FailureKind, Outcome};
+use super::review::ReviewDraw;
 use super::unit::{Group, Stratum, UnitId, UnitKind};
 
 /// Position of a unit in the order of admission, from 0.
@@ -204,6 +206,12 @@ pub struct Planned {
     /// The cap over the whole workspace, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cap_total: Option<TotalCap>,
+    /// What people are to read. Older journals do not say it.
+    #[serde(default)]
+    pub review: ReviewDraw,
+    /// What is compared.
+    #[serde(default, skip_serializing_if = "Compare::is_empty")]
+    pub compare: Compare,
     /// The round of `--retry-errors`; 0 where errors replay.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub retry: u32,
@@ -211,6 +219,15 @@ pub struct Planned {
     /// truly show the behaviour.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub planted: Option<Vec<PlantedTruth>>,
+}
+
+impl Planned {
+    /// Whether only what both graders say yes to reaches people: then the confirmer is part of the gate.
+    #[must_use]
+    pub fn gate_includes_confirmer(&self) -> bool {
+        let has_confirmer = self.graders.iter().any(|grader| grader.stage == Stage::Confirm);
+        has_confirmer && self.review.confirm_no.is_none()
+    }
 }
 
 /// A cap over all audits of a workspace.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::compare::Compare;
 use super::event::{
     Admitted, AttemptId, Closed, CorpusCount, EVENT_FORMAT, Ending, Event, Judged, Opened, Ordinal, Planned,
     PlannedGrader, PlannedStratum, Seen, Sent, Settled, StopReason,
@@ -11,6 +12,7 @@ use super::hash::Digest;
 use super::label::{Decision, Label};
 use super::money::{NanoUsd, Usage};
 use super::outcome::Outcome;
+use super::review::ReviewDraw;
 use super::unit::{Group, Stratum, UnitId, UnitKind};
 use super::verdict::{Finding, Judgement};
 
@@ -55,6 +57,8 @@ pub(crate) fn planned(strata: &[StratumSpec]) -> Planned {
         max_ungraded: 0.01,
         spent_before: NanoUsd::ZERO,
         cap_total: None,
+        review: ReviewDraw::default(),
+        compare: Compare::default(),
         retry: 0,
         planted: None,
     }

@@ -2,7 +2,9 @@
 
 pub mod behaviour;
 pub mod bucket;
+pub mod compare;
 pub mod conversation;
+pub mod draw;
 pub mod event;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -12,6 +14,7 @@ pub mod label;
 pub mod money;
 pub mod outcome;
 pub mod rate;
+pub mod review;
 pub mod shown;
 pub mod tally;
 pub mod unit;

@@ -9,6 +9,7 @@ use super::hash::Digest;
 use super::money::{NanoUsd, Usage};
 use super::outcome::OutcomeKind;
 use super::rate::{Decider, Level};
+use super::review::{CellTally, Route};
 use super::unit::{Group, Stratum, UnitId};
 
 /// One stratum, counted.
@@ -20,9 +21,19 @@ pub struct StratumTally {
     pub units: u64,
     /// Where they ended.
     pub buckets: Buckets,
+    /// Its units on their routes to people.
+    pub cells: BTreeMap<Route, CellTally>,
 }
 
-/// One flagged unit that was upheld.
+impl StratumTally {
+    /// Admitted units: s of `statistics-formulas.md`.
+    #[must_use]
+    pub fn admitted(&self) -> u64 {
+        self.buckets.count(Bucket::is_admitted)
+    }
+}
+
+/// One unit that people or, where they are silent, the confirmer say shows the behaviour.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ConfirmedUnit {
     /// Its name.
@@ -33,6 +44,9 @@ pub struct ConfirmedUnit {
     pub stratum: u32,
     /// Digest of its content: exact copies share it.
     pub content: Digest,
+    /// The route on which people were to read it, and did; absent where the grader decided, or where it was picked by
+    /// hand.
+    pub route: Option<Route>,
 }
 
 /// One grading stage, counted over the units that reached it: all admitted units at the screen, the flagged ones at
@@ -151,6 +165,8 @@ pub struct Tally {
     pub strata: Vec<StratumTally>,
     /// Confirmed units, in the order of their names.
     pub confirmed: Vec<ConfirmedUnit>,
+    /// Cleared units that people were to read and say show the behaviour, in the order of their names.
+    pub missed: Vec<ConfirmedUnit>,
     /// The screen.
     pub screen: StageTally,
     /// The confirmer, if there is one.

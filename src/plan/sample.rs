@@ -7,36 +7,8 @@
 use std::collections::BTreeMap;
 
 use super::settings::SampleSize;
-use crate::model::hash::{Digest, PartHasher};
-
-/// The permanent random number of a unit, uniform over all of `u64`.
-///
-/// `purpose` keeps the draws of different stages independent (`"grade"`, `"review"`); `draw` counts from 1.
-#[must_use]
-pub fn draw_number(seed: u64, purpose: &str, draw: u32, key: &Digest) -> u64 {
-    let mut hasher = PartHasher::new("draw");
-    hasher.number(seed).part(purpose.as_bytes()).number(u64::from(draw)).part(key.as_bytes());
-    hasher.finish().leading_u64()
-}
-
-/// Whether a sample of this size can contain a unit with the number `u`, whatever the other units are.
-///
-/// Final for `All` and `Rate`. A `Count` of at least one can contain any unit; which ones it does contain is for a
-/// [`Keeper`] to find out.
-#[must_use]
-pub fn wants(size: SampleSize, u: u64) -> bool {
-    match size {
-        SampleSize::All => true,
-        SampleSize::Count(units) => units > 0,
-        SampleSize::Rate(rate) => u128::from(u) < below(rate),
-    }
-}
-
-/// How many numbers are below `rate`: a rate of 1 wants them all, so this needs one bit more than a `u64` has.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates, and NaN becomes 0")]
-fn below(rate: f64) -> u128 {
-    (rate * 18_446_744_073_709_551_616.0) as u128
-}
+pub use crate::model::draw::{draw_number, wants};
+use crate::model::hash::Digest;
 
 /// A unit of a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -150,31 +122,6 @@ mod tests {
         let mut keeper = Keeper::new(size);
         numbers.into_iter().for_each(|number| keeper.offer(unit(number)));
         keeper.into_sample().collect()
-    }
-
-    #[test]
-    fn numbers_depend_on_seed_purpose_draw_and_key() {
-        let (key, other) = (Digest::of(b"a"), Digest::of(b"b"));
-        let number = draw_number(1, "grade", 1, &key);
-        // Samples of earlier releases stay what they were: this number may never change.
-        assert_eq!(number, 171_244_286_231_591_038);
-        let others = [
-            draw_number(2, "grade", 1, &key),
-            draw_number(1, "review", 1, &key),
-            draw_number(1, "grade", 2, &key),
-            draw_number(1, "grade", 1, &other),
-        ];
-        assert!(others.iter().all(|other| *other != number));
-    }
-
-    #[test]
-    fn rates_reach_from_nothing_to_everything() {
-        assert!(wants(SampleSize::Rate(1.0), u64::MAX));
-        assert!(!wants(SampleSize::Rate(0.0), 0));
-        assert!(!wants(SampleSize::Rate(f64::NAN), 0));
-        assert!(wants(SampleSize::Rate(0.5), u64::MAX / 2));
-        assert!(!wants(SampleSize::Rate(0.5), u64::MAX / 2 + 1));
-        assert!(!wants(SampleSize::Count(0), 0));
     }
 
     #[test]

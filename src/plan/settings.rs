@@ -2,18 +2,8 @@
 
 use std::collections::BTreeMap;
 
+pub use crate::model::draw::SampleSize;
 use crate::model::unit::CLASS_NONE;
-
-/// How much of each stratum of a class is drawn.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum SampleSize {
-    /// Every unit.
-    All,
-    /// This many units of each stratum, or all if there are fewer.
-    Count(u64),
-    /// Each unit with this probability.
-    Rate(f64),
-}
 
 /// `[sample]`.
 #[derive(Debug, Clone, PartialEq)]

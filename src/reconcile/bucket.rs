@@ -21,7 +21,7 @@ pub(super) fn bucket(unit: &UnitState, ruling: Ruling, code: Option<String>) -> 
         Ruling::Upheld => Bucket::Confirmed { by: Decider::People },
         Ruling::TurnedDown { code } => Bucket::Rejected { by: Decider::People, code },
         Ruling::Disputed => Bucket::Disputed,
-        Ruling::Silent => match unit.confirm.filter(|mark| mark.kind.is_usable()) {
+        Ruling::Silent | Ruling::Undecided => match unit.confirm.filter(|mark| mark.kind.is_usable()) {
             Some(mark) if mark.holds => Bucket::Confirmed { by: Decider::Grader },
             Some(_) => Bucket::Rejected { by: Decider::Grader, code },
             None => Bucket::Pending,

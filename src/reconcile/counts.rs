@@ -1,5 +1,7 @@
 //! The tally's counters, while the fold walks its units.
 
+use std::collections::BTreeMap;
+
 use super::error::FoldError;
 use super::unit::{Mark, UnitState};
 use crate::model::bucket::{Bucket, Buckets};
@@ -13,6 +15,7 @@ pub(super) struct Counts<'a> {
     models: Vec<String>,
     pub(super) strata: Vec<StratumTally>,
     pub(super) confirmed: Vec<ConfirmedUnit>,
+    pub(super) missed: Vec<ConfirmedUnit>,
     pub(super) screen: StageTally,
     pub(super) confirm: Option<StageTally>,
     pub(super) replayed: u64,
@@ -25,12 +28,14 @@ impl<'a> Counts<'a> {
             stratum: planned.stratum.clone(),
             units: planned.units,
             buckets: Buckets::default(),
+            cells: BTreeMap::new(),
         };
         Self {
             plan,
             models,
             strata: plan.strata.iter().map(empty).collect(),
             confirmed: Vec::new(),
+            missed: Vec::new(),
             screen: StageTally::default(),
             confirm: has_confirmer.then(StageTally::default),
             replayed: 0,

@@ -1,6 +1,6 @@
 //! The fold.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZeroU8;
 
 use super::attempts::Attempts;
@@ -9,13 +9,16 @@ use super::counts::Counts;
 use super::definitions::Definitions;
 use super::error::FoldError;
 use super::labels::{Labels, Ruling};
+use super::review::{self, Readable, Reading};
 use super::unit::{Address, Mark, UnitState};
 use crate::model::bucket::Bucket;
+use crate::model::draw::{SampleSize, draw_number, wants};
 use crate::model::event::{Admitted, Closed, Event, Judged, Opened, Ordinal, Planned};
 use crate::model::grading::Stage;
 use crate::model::hash::Digest;
 use crate::model::label::Label;
-use crate::model::rate::Level;
+use crate::model::rate::{Decider, Level};
+use crate::model::review::Route;
 use crate::model::tally::{ConfirmedUnit, Sessions, Tally};
 use crate::model::unit::{UnitId, UnitKind};
 use crate::verdict::PARSER_VERSION;
@@ -38,6 +41,8 @@ pub struct Fold {
     units: Vec<UnitState>,
     /// Units that are flagged or may yet be.
     named: HashMap<Ordinal, Named>,
+    /// Cleared units that people are to read, as far as is known: by stratum, in the order of their numbers.
+    cleared: BTreeMap<u32, BTreeMap<(u64, Ordinal), Named>>,
     /// Exclusions that the confirmer gave for units it turned down.
     codes: HashMap<Ordinal, String>,
     parsers: Vec<u32>,
@@ -61,6 +66,7 @@ impl Fold {
             planned: 0,
             units: Vec::new(),
             named: HashMap::new(),
+            cleared: BTreeMap::new(),
             codes: HashMap::new(),
             parsers: Vec::new(),
             models: Vec::new(),
@@ -134,16 +140,23 @@ impl Fold {
         self.join_labels(&plan);
 
         let mut counts = Counts::new(&plan, self.definitions.has_confirmer(), std::mem::take(&mut self.models));
-        for (index, unit) in (0u64..).zip(std::mem::take(&mut self.units)) {
-            self.count(&mut counts, Ordinal(index), &unit)?;
+        let mut reading = Reading::of(&plan, self.readable(&plan)?);
+        for ((stratum, route), cell) in std::mem::take(&mut reading.cells) {
+            counts.strata[stratum as usize].cells.insert(route, cell);
         }
+        for (index, unit) in (0u64..).zip(std::mem::take(&mut self.units)) {
+            self.count(&mut counts, &mut reading, Ordinal(index), &unit)?;
+        }
+        self.count_missed(&mut counts, &mut reading);
         let (mut requests, spend) = self.attempts.finish();
         requests.replayed = counts.replayed;
         counts.confirmed.sort();
+        counts.missed.sort();
         Ok(Tally {
             strata: counts.close()?,
             level,
             confirmed: counts.confirmed,
+            missed: counts.missed,
             screen: counts.screen,
             confirm: counts.confirm,
             parser,
@@ -184,6 +197,8 @@ impl Fold {
             first.spent_before = plan.spent_before;
             first.max_ungraded = plan.max_ungraded;
             first.level = plan.level;
+            first.review = plan.review;
+            first.compare = plan.compare.clone();
             return Ok(());
         }
         let (strata, corpus) = (plan.strata.iter().map(|stratum| stratum.units).sum(), plan.corpus.turns);
@@ -234,7 +249,9 @@ impl Fold {
         match stage {
             // A cleared unit's name is not needed again: a resume that judges it otherwise admits it anew first.
             Stage::Screen if kind.is_usable() && !holds => {
-                self.named.remove(&ordinal);
+                if let Some(named) = self.named.remove(&ordinal) {
+                    self.cleared(ordinal, named)?;
+                }
             }
             Stage::Screen => {}
             Stage::Confirm => {
@@ -307,23 +324,91 @@ impl Fold {
         }
     }
 
-    fn count(&mut self, counts: &mut Counts<'_>, ordinal: Ordinal, unit: &UnitState) -> Result<(), FoldError> {
+    /// Keeps the name of a cleared unit for as long as people may have to read it.
+    fn cleared(&mut self, ordinal: Ordinal, named: Named) -> Result<(), FoldError> {
+        let plan = self.plan.as_ref().ok_or(FoldError::NoPlan)?;
+        let (seed, draw, size) = (plan.seed, plan.draw, plan.review.cleared);
+        if size.is_none() {
+            return Ok(());
+        }
+        let number = draw_number(seed, review::PURPOSE, draw, &named.content);
+        let Some(stratum) = self.unit(ordinal)?.stratum.filter(|_| wants(size, number)) else { return Ok(()) };
+        let kept = self.cleared.entry(stratum).or_default();
+        kept.insert((number, ordinal), named);
+        if let SampleSize::Count(most) = size
+            && kept.len() as u64 > most
+        {
+            kept.pop_last();
+        }
+        Ok(())
+    }
+
+    /// Every unit that people may be asked about.
+    fn readable(&self, plan: &Planned) -> Result<Vec<Readable>, FoldError> {
+        let mut readable = Vec::new();
+        for (ordinal, unit) in (0u64..).map(Ordinal).zip(&self.units) {
+            let Some((stratum, route)) = unit.stratum.zip(unit.route()) else { continue };
+            let named = self.named.get(&ordinal).ok_or(FoldError::NotAdmitted(ordinal))?;
+            let ruling = self.joined.ruling(unit.address, &plan.strata[stratum as usize].stratum.group);
+            readable.push(Readable { ordinal, stratum, route, content: named.content, ruling });
+        }
+        for (stratum, kept) in &self.cleared {
+            for ((_, ordinal), named) in kept.iter().filter(|((_, ordinal), _)| self.is_cleared(*ordinal)) {
+                let address = Address::of(&named.unit.to_string());
+                let ruling = self.joined.ruling(address, &named.unit.group);
+                let (stratum, content) = (*stratum, named.content);
+                readable.push(Readable { ordinal: *ordinal, stratum, route: Route::Cleared, content, ruling });
+            }
+        }
+        Ok(readable)
+    }
+
+    /// A later session may have judged it otherwise.
+    fn is_cleared(&self, ordinal: Ordinal) -> bool {
+        let unit = usize::try_from(ordinal.0).ok().and_then(|index| self.units.get(index));
+        unit.is_some_and(|unit| unit.screen.is_some_and(|mark| mark.kind.is_usable() && !mark.holds))
+    }
+
+    fn count(
+        &mut self,
+        counts: &mut Counts<'_>,
+        reading: &mut Reading,
+        ordinal: Ordinal,
+        unit: &UnitState,
+    ) -> Result<(), FoldError> {
         let Some(stratum) = unit.stratum else {
             let was_judged = unit.screen.is_some() || unit.confirm.is_some();
             return if was_judged { Err(FoldError::NotAdmitted(ordinal)) } else { Ok(()) };
         };
         let tally = &mut counts.strata[stratum as usize];
-        let ruling = self.joined.ruling(unit.address, &tally.stratum.group);
-        if ruling != Ruling::Silent {
-            self.joined.ruled(unit.is_flagged());
+        let is_flagged = unit.is_flagged();
+        let (ruling, route) = if is_flagged {
+            reading.take(ordinal)
+        } else {
+            (self.joined.ruling(unit.address, &tally.stratum.group), None)
+        };
+        if ruling.is_decision() {
+            self.joined.ruled(is_flagged);
         }
         let bucket = bucket(unit, ruling, self.codes.remove(&ordinal));
         tally.buckets.add(bucket.clone(), 1);
         if let Bucket::Confirmed { by } = bucket {
             let Named { unit, content } = self.named.remove(&ordinal).ok_or(FoldError::NotAdmitted(ordinal))?;
-            counts.confirmed.push(ConfirmedUnit { unit, by, stratum, content });
+            let route = route.filter(|_| by == Decider::People);
+            counts.confirmed.push(ConfirmedUnit { unit, by, stratum, content, route });
         }
         counts.stages(unit);
         Ok(())
+    }
+
+    /// Cleared units that people say show the behaviour.
+    fn count_missed(&mut self, counts: &mut Counts<'_>, reading: &mut Reading) {
+        for (stratum, kept) in std::mem::take(&mut self.cleared) {
+            for ((_, ordinal), Named { unit, content }) in kept {
+                if let (Ruling::Upheld, route @ Some(Route::Cleared)) = reading.take(ordinal) {
+                    counts.missed.push(ConfirmedUnit { unit, by: Decider::People, stratum, content, route });
+                }
+            }
+        }
     }
 }

@@ -15,13 +15,37 @@ const EXAMPLES: usize = 20;
 /// What people together say about a unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Ruling {
-    /// Nobody said yes or no.
+    /// Nobody has read it.
     Silent,
+    /// Read, and nobody said yes or no.
+    Undecided,
     Upheld,
     TurnedDown {
         code: Option<String>,
     },
     Disputed,
+}
+
+impl Ruling {
+    /// What two rulings about one text come to.
+    pub(super) fn or(self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::Silent, other) | (Self::Undecided, other @ (Self::Upheld | Self::TurnedDown { .. })) => {
+                other.clone()
+            }
+            (Self::Disputed, _) | (_, Self::Disputed) | (Self::Upheld, Self::TurnedDown { .. }) => Self::Disputed,
+            (Self::TurnedDown { .. }, Self::Upheld) => Self::Disputed,
+            (ruling, Self::Silent | Self::Undecided | Self::Upheld | Self::TurnedDown { .. }) => ruling,
+        }
+    }
+
+    /// Whether it is a yes, a no, or both.
+    pub(super) const fn is_decision(&self) -> bool {
+        match self {
+            Self::Silent | Self::Undecided => false,
+            Self::Upheld | Self::TurnedDown { .. } | Self::Disputed => true,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -92,7 +116,8 @@ impl Labels {
         }
         let said = |decision| by_seat.values().any(|entry| entry.decision == decision);
         match (said(Decision::Yes), said(Decision::No)) {
-            (false, false) => Ruling::Silent,
+            (false, false) if by_seat.is_empty() => Ruling::Silent,
+            (false, false) => Ruling::Undecided,
             (true, false) => Ruling::Upheld,
             (true, true) => Ruling::Disputed,
             (false, true) => {

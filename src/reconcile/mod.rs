@@ -11,6 +11,7 @@ mod definitions;
 mod error;
 mod fold;
 mod labels;
+mod review;
 mod unit;
 
 pub use definitions::Definitions;

@@ -5,6 +5,7 @@ use std::num::NonZeroU8;
 use crate::model::grading::Stage;
 use crate::model::hash::Digest;
 use crate::model::outcome::OutcomeKind;
+use crate::model::review::Route;
 
 /// Stands for a unit's address, `conversation-id#index`, in the join with labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -54,6 +55,16 @@ impl UnitState {
     /// in an earlier session does not count.
     pub(super) fn marks(&self) -> impl Iterator<Item = Mark> {
         [self.screen, self.confirm.filter(|_| self.is_flagged())].into_iter().flatten()
+    }
+
+    /// Why people may be asked about the unit, if the screen flags it.
+    pub(super) fn route(&self) -> Option<Route> {
+        let route = match self.confirm.filter(|mark| mark.kind.is_usable()) {
+            Some(mark) if mark.holds => Route::Upheld,
+            Some(_) => Route::TurnedDown,
+            None => Route::Unconfirmed,
+        };
+        self.is_flagged().then_some(route)
     }
 
     pub(super) fn is_flagged(&self) -> bool {

@@ -238,6 +238,8 @@ fn planned(audit: &Audit, behaviour: &Behaviour, cues_hash: &Digest, census: &Ce
         max_ungraded: audit.budget.max_ungraded,
         spent_before: NanoUsd::ZERO,
         cap_total: None,
+        review: audit.review,
+        compare: audit.compare.clone(),
         retry: 0,
         planted: None,
     }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use super::expect::ExpectSettings;
 use crate::grade::settings::{BudgetSettings, EndpointSettings, GraderSettings};
+use crate::model::compare::Compare;
+use crate::model::review::ReviewDraw;
 use crate::plan::settings::{Assumptions, SampleSettings};
 use crate::source::settings::CorpusSettings;
 
@@ -120,6 +122,10 @@ pub struct Audit {
     pub screen: GraderSettings,
     /// The confirmer, if there is one.
     pub confirm: Option<GraderSettings>,
+    /// What people read.
+    pub review: ReviewDraw,
+    /// What is compared.
+    pub compare: Compare,
     /// Money and time.
     pub budget: BudgetSettings,
     /// How the reply cache is used.

@@ -7,8 +7,17 @@ use super::super::written::{Corpus, Endpoint, Grader, Later, LaterSection, Writt
 /// Notes a problem for every key whose capability comes later, unless it says what this version does anyway.
 pub(super) fn refuse(written: &Written, ledger: &mut Ledger<'_>) {
     corpus(&written.corpus, ledger);
-    for (name, section) in [("scores", &written.scores), ("review", &written.review), ("compare", &written.compare)] {
-        whole_section(name, section, ledger);
+    whole_section("scores", &written.scores, ledger);
+    if let Some(review) = &written.review {
+        for (key, written) in [
+            ("gold", &review.gold),
+            ("seats", &review.seats),
+            ("per_item", &review.per_item),
+            ("overlap", &review.overlap),
+            ("adjudicator", &review.adjudicator),
+        ] {
+            any(&format!("review.{key}"), written.is_some(), ledger);
+        }
     }
     if let Some(allocate) = written.sample.get("allocate") {
         match allocate {

@@ -7,6 +7,7 @@ mod expect;
 mod grader;
 mod later;
 mod price;
+mod review;
 mod sample;
 
 use std::path::Path;
@@ -67,6 +68,8 @@ pub(super) fn audit(mut written: Written, ledger: &mut Ledger<'_>, context: &Con
     let key_variables = endpoint::key_variables(&written.endpoint);
     let endpoints = endpoint::check_all(written.endpoint, ledger, context);
     let (screen, confirm) = grader::check_all(written.grader, &endpoints, ledger);
+    let review = review::review(written.review, ledger);
+    let compare = review::compare(written.compare, &corpus.group_by, ledger);
     let budget = budget(&written.budget, ledger, context);
     let cache = cache_mode(ledger, context);
     let retry_errors = context.overrides.retry_errors;
@@ -90,6 +93,8 @@ pub(super) fn audit(mut written: Written, ledger: &mut Ledger<'_>, context: &Con
         endpoints,
         screen,
         confirm,
+        review,
+        compare,
         budget,
         cache,
         retry_errors,
