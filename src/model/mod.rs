@@ -3,6 +3,7 @@
 pub mod behaviour;
 pub mod bucket;
 pub mod compare;
+pub mod comparison;
 pub mod conversation;
 pub mod draw;
 pub mod event;

@@ -56,6 +56,21 @@ impl RateName {
     }
 }
 
+impl RateName {
+    /// What must be so for the rate to mean what its name says.
+    #[must_use]
+    pub const fn assumes(self) -> &'static str {
+        match self {
+            Self::Floor => "reviewers do not confirm falsely",
+            Self::Catchable => "units were drawn, and people read, as the design says",
+            Self::Corrected => {
+                "the known positives are detected as often as those of the traffic, and reviewers do not confirm falsely"
+            }
+            Self::Ceiling => "reviewers miss nothing",
+        }
+    }
+}
+
 /// What a rate speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -88,6 +103,39 @@ pub enum Method {
     ClopperPearson,
     /// No event: lower limit 0, upper limit one-sided at the whole level, 1 - alpha^(1/n).
     ClopperPearsonOneSided,
+    /// The gamma limits of Fay and Feuer, with what the draws and the clusters add to the variance.
+    Gamma,
+    /// Everything was graded, and everything flagged was read: a count without sampling error.
+    Census,
+    /// Catchable over one sensitivity: the melded limits of Bayer, Fay and Graubard.
+    Melded,
+    /// The same, with one sensitivity for units that a cue hits and one for the others.
+    MeldedByClass,
+    /// The sum of the groups' corrected totals, each with its own sensitivity.
+    SumOfGroups,
+    /// The lower limit supposes that every conversation is detected, the upper one that a conversation is detected no
+    /// more often than a turn.
+    Bounds,
+}
+
+/// What a rate would be if what is not known were known to be so. Shares of the frame, 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Bracket {
+    /// No unit without a usable verdict counts.
+    pub ungraded_no: f64,
+    /// Every such unit counts.
+    pub ungraded_yes: f64,
+    /// Every unit that people read without deciding counts; the rate itself counts none of them.
+    pub undecided_yes: f64,
+}
+
+/// What a corrected rate would be if the gate detected less of the units that no cue hits.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Lowered {
+    /// How much less of them it would detect: a difference of sensitivities, 0 to 1.
+    pub by: f64,
+    /// The rate then, cut off at 1; absent if it would detect none of them.
+    pub estimate: Option<f64>,
 }
 
 /// One rate. Two rates may be compared only if name, unit, target, decider and definition agree.
@@ -119,6 +167,16 @@ pub struct Rate {
     pub level: Option<f64>,
     /// How the figures were computed.
     pub method: Option<Method>,
+    /// Conversations, or groups of copies, that hold an event: what the limits rest on. Absent for the floor of a
+    /// corpus.
+    pub clusters: Option<u64>,
+    /// What it could be, given what was not graded and not decided; absent where there is no such unit, and for the
+    /// floor.
+    pub bracket: Option<Bracket>,
+    /// What if the gate is blinder where no cue hits: for the corrected rate only.
+    pub lowered: Vec<Lowered>,
+    /// The sensitivity for units without a cue at which the corrected rate would be twice what it is.
+    pub tipping_point: Option<f64>,
     /// Why a figure is absent, and what to add.
     pub reason: Option<String>,
 }

@@ -26,6 +26,12 @@ pub struct StratumTally {
 }
 
 impl StratumTally {
+    /// Whether the screen cleared any of its units.
+    #[must_use]
+    pub fn has_cleared(&self) -> bool {
+        self.buckets.count(|bucket| *bucket == Bucket::Cleared) > 0
+    }
+
     /// Admitted units: s of `statistics-formulas.md`.
     #[must_use]
     pub fn admitted(&self) -> u64 {

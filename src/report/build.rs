@@ -3,16 +3,18 @@
 use super::funnel;
 use super::json::{
     ConfirmedRow, CorpusRow, Design, Grader, GraderHealth, GroupFields, GroupRow, LabelCount, ModelRow, REPORT_SCHEMA,
-    RateRow, Report, RequestCount, SessionCount, SpendCount, WorkspaceSpend,
+    RateRow, RecallRow, Report, RequestCount, ReviewRow, SessionCount, SpendCount, WorkspaceSpend,
 };
 use super::warnings::warnings;
-use crate::estimate;
+use crate::estimate::{self, Recall};
+use crate::model::comparison::{Comparisons, DifferenceFigure, RatioFigure};
 use crate::model::event::{Planned, PlannedGrader};
 use crate::model::hash::Digest;
 use crate::model::money::NanoUsd;
-use crate::model::rate::{Rate, Target};
+use crate::model::rate::{Bracket, Lowered, Rate, Target};
+use crate::model::review::{CellTally, Route};
 use crate::model::tally::{ConfirmedUnit, ModelTally, StageTally, Tally};
-use crate::model::unit::{Group, UnitKind};
+use crate::model::unit::{Group, Stratum, UnitKind};
 
 impl Report {
     /// The report of a tally.
@@ -37,8 +39,9 @@ impl Report {
             requests: requests(tally),
             spend: spend(tally),
             rates: estimate::rates(tally).iter().map(|rate| rate_row(plan, rate)).collect(),
-            comparisons: (),
-            comparisons_reason: "this version does not compare groups".to_owned(),
+            prefilter_recall: estimate::recall(tally).iter().map(|row| recall_row(plan, row)).collect(),
+            comparisons: comparisons(tally),
+            review: review(tally),
             grader_health: health(tally),
             labels: labels(tally),
             confirmed_units: confirmed_units(tally),
@@ -167,9 +170,73 @@ fn rate_row(plan: &Planned, rate: &Rate) -> RateRow {
         upper: rate.upper.map(rounded),
         level: rate.level,
         method: rate.method,
+        assumes: rate.name.assumes().to_owned(),
+        clusters: rate.clusters,
+        bracket: rate.bracket.map(|bracket| Bracket {
+            ungraded_no: rounded(bracket.ungraded_no),
+            ungraded_yes: rounded(bracket.ungraded_yes),
+            undecided_yes: rounded(bracket.undecided_yes),
+        }),
+        lowered: rate.lowered.iter().map(|row| Lowered { estimate: row.estimate.map(rounded), ..*row }).collect(),
+        tipping_point: rate.tipping_point.map(rounded),
         reason: rate.reason.clone(),
         planted,
     }
+}
+
+fn recall_row(plan: &Planned, recall: &Recall) -> RecallRow {
+    RecallRow {
+        group: recall.group.as_ref().map(|group| fields(plan, group)).unwrap_or_default(),
+        estimate: recall.estimate.map(rounded),
+        lower: recall.limits.map(|limits| rounded(limits.lower)),
+        upper: recall.limits.map(|limits| rounded(limits.upper)),
+        reason: recall.reason.clone(),
+    }
+}
+
+fn comparisons(tally: &Tally) -> Comparisons {
+    let ratio = |figure: Option<RatioFigure>| {
+        figure.map(|figure| RatioFigure {
+            estimate: figure.estimate.map(rounded),
+            lower: rounded(figure.lower),
+            upper: figure.upper.map(rounded),
+        })
+    };
+    let mut comparisons = estimate::comparisons(tally);
+    for pair in &mut comparisons.pairs {
+        pair.ratio = ratio(pair.ratio);
+        pair.own_sensitivity = ratio(pair.own_sensitivity);
+        pair.difference = pair.difference.map(|difference| DifferenceFigure {
+            estimate: rounded(difference.estimate),
+            lower: rounded(difference.lower),
+            upper: rounded(difference.upper),
+        });
+        for figure in [&mut pair.p, &mut pair.p_adjusted, &mut pair.reversal, &mut pair.detectable] {
+            *figure = figure.map(rounded);
+        }
+    }
+    for trend in &mut comparisons.trends {
+        for figure in [&mut trend.z, &mut trend.p] {
+            *figure = figure.map(rounded);
+        }
+    }
+    comparisons
+}
+
+fn review(tally: &Tally) -> Vec<ReviewRow> {
+    let rows = tally.strata.iter().flat_map(|stratum| stratum.cells.iter().map(move |cell| (&stratum.stratum, cell)));
+    let row = |(stratum, (route, cell)): (&Stratum, (&Route, &CellTally))| ReviewRow {
+        class: stratum.class.clone(),
+        group: fields(&tally.plan, &stratum.group),
+        route: *route,
+        units: cell.units,
+        drawn: cell.drawn,
+        read: cell.read,
+        confirmed: cell.confirmed,
+        undecided: cell.undecided,
+        hand_picked: cell.hand_picked,
+    };
+    rows.map(row).collect()
 }
 
 /// Ten significant digits: what platforms' logarithms agree on, and what a reader of the JSON gets back exactly.

@@ -10,7 +10,9 @@ use crate::model::event::StopReason;
 use crate::model::grading::{PromptLabel, Stage};
 use crate::model::hash::Digest;
 use crate::model::outcome::OutcomeKind;
-use crate::model::rate::{Decider, Method, RateName, Target};
+use crate::model::comparison::Comparisons;
+use crate::model::rate::{Bracket, Decider, Lowered, Method, RateName, Target};
+use crate::model::review::Route;
 use crate::model::unit::UnitKind;
 
 /// The version of [`Report`] that this build writes.
@@ -56,10 +58,14 @@ pub struct Report {
     pub spend: SpendCount,
     /// Rates: four rungs, per turn and per conversation, for all and for each group, for corpus and traffic.
     pub rates: Vec<RateRow>,
-    /// Comparisons of groups: null.
-    pub comparisons: (),
-    /// Why there are none.
-    pub comparisons_reason: String,
+    /// The share of what the gate would catch that the prefilter hits, for all and for each group.
+    #[serde(default)]
+    pub prefilter_recall: Vec<RecallRow>,
+    /// Comparisons of groups.
+    pub comparisons: Comparisons,
+    /// What people were to read, and how far they are, by class, group and route.
+    #[serde(default)]
+    pub review: Vec<ReviewRow>,
     /// How far the graders can be believed.
     pub grader_health: GraderHealth,
     /// People's decisions.
@@ -305,10 +311,47 @@ pub struct RateRow {
     pub upper: Option<f64>,
     pub level: Option<f64>,
     pub method: Option<Method>,
+    /// What must be so for the rate to mean what its name says.
+    #[serde(default)]
+    pub assumes: String,
+    #[serde(default)]
+    pub clusters: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bracket: Option<Bracket>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lowered: Vec<Lowered>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tipping_point: Option<f64>,
     pub reason: Option<String>,
     /// Units of the exposure that truly show the behaviour, where the corpus is simulated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub planted: Option<u64>,
+}
+
+/// See [`crate::estimate::Recall`]. Shares, 0 to 1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of `Recall`")]
+pub struct RecallRow {
+    pub group: GroupFields,
+    pub estimate: Option<f64>,
+    pub lower: Option<f64>,
+    pub upper: Option<f64>,
+    pub reason: Option<String>,
+}
+
+/// See [`crate::model::review::CellTally`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the tally")]
+pub struct ReviewRow {
+    pub class: String,
+    pub group: GroupFields,
+    pub route: Route,
+    pub units: u64,
+    pub drawn: u64,
+    pub read: u64,
+    pub confirmed: u64,
+    pub undecided: u64,
+    pub hand_picked: u64,
 }
 
 /// How far the graders can be believed.

@@ -6,6 +6,7 @@
 mod build;
 mod digest;
 mod escape;
+mod estimate_table;
 mod floor_table;
 mod funnel;
 pub mod json;

@@ -2,6 +2,7 @@
 //! cost, what to do next.
 
 use super::escape::escape;
+use super::estimate_table;
 use super::floor_table;
 use super::json::{Funnel, Grader, GroupFields, Report, SpendCount};
 pub use super::layout::Style;
@@ -21,6 +22,9 @@ pub fn render(report: &Report, style: Style) -> String {
     funnel(&mut page, report);
     classes(&mut page, report);
     floor_table::floors(&mut page, report);
+    estimate_table::estimates(&mut page, report);
+    estimate_table::recall(&mut page, report);
+    estimate_table::comparisons(&mut page, report);
     rungs(&mut page, report);
     health(&mut page, report);
     cost(&mut page, report);
@@ -222,17 +226,32 @@ fn classes(page: &mut Page, report: &Report) {
 
 /// What the run cannot say, once for all groups, and each obstacle once.
 fn rungs(page: &mut Page, report: &Report) {
-    page.heading("What this run cannot say, and what to add");
     let mut told: Vec<&str> = Vec::new();
+    let mut lines = Vec::new();
     for name in [RateName::Catchable, RateName::Corrected, RateName::Ceiling] {
         let rate = report.rates.iter().find(|rate| {
             rate.name == name && rate.group.is_empty() && rate.unit == report.unit && rate.target == Target::Corpus
         });
-        let Some(reason) = rate.and_then(|rate| rate.reason.as_deref()) else { continue };
+        let missing = rate.filter(|rate| rate.upper.is_none());
+        let Some(reason) = missing.and_then(|rate| rate.reason.as_deref()) else { continue };
         let (known, new): (Vec<_>, Vec<_>) = reason.split("; ").partition(|part| told.contains(part));
-        let lead = if known.is_empty() { "" } else { "the same; " };
-        page.wrapped(&format!("  {:<10} ", name.as_str()), &format!("{lead}{}", escape(&new.join("; "))));
+        let lead = match (known.is_empty(), new.is_empty()) {
+            (true, _) => "",
+            (false, true) => "the same",
+            (false, false) => "the same; ",
+        };
+        lines.push((name.as_str(), format!("{lead}{}", escape(&new.join("; ")))));
         told.extend(new);
+    }
+    let groups = report.comparisons.reason.as_deref().filter(|_| report.comparisons.lineage.is_none());
+    let groups = groups.filter(|_| !report.design.group_by.is_empty());
+    lines.extend(groups.map(|reason| ("comparison", escape(reason))));
+    if lines.is_empty() {
+        return;
+    }
+    page.heading("What this run cannot say, and what to add");
+    for (name, reason) in lines {
+        page.wrapped(&format!("  {name:<10} "), &reason);
     }
 }
 
