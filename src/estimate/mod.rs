@@ -3,10 +3,12 @@
 //! Same input, same digits: nothing here draws random numbers. What a design cannot support is a rate without figures
 //! and with a reason, never a zero.
 
+pub mod agreement;
 mod floor;
 #[cfg(test)]
 mod golden;
 pub mod interval;
+mod number;
 pub mod sequential;
 mod special;
 
