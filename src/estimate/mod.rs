@@ -9,6 +9,7 @@ mod floor;
 mod golden;
 pub mod interval;
 mod number;
+pub mod scores;
 pub mod sequential;
 mod special;
 
