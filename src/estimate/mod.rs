@@ -4,6 +4,7 @@
 //! and with a reason, never a zero.
 
 pub mod agreement;
+pub mod calibration;
 mod floor;
 #[cfg(test)]
 mod golden;
