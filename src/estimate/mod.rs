@@ -9,6 +9,7 @@ mod floor;
 #[cfg(test)]
 mod golden;
 pub mod interval;
+pub mod log_odds;
 mod number;
 pub mod scores;
 pub mod sequential;
