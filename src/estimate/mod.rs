@@ -4,15 +4,46 @@
 //! and with a reason, never a zero.
 
 pub mod agreement;
+pub mod betting;
+mod binomial;
 pub mod calibration;
+pub mod cell;
+mod clusters;
+pub mod compare;
+mod contrasts;
+mod conversations;
+mod corrected;
+pub mod count;
+mod design;
+pub mod detect;
+pub mod drift;
 mod floor;
+pub mod gamma;
 #[cfg(test)]
-mod golden;
+pub(crate) mod golden;
+pub mod homogeneity;
+mod hypergeometric;
+mod incomplete_gamma;
 pub mod interval;
 pub mod log_odds;
+mod melded;
 mod number;
+#[cfg(test)]
+mod printed_tests;
+pub mod ratio;
+pub mod recapture;
+mod refusal;
+pub mod review_error;
+mod root;
+mod rungs;
+mod scope;
 pub mod scores;
+pub mod sensitivity;
 pub mod sequential;
 mod special;
+pub mod support;
+pub mod total;
+pub mod ungraded;
 
-pub use floor::rates;
+pub use contrasts::comparisons;
+pub use rungs::{Recall, rates, recall};
