@@ -67,7 +67,10 @@ pub fn comparisons(tally: &Tally) -> Comparisons {
         .map(|contrast| format!("`{contrast}`"))
         .collect();
     let reason = (!unknown.is_empty()).then(|| {
-        format!("no two groups differ as {} says and in nothing else: name values of one group_by field", unknown.join(", "))
+        format!(
+            "no two groups differ as {} says and in nothing else: name values of one group_by field",
+            unknown.join(", ")
+        )
     });
     Comparisons { lineage: Some(compare.lineage.clone()), pairs, trends, reason }
 }
@@ -108,7 +111,15 @@ fn orders<'a>(tally: &Tally, groups: &[&'a Group]) -> Vec<(String, Vec<&'a Group
     let mut found = Vec::new();
     for (field, values) in &tally.plan.compare.order {
         let Some(place) = tally.plan.group_by.iter().position(|name| name == field) else { continue };
-        let others = |group: &Group| group.0.iter().enumerate().filter(|(at, _)| *at != place).map(|(_, value)| value.clone()).collect::<Vec<_>>();
+        let others = |group: &Group| {
+            group
+                .0
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| *at != place)
+                .map(|(_, value)| value.clone())
+                .collect::<Vec<_>>()
+        };
         let mut combinations: Vec<Vec<String>> = groups.iter().map(|group| others(group)).collect();
         combinations.dedup();
         combinations.sort();
@@ -161,10 +172,8 @@ fn pair(over: &Scope<'_>, under: &Scope<'_>, kind: Kind) -> Comparison {
     comparison.k = Some([first.k, second.k]);
     comparison.n = Some([first.frame.get(), second.frame.get()]);
     let level = over.design.tally.level;
-    let sides = [
-        Counted { total: first.total, frame: first.frame },
-        Counted { total: second.total, frame: second.frame },
-    ];
+    let sides =
+        [Counted { total: first.total, frame: first.frame }, Counted { total: second.total, frame: second.frame }];
     fill(&mut comparison, &sides, level);
     own_sensitivity(&mut comparison, over, under, level);
     comparison
@@ -183,11 +192,8 @@ fn fill(comparison: &mut Comparison, [first, second]: &[Counted; 2], level: Leve
             upper: limits.upper,
         }),
     };
-    let figure = |estimate: f64, lower: f64, upper: f64| RatioFigure {
-        estimate: finite(estimate),
-        lower,
-        upper: finite(upper),
-    };
+    let figure =
+        |estimate: f64, lower: f64, upper: f64| RatioFigure { estimate: finite(estimate), lower, upper: finite(upper) };
     let found = match plain {
         Some(((first, _), (second, _))) => mid_p_ratio(first, second, level).map(|limits| {
             let figure = figure(limits.estimate, limits.lower, limits.upper);
@@ -247,7 +253,9 @@ fn own_sensitivity(comparison: &mut Comparison, over: &Scope<'_>, under: &Scope<
         comparison.own_sensitivity_reason = Some("sensitivity was measured on turns".to_owned());
         return;
     }
-    let of = |scope: &Scope<'_>| part_of(scope).map_err(|reason| format!("{}: {reason}", scope.group.cloned().unwrap_or_default()));
+    let of = |scope: &Scope<'_>| {
+        part_of(scope).map_err(|reason| format!("{}: {reason}", scope.group.cloned().unwrap_or_default()))
+    };
     let sides = of(over).and_then(|first| Ok((first, of(under)?)));
     let ((first, first_frame), (second, second_frame)) = match sides {
         Ok(sides) => sides,
@@ -308,7 +316,9 @@ fn trend_of<'a>(field: String, groups: &[&'a Group], scope: impl Fn(&'a Group) -
     let mut steps = Vec::new();
     for (score, group) in (0_u32..).zip(groups) {
         let step = match counted(&scope(group), false) {
-            Ok(counted) => plain(&counted.total, counted.frame.get()).and_then(|(_, share)| Step::new(share, f64::from(score))),
+            Ok(counted) => {
+                plain(&counted.total, counted.frame.get()).and_then(|(_, share)| Step::new(share, f64::from(score)))
+            }
             Err(reason) => {
                 figure.reason = Some(format!("{group}: {reason}"));
                 return figure;

@@ -44,7 +44,8 @@ pub(super) fn corrected(scope: &Scope<'_>, target: Target) -> Rate {
     // One factor stands for all classes: the bracket shows how far, not which.
     let sensitivity = if estimate > 0.0 { total.estimate / estimate } else { figure.classes.hits_sensitivity };
     rate.bracket = bracket(scope, false, frame, sensitivity);
-    let lowered = LOWERED.map(|by| Lowered { by, estimate: figure.classes.lowered(by).map(|units| share(units, frame)) });
+    let lowered =
+        LOWERED.map(|by| Lowered { by, estimate: figure.classes.lowered(by).map(|units| share(units, frame)) });
     rate.lowered = lowered.to_vec();
     rate.tipping_point = figure.classes.tipping_point();
     refuse_traffic(scope, rate, total.affected)
@@ -116,8 +117,8 @@ fn of_group(scope: &Scope<'_>, target: Target) -> Result<Figure, String> {
     let (design, level) = (scope.design, scope.design.tally.level);
     let words = |reason: Unsupported| sentence(&reason);
     let known = known(scope)?;
-    let keep = |side: Side| move |cell: usize| {
-        design.is_in(cell, scope.group) && design.is_gated(cell) && design.side(cell) == side
+    let keep = |side: Side| {
+        move |cell: usize| design.is_in(cell, scope.group) && design.is_gated(cell) && design.side(cell) == side
     };
     let hits = design.funnel.total(keep(Side::Hits)).map_err(words)?;
     let others = design.funnel.total(keep(Side::Others)).map_err(words)?;
@@ -126,7 +127,8 @@ fn of_group(scope: &Scope<'_>, target: Target) -> Result<Figure, String> {
         (Basis::ByClass, Some(of_hits), Some(of_others)) => {
             let negatives = design.negatives(scope.group);
             of_hits.and(of_others).informative(negatives.passed, negatives.all, level).map_err(words)?;
-            let (first, second) = (Part { total: hits, sensitivity: of_hits }, Part { total: others, sensitivity: of_others });
+            let (first, second) =
+                (Part { total: hits, sensitivity: of_hits }, Part { total: others, sensitivity: of_others });
             let correlation = all.correlation(&hits, &others);
             Ok(Figure {
                 corrected: by_class(&first, &second, correlation, target, level).map_err(words)?,

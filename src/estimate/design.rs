@@ -114,8 +114,14 @@ impl<'a> Design<'a> {
     pub(super) fn negatives(&self, group: Option<&Group>) -> Negatives {
         let in_scope = |cell: usize| self.is_in(cell, group) && self.is_gated(cell);
         let Cleared { units: passed, .. } = self.funnel.cleared(in_scope);
-        let flagged: u64 =
-            self.funnel.cells().iter().enumerate().filter(|(cell, _)| in_scope(*cell)).map(|(_, cell)| cell.flagged).sum();
+        let flagged: u64 = self
+            .funnel
+            .cells()
+            .iter()
+            .enumerate()
+            .filter(|(cell, _)| in_scope(*cell))
+            .map(|(_, cell)| cell.flagged)
+            .sum();
         let strata = (0..self.admitted.len()).filter(|stratum| self.is_stratum_in(*stratum, group));
         let graded: u64 = strata.map(|stratum| self.admitted[stratum].graded()).sum();
         Negatives { all: graded as f64 - (flagged as f64 - passed), passed }

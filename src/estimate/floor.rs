@@ -32,7 +32,10 @@ pub(super) fn floors(scope: &Scope<'_>, decider: Decider) -> [Rate; 2] {
     match counted(scope, decider) {
         Ok((events, n)) => {
             let known = |rate| Rate { k: Some(events.k), n: Some(n), estimate: share(events.k, n), ..rate };
-            [of_corpus(scope, known(empty(Target::Corpus))), of_traffic(scope, &events, n, known(empty(Target::Traffic)))]
+            [
+                of_corpus(scope, known(empty(Target::Corpus))),
+                of_traffic(scope, &events, n, known(empty(Target::Traffic))),
+            ]
         }
         Err(reason) => {
             [Target::Corpus, Target::Traffic].map(|target| Rate { reason: Some(reason.clone()), ..empty(target) })

@@ -1,12 +1,13 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::rates;
 use super::*;
 use crate::model::bucket::Buckets;
 use crate::model::event::{Planned, PlannedGrader};
 use crate::model::fixture::{group, planned, unit};
 use crate::model::outcome::OutcomeKind;
 use crate::model::rate::Level;
-use crate::model::tally::{LabelTally, Requests, Sessions, Spend, StageTally};
+use crate::model::tally::{LabelTally, Requests, Sessions, Spend, StageTally, StratumTally};
 
 /// A run over two groups that admitted all of `core` and nothing of `none`, with these confirmed units.
 fn tally(confirmed: &[(&str, &str, u32)]) -> Tally {
@@ -21,12 +22,20 @@ fn tally(confirmed: &[(&str, &str, u32)]) -> Tally {
             units: stratum.units,
             buckets,
             cells: BTreeMap::new(),
+            conversations: None,
         });
     }
     let confirm = |(value, conversation, turn): &(&str, &str, u32)| {
         let unit = unit(value, conversation, *turn);
-        let content = unit.key();
-        ConfirmedUnit { unit, by: Decider::Grader, stratum: if *value == "rl" { 0 } else { 2 }, content, route: None }
+        let (content, cluster) = (unit.key(), unit.conversation_key());
+        ConfirmedUnit {
+            unit,
+            by: Decider::Grader,
+            stratum: if *value == "rl" { 0 } else { 2 },
+            content,
+            cluster,
+            route: None,
+        }
     };
     Tally {
         plan,
@@ -34,6 +43,7 @@ fn tally(confirmed: &[(&str, &str, u32)]) -> Tally {
         strata,
         confirmed: confirmed.iter().map(confirm).collect(),
         missed: Vec::new(),
+        known: Vec::new(),
         screen: StageTally::default(),
         confirm: Some(StageTally::default()),
         parser: Some(1),
@@ -53,6 +63,12 @@ fn floor(tally: &Tally, value: Option<&str>, unit: UnitKind, target: Target) -> 
     rates(tally).into_iter().find(is_wanted).unwrap()
 }
 
+/// So many confirmed turns of `rl`, each in a conversation of its own.
+fn apart(confirmed: usize) -> Vec<(&'static str, &'static str, u32)> {
+    const NAMES: [&str; 12] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
+    NAMES.iter().take(confirmed).map(|name| ("rl", *name, 1)).collect()
+}
+
 #[test]
 fn the_floor_is_a_count_over_the_whole_corpus() {
     let tally = tally(&[("rl", "a", 1), ("rl", "b", 1), ("sft", "a", 1)]);
@@ -61,39 +77,54 @@ fn the_floor_is_a_count_over_the_whole_corpus() {
     assert_eq!((corpus.lower, corpus.upper, corpus.level), (None, None, None));
     let all = floor(&tally, None, UnitKind::Conversation, Target::Corpus);
     assert_eq!((all.k, all.n), (Some(3), Some(525)));
-    let traffic = floor(&tally, Some("rl"), UnitKind::Turn, Target::Traffic);
+    let traffic = floor(&tally, Some("rl"), UnitKind::Conversation, Target::Traffic);
     assert_eq!(traffic.method, Some(Method::ClopperPearson));
     assert!(traffic.lower < traffic.estimate && traffic.estimate < traffic.upper);
 }
 
 #[test]
-fn no_event_has_a_one_sided_limit() {
-    let none = floor(&tally(&[]), Some("rl"), UnitKind::Turn, Target::Traffic);
+fn a_rate_per_turn_of_traffic_rests_on_ten_conversations() {
+    let few = floor(&tally(&apart(9)), Some("rl"), UnitKind::Turn, Target::Traffic);
+    assert_eq!((few.k, few.clusters, few.upper), (Some(9), Some(9), None));
+    assert!(few.reason.unwrap().contains("only 9 conversations hold confirmed turns"));
+    let enough = floor(&tally(&apart(10)), Some("rl"), UnitKind::Turn, Target::Traffic);
+    assert_eq!((enough.clusters, enough.method), (Some(10), Some(Method::ClopperPearson)));
+    let mut alone = tally(&apart(3));
+    // Conversations of one turn each.
+    alone.plan.corpus.conversations_by_group = vec![(group("rl"), 1_000), (group("sft"), 50)];
+    let alone = floor(&alone, Some("rl"), UnitKind::Turn, Target::Traffic);
+    assert_eq!(alone.method, Some(Method::ClopperPearson));
+}
+
+#[test]
+fn no_event_has_a_one_sided_limit_per_conversation() {
+    let none = floor(&tally(&[]), Some("rl"), UnitKind::Conversation, Target::Traffic);
     assert_eq!((none.k, none.lower, none.method), (Some(0), Some(0.0), Some(Method::ClopperPearsonOneSided)));
-    let expected = 1.0 - 0.05_f64.powf(1.0 / 1_000.0);
+    let expected = 1.0 - 0.05_f64.powf(1.0 / 500.0);
     assert!((none.upper.unwrap() - expected).abs() < 1e-12);
+    let turns = floor(&tally(&[]), Some("rl"), UnitKind::Turn, Target::Traffic);
+    assert!(turns.upper.is_none() && turns.reason.unwrap().contains("per conversation"));
 }
 
 #[test]
-fn two_turns_of_one_conversation_leave_the_turn_rate_without_an_interval() {
-    let tally = tally(&[("rl", "a", 1), ("rl", "a", 3), ("sft", "a", 1)]);
-    let turns = floor(&tally, Some("rl"), UnitKind::Turn, Target::Traffic);
-    assert_eq!((turns.k, turns.upper, turns.method), (Some(2), None, None));
-    assert!(turns.reason.unwrap().contains("not independent"));
-    let conversations = floor(&tally, Some("rl"), UnitKind::Conversation, Target::Traffic);
-    assert_eq!(conversations.k, Some(1));
-    assert!(conversations.upper.is_some());
-    assert!(floor(&tally, Some("sft"), UnitKind::Turn, Target::Traffic).upper.is_some());
+fn turns_of_one_conversation_widen_the_interval() {
+    let mut confirmed = apart(12);
+    let plain = floor(&tally(&confirmed), Some("rl"), UnitKind::Turn, Target::Traffic);
+    confirmed.extend([("rl", "a", 3), ("rl", "a", 5), ("rl", "a", 7)]);
+    let clustered = floor(&tally(&confirmed), Some("rl"), UnitKind::Turn, Target::Traffic);
+    assert_eq!((clustered.k, clustered.clusters, clustered.method), (Some(15), Some(12), Some(Method::Gamma)));
+    let width = |rate: &Rate| (rate.upper.unwrap() - rate.lower.unwrap()) / rate.estimate.unwrap();
+    assert!(width(&clustered) > width(&plain), "{clustered:?} {plain:?}");
+    let conversations = floor(&tally(&confirmed), Some("rl"), UnitKind::Conversation, Target::Traffic);
+    assert_eq!((conversations.k, conversations.method), (Some(12), Some(Method::ClopperPearson)));
 }
 
 #[test]
-fn copies_of_one_text_are_a_cluster_of_turns_and_of_conversations() {
+fn copies_of_one_text_are_a_cluster_of_conversations() {
     let mut tally = tally(&[("rl", "a", 1), ("rl", "b", 1)]);
     tally.confirmed[1].content = tally.confirmed[0].content;
-    for unit in [UnitKind::Turn, UnitKind::Conversation] {
-        let rate = floor(&tally, Some("rl"), unit, Target::Traffic);
-        assert_eq!((rate.k, rate.upper), (Some(2), None), "{unit:?}");
-    }
+    let rate = floor(&tally, Some("rl"), UnitKind::Conversation, Target::Traffic);
+    assert_eq!((rate.k, rate.clusters, rate.method), (Some(2), Some(1), Some(Method::Gamma)));
 }
 
 #[test]
@@ -111,7 +142,7 @@ fn no_event_among_units_without_a_verdict_is_no_upper_limit() {
         tally.strata[0].buckets = Buckets([(open.clone(), 90), (Bucket::Cleared, 10)].into());
         let corpus = floor(&tally, Some("rl"), UnitKind::Turn, Target::Corpus);
         assert_eq!((corpus.k, corpus.method), (Some(0), Some(Method::RawCount)), "{open:?}");
-        let traffic = floor(&tally, Some("rl"), UnitKind::Turn, Target::Traffic);
+        let traffic = floor(&tally, Some("rl"), UnitKind::Conversation, Target::Traffic);
         assert_eq!((traffic.k, traffic.lower, traffic.upper), (Some(0), None, None), "{open:?}");
         assert!(traffic.reason.unwrap().contains("may hold some"));
     }
@@ -136,14 +167,6 @@ fn people_have_a_floor_of_their_own() {
     let floors: Vec<_> = rates(&tally).into_iter().filter(|rate| rate.name == RateName::Floor).collect();
     assert_eq!((floors[0].decided_by, floors[0].k), (Some(Decider::People), Some(1)));
     assert_eq!((floors[2].decided_by, floors[2].k), (Some(Decider::Grader), Some(2)));
-}
-
-#[test]
-fn rungs_above_the_floor_say_what_to_add() {
-    for rate in rates(&tally(&[])).iter().filter(|rate| rate.name != RateName::Floor) {
-        assert_eq!((rate.k, rate.n, rate.estimate, rate.upper), (None, None, None, None));
-        assert!(rate.reason.as_ref().is_some_and(|reason| reason.contains("review the flagged")), "{rate:?}");
-    }
 }
 
 #[test]

@@ -195,10 +195,8 @@ pub(super) fn bracket(
 fn undecided(design: &Design<'_>, keep: impl Fn(usize) -> bool) -> f64 {
     let cells = design.funnel.cells().iter().zip(&design.places).enumerate();
     let kept = cells.filter(|(index, (cell, _))| keep(*index) && cell.reviewed > 0);
-    kept.map(|(_, (cell, place))| {
-        cell.expansion * cell.flagged as f64 * place.undecided as f64 / cell.reviewed as f64
-    })
-    .sum()
+    kept.map(|(_, (cell, place))| cell.expansion * cell.flagged as f64 * place.undecided as f64 / cell.reviewed as f64)
+        .sum()
 }
 
 /// The share of what the gate would catch that the prefilter hits: 0 to 1, after [`super::ratio::prefilter_recall`].
@@ -224,12 +222,9 @@ pub fn recall(tally: &Tally) -> Vec<Recall> {
         recall_of(&scope)
     };
     let row = |group: Option<&Group>| match of(group) {
-        Ok(recall) => Recall {
-            group: group.cloned(),
-            estimate: Some(recall.estimate),
-            limits: Some(recall.limits),
-            reason: None,
-        },
+        Ok(recall) => {
+            Recall { group: group.cloned(), estimate: Some(recall.estimate), limits: Some(recall.limits), reason: None }
+        }
         Err(reason) => Recall { group: group.cloned(), estimate: None, limits: None, reason: Some(reason) },
     };
     groups(tally).into_iter().map(row).collect()
@@ -245,3 +240,7 @@ fn recall_of(scope: &Scope<'_>) -> Result<super::ratio::Recall, String> {
     super::ratio::prefilter_recall(&total(Side::Hits)?, &total(Side::Others)?, design.tally.level)
         .map_err(|_| "nothing was confirmed, with a cue or without".to_owned())
 }
+
+#[cfg(test)]
+#[path = "rungs_tests.rs"]
+mod tests;

@@ -172,6 +172,13 @@ pub struct Planned {
     pub identity: Digest,
     /// What is counted.
     pub unit: UnitKind,
+    /// What is drawn: single turns, or whole conversations with all their turns.
+    #[serde(default, skip_serializing_if = "UnitKind::is_turn")]
+    pub sample_by: UnitKind,
+    /// The metadata field whose values are the clusters: units that share one are not independent. Absent where
+    /// conversations are the clusters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster_by: Option<String>,
     /// Names of the `group_by` fields.
     pub group_by: Vec<String>,
     /// Seed of every draw.

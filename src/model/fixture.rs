@@ -31,6 +31,8 @@ pub(crate) fn planned(strata: &[StratumSpec]) -> Planned {
         audit: "nightly".to_owned(),
         identity: Digest::of(b"identity"),
         unit: UnitKind::Turn,
+        sample_by: UnitKind::Turn,
+        cluster_by: None,
         group_by: vec!["checkpoint".to_owned()],
         seed: 7,
         draw: 1,

@@ -9,6 +9,7 @@ pub mod draw;
 pub mod event;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod found_by;
 pub mod grading;
 pub mod hash;
 pub mod label;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::bucket::{Bucket, Buckets};
 use super::event::{Planned, StopReason};
+use super::found_by::KnownUse;
 use super::grading::Stage;
 use super::hash::Digest;
 use super::money::{NanoUsd, Usage};
@@ -23,6 +24,24 @@ pub struct StratumTally {
     pub buckets: Buckets,
     /// Its units on their routes to people.
     pub cells: BTreeMap<Route, CellTally>,
+    /// Its conversations, where whole conversations are drawn.
+    pub conversations: Option<ConversationTally>,
+}
+
+/// The conversations of one stratum, where whole conversations are drawn. Admission may close within a conversation: its
+/// turns count as not admitted, so that what is admitted is a random sample of whole conversations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ConversationTally {
+    /// Conversations of the corpus: the frame of the draw.
+    pub frame: u64,
+    /// Conversations that the draw selected.
+    pub planned: u64,
+    /// Conversations of which every turn was admitted.
+    pub admitted: u64,
+    /// The admitted ones of which every turn has a usable verdict of the screen.
+    pub usable: u64,
+    /// The admitted ones with a turn that the screen flags, other turns without a usable verdict or not.
+    pub flagged: u64,
 }
 
 impl StratumTally {
@@ -50,9 +69,33 @@ pub struct ConfirmedUnit {
     pub stratum: u32,
     /// Digest of its content: exact copies share it.
     pub content: Digest,
+    /// What it is not independent of: the digest of the value of [`Planned::cluster_by`], or else the key of its
+    /// conversation ([`UnitId::conversation_key`]).
+    pub cluster: Digest,
     /// The route on which people were to read it, and did; absent where the grader decided, or where it was picked by
     /// hand.
     pub route: Option<Route>,
+}
+
+/// Known positives of one group, class and use, counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownTally {
+    /// The group.
+    pub group: Group,
+    /// The prefilter class: one that a cue hits, or [`super::unit::CLASS_NONE`].
+    pub class: String,
+    /// What they may be used for.
+    pub usage: KnownUse,
+    /// Items of the plan: `usable + ungraded + unfinished`.
+    pub items: u64,
+    /// Items with a usable verdict of every stage of the gate: m.
+    pub usable: u64,
+    /// Those of them that pass the gate: c.
+    pub passed: u64,
+    /// Items that ended without a usable verdict.
+    pub ungraded: u64,
+    /// Items that were not admitted or have not ended.
+    pub unfinished: u64,
 }
 
 /// One grading stage, counted over the units that reached it: all admitted units at the screen, the flagged ones at
@@ -173,6 +216,8 @@ pub struct Tally {
     pub confirmed: Vec<ConfirmedUnit>,
     /// Cleared units that people were to read and say show the behaviour, in the order of their names.
     pub missed: Vec<ConfirmedUnit>,
+    /// Known positives by group, class and use, in this order; the version of their set is in the plan.
+    pub known: Vec<KnownTally>,
     /// The screen.
     pub screen: StageTally,
     /// The confirmer, if there is one.

@@ -26,6 +26,12 @@ impl UnitKind {
             Self::Conversation => "conversation",
         }
     }
+
+    /// Whether it is the turn.
+    #[must_use]
+    pub const fn is_turn(&self) -> bool {
+        matches!(self, Self::Turn)
+    }
 }
 
 /// What is compared: one value per `group_by` field, in the order of the audit file. A missing value is `""`.

@@ -29,6 +29,7 @@ impl<'a> Counts<'a> {
             units: planned.units,
             buckets: Buckets::default(),
             cells: BTreeMap::new(),
+            conversations: None,
         };
         Self {
             plan,

@@ -157,6 +157,7 @@ impl Fold {
             level,
             confirmed: counts.confirmed,
             missed: counts.missed,
+            known: Vec::new(),
             screen: counts.screen,
             confirm: counts.confirm,
             parser,
@@ -395,7 +396,8 @@ impl Fold {
         if let Bucket::Confirmed { by } = bucket {
             let Named { unit, content } = self.named.remove(&ordinal).ok_or(FoldError::NotAdmitted(ordinal))?;
             let route = route.filter(|_| by == Decider::People);
-            counts.confirmed.push(ConfirmedUnit { unit, by, stratum, content, route });
+            let cluster = unit.conversation_key();
+            counts.confirmed.push(ConfirmedUnit { unit, by, stratum, content, cluster, route });
         }
         counts.stages(unit);
         Ok(())
@@ -406,7 +408,8 @@ impl Fold {
         for (stratum, kept) in std::mem::take(&mut self.cleared) {
             for ((_, ordinal), Named { unit, content }) in kept {
                 if let (Ruling::Upheld, route @ Some(Route::Cleared)) = reading.take(ordinal) {
-                    counts.missed.push(ConfirmedUnit { unit, by: Decider::People, stratum, content, route });
+                    let (by, cluster) = (Decider::People, unit.conversation_key());
+                    counts.missed.push(ConfirmedUnit { unit, by, stratum, content, cluster, route });
                 }
             }
         }

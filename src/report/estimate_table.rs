@@ -113,7 +113,10 @@ fn notes(report: &Report, rows: &[Row<'_>], scale: Scale) -> Vec<String> {
             }
         }
         if let Some(tipping) = row.corpus.tipping_point {
-            note(format!("It would be twice as high if the gate detected {:.0}% of those without a cue.", tipping * 100.0));
+            note(format!(
+                "It would be twice as high if the gate detected {:.0}% of those without a cue.",
+                tipping * 100.0
+            ));
         }
     }
     let reasons = rows.iter().filter(|row| row.upper().is_some()).filter_map(|row| row.traffic.reason.as_deref());
@@ -174,7 +177,9 @@ pub(super) fn comparisons(page: &mut Page, report: &Report) {
     for trend in &comparisons.trends {
         let along = trend.groups.iter().map(|group| escape(&group.to_string())).collect::<Vec<_>>().join(", ");
         let said = match (trend.z, trend.p, &trend.reason) {
-            (Some(z), Some(p), _) => format!("{} (z = {z:.2}, p = {})", if z > 0.0 { "rising" } else { "falling" }, p_value(p)),
+            (Some(z), Some(p), _) => {
+                format!("{} (z = {z:.2}, p = {})", if z > 0.0 { "rising" } else { "falling" }, p_value(p))
+            }
             (_, _, Some(reason)) => escape(reason),
             (_, _, None) => "not computed".to_owned(),
         };
@@ -215,5 +220,11 @@ fn shown(ratio: &RatioFigure) -> String {
 }
 
 fn p_value(p: f64) -> String {
-    if p < 0.0001 { "<0.0001".to_owned() } else if p < 0.01 { format!("{p:.4}") } else { format!("{p:.2}") }
+    if p < 0.0001 {
+        "<0.0001".to_owned()
+    } else if p < 0.01 {
+        format!("{p:.4}")
+    } else {
+        format!("{p:.2}")
+    }
 }

@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::comparison::Comparisons;
 use crate::model::event::StopReason;
 use crate::model::grading::{PromptLabel, Stage};
 use crate::model::hash::Digest;
 use crate::model::outcome::OutcomeKind;
-use crate::model::comparison::Comparisons;
 use crate::model::rate::{Bracket, Decider, Lowered, Method, RateName, Target};
 use crate::model::review::Route;
 use crate::model::unit::UnitKind;

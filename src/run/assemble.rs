@@ -222,6 +222,8 @@ fn planned(audit: &Audit, behaviour: &Behaviour, cues_hash: &Digest, census: &Ce
         audit: audit.name.clone(),
         identity: identity(audit, behaviour, census, stands),
         unit: UnitKind::Turn,
+        sample_by: UnitKind::Turn,
+        cluster_by: None,
         group_by: audit.corpus.group_by.clone(),
         seed: audit.sample.seed,
         draw: audit.sample.draw,
