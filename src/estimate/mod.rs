@@ -3,10 +3,15 @@
 //! Same input, same digits: nothing here draws random numbers. What a design cannot support is a rate without figures
 //! and with a reason, never a zero.
 
+mod binomial;
+pub mod compare;
+pub mod count;
 mod floor;
 #[cfg(test)]
-mod golden;
+pub(crate) mod golden;
+mod hypergeometric;
 pub mod interval;
+mod root;
 pub mod sequential;
 mod special;
 
