@@ -4,10 +4,13 @@
 //! What a design produces, weights and clusters, is compared by other means. Nothing is pooled: that two counts speak of
 //! the same unit, grader, prompt and definition is the caller's to know.
 
+pub mod family;
 pub mod paired;
 pub mod ratio;
 pub mod score;
 pub mod table;
+pub mod trend;
+pub mod unconditional;
 
 /// A ratio with its limits, 0 <= lower <= upper. Where a denominator may be zero, the estimate and the upper limit are
 /// infinite.
