@@ -3,6 +3,7 @@
 //! Same input, same digits: nothing here draws random numbers. What a design cannot support is a rate without figures
 //! and with a reason, never a zero.
 
+pub mod betting;
 mod binomial;
 pub mod compare;
 pub mod count;
