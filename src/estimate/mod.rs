@@ -7,6 +7,7 @@ pub mod betting;
 mod binomial;
 pub mod compare;
 pub mod count;
+pub mod detect;
 mod floor;
 #[cfg(test)]
 pub(crate) mod golden;
