@@ -13,6 +13,7 @@ mod floor;
 pub(crate) mod golden;
 mod hypergeometric;
 pub mod interval;
+pub mod recapture;
 mod root;
 pub mod sequential;
 mod special;
