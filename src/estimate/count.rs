@@ -1,8 +1,7 @@
 //! Exact limits of a count: of rare events over an exposure, and of the events in a finite stratum.
 
-use statrs::function::gamma::{gamma_lr, gamma_ur};
-
 use super::hypergeometric::Hypergeometric;
+use super::incomplete_gamma::Gamma;
 use super::interval::Limits;
 use super::root::root;
 use super::sequential::{Drawn, Totals};
@@ -68,7 +67,8 @@ fn fewest_expected(events: u64, tail: f64) -> f64 {
     let shape = events as f64;
     // P(X >= 1) = 1 - exp(-mean), and the mean is least for the smallest tail.
     let least = -(-tail).ln_1p();
-    root(least.ln(), shape.ln().max(least.ln()) + 1.0, |ln| gamma_lr(shape, ln.exp()) - tail).exp()
+    let gamma = Gamma::new(shape);
+    root(least.ln(), shape.ln().max(least.ln()) + 1.0, |ln| gamma.at(ln.exp()).lower - tail).exp()
 }
 
 /// The expected count at which `events` or fewer have the probability `tail`.
@@ -81,7 +81,8 @@ fn most_expected(events: u64, tail: f64) -> f64 {
     let shape = events as f64 + 1.0;
     // Chernoff: beyond mean + sqrt(2 mean x) + 2 x less than exp(-x) remains.
     let high = shape + (2.0 * shape * none).sqrt() + 2.0 * none;
-    root(none.ln(), high.ln(), |ln| gamma_ur(shape, ln.exp()) - tail).exp()
+    let gamma = Gamma::new(shape);
+    root(none.ln(), high.ln(), |ln| gamma.at(ln.exp()).upper - tail).exp()
 }
 
 /// The totals of a finite stratum, of which some units were drawn at random without replacement, that neither tail of

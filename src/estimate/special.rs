@@ -7,6 +7,7 @@
 use std::f64::consts::{PI, SQRT_2};
 
 use statrs::function::erf;
+/// The lower and the upper regularised incomplete gamma function, of shape and x.
 
 /// Terms of the continued fraction. About the square root of the larger argument is needed; this covers 1e9.
 const MAX_TERMS: u32 = 100_000;
