@@ -3,11 +3,20 @@
 //! Same input, same digits: nothing here draws random numbers. What a design cannot support is a rate without figures
 //! and with a reason, never a zero.
 
+pub mod cell;
+mod clusters;
 mod floor;
+pub mod gamma;
 #[cfg(test)]
 mod golden;
+pub mod homogeneity;
+mod incomplete_gamma;
 pub mod interval;
+mod melded;
+pub mod sensitivity;
 pub mod sequential;
 mod special;
+pub mod support;
+pub mod total;
 
 pub use floor::rates;
