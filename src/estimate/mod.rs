@@ -13,6 +13,7 @@ pub mod homogeneity;
 mod incomplete_gamma;
 pub mod interval;
 mod melded;
+pub mod ratio;
 pub mod sensitivity;
 pub mod sequential;
 mod special;
