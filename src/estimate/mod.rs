@@ -5,6 +5,7 @@
 
 pub mod cell;
 mod clusters;
+pub mod drift;
 mod floor;
 pub mod gamma;
 #[cfg(test)]
@@ -14,10 +15,12 @@ mod incomplete_gamma;
 pub mod interval;
 mod melded;
 pub mod ratio;
+pub mod review_error;
 pub mod sensitivity;
 pub mod sequential;
 mod special;
 pub mod support;
 pub mod total;
+pub mod ungraded;
 
 pub use floor::rates;
