@@ -14,6 +14,8 @@ pub mod homogeneity;
 mod incomplete_gamma;
 pub mod interval;
 mod melded;
+#[cfg(test)]
+mod printed_tests;
 pub mod ratio;
 pub mod review_error;
 pub mod sensitivity;
@@ -21,6 +23,8 @@ pub mod sequential;
 mod special;
 pub mod support;
 pub mod total;
+#[cfg(test)]
+mod total_tests;
 pub mod ungraded;
 
 pub use floor::rates;
