@@ -7,7 +7,6 @@
 use std::f64::consts::{PI, SQRT_2};
 
 use statrs::function::erf;
-/// The lower and the upper regularised incomplete gamma function, of shape and x.
 
 /// Terms of the continued fraction. About the square root of the larger argument is needed; this covers 1e9.
 const MAX_TERMS: u32 = 100_000;
@@ -169,13 +168,8 @@ pub(super) fn normal_quantile(p: f64) -> f64 {
     -SQRT_2 * erf::erfc_inv(2.0 * p)
 }
 
-/// The distribution function of Student's t with `df` > 0 degrees of freedom (DLMF 8.17 by way of the beta).
-pub(super) fn student_cdf(t: f64, df: f64) -> f64 {
-    let tail = 0.5 * beta_cdf(df / 2.0, 0.5, df / (df + t * t));
-    if t > 0.0 { 1.0 - tail } else { tail }
-}
-
-/// The t at which [`student_cdf`] is `p`, for `p` strictly between 0 and 1.
+/// The t at which the distribution function of Student's t with `df` > 0 degrees of freedom is `p` (DLMF 8.17 by way of
+/// the beta), for `p` strictly between 0 and 1.
 pub(super) fn student_quantile(p: f64, df: f64) -> f64 {
     // Both arguments of the beta are kept away from 1, where a quotient of its complement has no digits.
     let tail = 2.0 * p.min(1.0 - p);
@@ -190,6 +184,11 @@ mod tests {
 
     use super::*;
     use crate::estimate::golden;
+
+    fn student_cdf(t: f64, df: f64) -> f64 {
+        let tail = 0.5 * beta_cdf(df / 2.0, 0.5, df / (df + t * t));
+        if t > 0.0 { 1.0 - tail } else { tail }
+    }
 
     #[test]
     fn special_functions_agree_with_the_golden_values() {

@@ -10,7 +10,7 @@ pub struct Admitted {
     /// What was drawn from, and how much of it was: units, or whole conversations.
     frame: u64,
     drawn: u64,
-    admitted: u64,
+    units: u64,
     ungraded: u64,
 }
 
@@ -26,13 +26,13 @@ impl Admitted {
     /// there can be so many.
     #[must_use]
     pub const fn of_clusters(frame: u64, drawn: u64, admitted: u64, ungraded: u64) -> Option<Self> {
-        if drawn > frame || ungraded > admitted { None } else { Some(Self { frame, drawn, admitted, ungraded }) }
+        if drawn > frame || ungraded > admitted { None } else { Some(Self { frame, drawn, units: admitted, ungraded }) }
     }
 
     /// Admitted units with a usable verdict, g.
     #[must_use]
     pub const fn graded(&self) -> u64 {
-        self.admitted - self.ungraded
+        self.units - self.ungraded
     }
 
     /// Admitted units without one, q.
@@ -49,8 +49,8 @@ impl Admitted {
     pub fn expansion(&self) -> Result<f64, Unsupported> {
         match (self.frame, self.graded()) {
             (0, _) => Ok(1.0),
-            (_, 0) => Err(Unsupported::NotCovered { frame: self.frame, admitted: self.admitted }),
-            (_, graded) => Ok(self.all_admitted() * (self.admitted as f64 / graded as f64)),
+            (_, 0) => Err(Unsupported::NotCovered { frame: self.frame, admitted: self.units }),
+            (_, graded) => Ok(self.all_admitted() * (self.units as f64 / graded as f64)),
         }
     }
 

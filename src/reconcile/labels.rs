@@ -33,8 +33,10 @@ impl Ruling {
             (Self::Silent, other) | (Self::Undecided, other @ (Self::Upheld | Self::TurnedDown { .. })) => {
                 other.clone()
             }
-            (Self::Disputed, _) | (_, Self::Disputed) | (Self::Upheld, Self::TurnedDown { .. }) => Self::Disputed,
-            (Self::TurnedDown { .. }, Self::Upheld) => Self::Disputed,
+            (Self::Disputed, _)
+            | (_, Self::Disputed)
+            | (Self::Upheld, Self::TurnedDown { .. })
+            | (Self::TurnedDown { .. }, Self::Upheld) => Self::Disputed,
             (ruling, Self::Silent | Self::Undecided | Self::Upheld | Self::TurnedDown { .. }) => ruling,
         }
     }

@@ -114,8 +114,12 @@ mod tests {
 
     fn fold(events: &[Event], labels: &[Label]) -> Tally {
         let mut fold = Fold::new(Definitions::plain(true));
-        events.iter().for_each(|event| fold.event(event));
-        labels.iter().for_each(|label| fold.label(label));
+        for event in events {
+            fold.event(event);
+        }
+        for label in labels {
+            fold.label(label);
+        }
         fold.finish().unwrap()
     }
 
