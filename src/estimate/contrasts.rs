@@ -3,6 +3,9 @@
 //! Compared is what the funnel would confirm of either group's traffic; floors of groups that were sampled differently
 //! are not comparable. Nothing is compared across units, graders, prompts or definitions: a report has one of each.
 
+use std::collections::BTreeMap;
+use std::num::NonZeroU64;
+
 use super::compare::family::{Correction, PValue, adjust};
 use super::compare::ratio::{mid_p_ratio, mid_p_value};
 use super::compare::score::{Variance, score_difference};
@@ -16,6 +19,7 @@ use super::ratio::{self, Counted, order_reversal, own_sensitivity_ratio};
 use super::refusal::sentence;
 use super::rungs::{counted, mixture};
 use super::scope::Scope;
+use super::sensitivity::Part;
 use super::special::normal_quantile;
 use super::total::Total;
 use crate::model::compare::Contrast;
@@ -50,10 +54,11 @@ pub fn comparisons(tally: &Tally) -> Comparisons {
     };
     let mut pairs = Vec::new();
     for unit in units {
-        let scope = |group| Scope { design: &design, group: Some(group), unit, mixed: mixed.as_deref() };
+        let side = |group| Side::of(&Scope { design: &design, group: Some(group), unit, mixed: mixed.as_deref() });
+        let sides: BTreeMap<&Group, Side> = groups.iter().map(|group| (*group, side(*group))).collect();
         let mut family: Vec<Comparison> = asked(&compare.contrasts, &groups)
             .into_iter()
-            .map(|(kind, over, under)| pair(&scope(over), &scope(under), kind))
+            .map(|(kind, over, under)| pair((over, &sides[over]), (under, &sides[under]), (kind, unit), tally.level))
             .collect();
         correct(&mut family);
         pairs.extend(family);
@@ -137,14 +142,40 @@ fn orders<'a>(tally: &Tally, groups: &[&'a Group]) -> Vec<(String, Vec<&'a Group
     found
 }
 
+/// One group, as far as it can be compared.
+struct Side {
+    /// What the funnel would confirm, and how many distinct units people have confirmed.
+    counted: Result<(Counted, u64), String>,
+    /// The same with the gate's sensitivity.
+    part: Result<(Part, NonZeroU64), String>,
+}
+
+impl Side {
+    fn of(scope: &Scope<'_>) -> Self {
+        let name = scope.group.map(ToString::to_string).unwrap_or_default();
+        let named = |reason: String| format!("{name}: {reason}");
+        let counted = counted(scope, false).map_err(named);
+        let counted = counted.map(|side| (Counted { total: side.total, frame: side.frame }, side.k));
+        let part = match scope.unit {
+            UnitKind::Turn => part_of(scope).map_err(named),
+            UnitKind::Conversation => Err("sensitivity was measured on turns".to_owned()),
+        };
+        Self { counted, part }
+    }
+}
+
 /// Two groups, compared.
-fn pair(over: &Scope<'_>, under: &Scope<'_>, kind: Kind) -> Comparison {
-    let group = |scope: &Scope<'_>| scope.group.cloned().unwrap_or_default();
+fn pair(
+    (over, first): (&Group, &Side),
+    (under, second): (&Group, &Side),
+    (kind, unit): (Kind, UnitKind),
+    level: Level,
+) -> Comparison {
     let mut comparison = Comparison {
         kind,
-        unit: over.unit,
-        over: group(over),
-        under: group(under),
+        unit,
+        over: over.clone(),
+        under: under.clone(),
         k: None,
         n: None,
         ratio: None,
@@ -158,24 +189,15 @@ fn pair(over: &Scope<'_>, under: &Scope<'_>, kind: Kind) -> Comparison {
         detectable: None,
         reason: None,
     };
-    let (first, second) = match (counted(over, false), counted(under, false)) {
-        (Ok(first), Ok(second)) => (first, second),
-        (Err(reason), _) => {
-            comparison.reason = Some(format!("{}: {reason}", comparison.over));
-            return comparison;
+    match (&first.counted, &second.counted) {
+        (Ok((one, k_one)), Ok((other, k_other))) => {
+            comparison.k = Some([*k_one, *k_other]);
+            comparison.n = Some([one.frame.get(), other.frame.get()]);
+            fill(&mut comparison, &[*one, *other], level);
+            own_sensitivity(&mut comparison, &first.part, &second.part, level);
         }
-        (_, Err(reason)) => {
-            comparison.reason = Some(format!("{}: {reason}", comparison.under));
-            return comparison;
-        }
-    };
-    comparison.k = Some([first.k, second.k]);
-    comparison.n = Some([first.frame.get(), second.frame.get()]);
-    let level = over.design.tally.level;
-    let sides =
-        [Counted { total: first.total, frame: first.frame }, Counted { total: second.total, frame: second.frame }];
-    fill(&mut comparison, &sides, level);
-    own_sensitivity(&mut comparison, over, under, level);
+        (Err(reason), _) | (_, Err(reason)) => comparison.reason = Some(reason.clone()),
+    }
     comparison
 }
 
@@ -248,19 +270,16 @@ fn detectable(first: &Counted, second: &Counted, level: Level) -> Option<f64> {
 }
 
 /// The ratio with each group's own sensitivity; where the two differ, the ratio that supposes them equal goes.
-fn own_sensitivity(comparison: &mut Comparison, over: &Scope<'_>, under: &Scope<'_>, level: Level) {
-    if comparison.unit == UnitKind::Conversation {
-        comparison.own_sensitivity_reason = Some("sensitivity was measured on turns".to_owned());
-        return;
-    }
-    let of = |scope: &Scope<'_>| {
-        part_of(scope).map_err(|reason| format!("{}: {reason}", scope.group.cloned().unwrap_or_default()))
-    };
-    let sides = of(over).and_then(|first| Ok((first, of(under)?)));
-    let ((first, first_frame), (second, second_frame)) = match sides {
-        Ok(sides) => sides,
-        Err(reason) => {
-            comparison.own_sensitivity_reason = Some(reason);
+fn own_sensitivity(
+    comparison: &mut Comparison,
+    over: &Result<(Part, NonZeroU64), String>,
+    under: &Result<(Part, NonZeroU64), String>,
+    level: Level,
+) {
+    let ((first, first_frame), (second, second_frame)) = match (over, under) {
+        (Ok(over), Ok(under)) => (*over, *under),
+        (Err(reason), _) | (_, Err(reason)) => {
+            comparison.own_sensitivity_reason = Some(reason.clone());
             return;
         }
     };
