@@ -88,6 +88,9 @@ pub enum Command {
     /// One unit: what the grader saw, its cues and its verdicts
     #[command(after_help = "Example:\n  assize show 'conv-000123#3'")]
     Show(ShowArgs),
+    /// What people are to read
+    #[command(subcommand, after_help = "Example:\n  assize review queue --seat ana")]
+    Review(ReviewCommand),
     /// Versioned prompts
     #[command(subcommand, after_help = "Example:\n  assize prompts lint metagaming")]
     Prompts(PromptsCommand),
@@ -115,6 +118,29 @@ pub enum Command {
     /// The manual page
     #[command(hide = true, after_help = "Example:\n  assize man > assize.1")]
     Man,
+}
+
+/// `assize review`.
+#[derive(Debug, Subcommand)]
+pub enum ReviewCommand {
+    /// Units that people are to read and nobody has, in an order that hides what the graders said
+    #[command(
+        after_help = "A decision is one line of labels/SEAT.jsonl. For programs, every unit is such a line without a \
+                            decision: fill in \"yes\", \"no\", \"unsure\" or \"cannot_judge\".\n\nExample:\n  assize review queue \
+                            --seat ana --format json latest > packet.json"
+    )]
+    Queue(QueueArgs),
+}
+
+/// `assize review queue`.
+#[derive(Debug, Args)]
+pub struct QueueArgs {
+    /// The run
+    #[command(flatten)]
+    pub run: RunName,
+    /// Who reads: every seat has an order of its own
+    #[arg(long, value_name = "NAME", default_value = "")]
+    pub seat: String,
 }
 
 /// `assize init`.

@@ -15,6 +15,7 @@ mod prompts;
 mod ready;
 mod rehearse;
 mod report;
+mod review;
 mod run;
 mod show;
 mod status;
@@ -63,6 +64,7 @@ fn dispatch(invocation: &Invocation, command: Command, printer: Printer) -> Resu
         Command::Report(args) => report::report(invocation, &args, printer),
         Command::Status(args) => status::run(invocation, &args, printer),
         Command::Show(args) => show::run(invocation, &args, printer),
+        Command::Review(command) => review::run(invocation, &command, printer),
         Command::Prompts(command) => prompts::run(invocation, &command, printer),
         Command::Cache(command) => cache::run(invocation, &command, printer),
         Command::Rehearse(args) => rehearse::run(&args, printer),

@@ -43,6 +43,7 @@ fn tally(confirmed: &[(&str, &str, u32)]) -> Tally {
         strata,
         confirmed: confirmed.iter().map(confirm).collect(),
         missed: Vec::new(),
+        queue: Vec::new(),
         known: Vec::new(),
         screen: StageTally::default(),
         confirm: Some(StageTally::default()),

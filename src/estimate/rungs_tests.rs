@@ -23,6 +23,7 @@ fn night() -> Tally {
         level: Level::new(0.95).unwrap(),
         confirmed: Vec::new(),
         missed: Vec::new(),
+        queue: Vec::new(),
         known: Vec::new(),
         screen: StageTally::default(),
         confirm: Some(StageTally::default()),

@@ -77,6 +77,15 @@ pub struct ConfirmedUnit {
     pub route: Option<Route>,
 }
 
+/// One unit that people are to read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct QueuedUnit {
+    /// Its permanent random number.
+    pub number: u64,
+    /// Its name.
+    pub unit: UnitId,
+}
+
 /// Known positives of one group, class and use, counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownTally {
@@ -216,6 +225,9 @@ pub struct Tally {
     pub confirmed: Vec<ConfirmedUnit>,
     /// Cleared units that people were to read and say show the behaviour, in the order of their names.
     pub missed: Vec<ConfirmedUnit>,
+    /// Units that people are to read and nobody has, in the order of their permanent random numbers, which says nothing
+    /// about what graders said.
+    pub queue: Vec<QueuedUnit>,
     /// Known positives by group, class and use, in this order; the version of their set is in the plan.
     pub known: Vec<KnownTally>,
     /// The screen.

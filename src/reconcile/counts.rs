@@ -6,16 +6,17 @@ use super::error::FoldError;
 use super::unit::{Mark, UnitState};
 use crate::model::bucket::{Bucket, Buckets};
 use crate::model::event::{Planned, PlannedStratum};
-use crate::model::tally::{ConfirmedUnit, ModelTally, StageTally, StratumTally};
+use crate::model::tally::{ConfirmedUnit, ModelTally, QueuedUnit, StageTally, StratumTally};
 
 /// The tally's counters, while units are walked.
 pub(super) struct Counts<'a> {
-    plan: &'a Planned,
+    pub(super) plan: &'a Planned,
     /// Names of served models.
     models: Vec<String>,
     pub(super) strata: Vec<StratumTally>,
     pub(super) confirmed: Vec<ConfirmedUnit>,
     pub(super) missed: Vec<ConfirmedUnit>,
+    pub(super) queue: Vec<QueuedUnit>,
     pub(super) screen: StageTally,
     pub(super) confirm: Option<StageTally>,
     pub(super) replayed: u64,
@@ -37,6 +38,7 @@ impl<'a> Counts<'a> {
             strata: plan.strata.iter().map(empty).collect(),
             confirmed: Vec::new(),
             missed: Vec::new(),
+            queue: Vec::new(),
             screen: StageTally::default(),
             confirm: has_confirmer.then(StageTally::default),
             replayed: 0,

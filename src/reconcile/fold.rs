@@ -12,14 +12,14 @@ use super::labels::{Labels, Ruling};
 use super::review::{self, Readable, Reading};
 use super::unit::{Address, Mark, UnitState};
 use crate::model::bucket::Bucket;
-use crate::model::draw::{SampleSize, draw_number, wants};
+use crate::model::draw::{SampleSize, wants};
 use crate::model::event::{Admitted, Closed, Event, Judged, Opened, Ordinal, Planned};
 use crate::model::grading::Stage;
 use crate::model::hash::Digest;
 use crate::model::label::Label;
 use crate::model::rate::{Decider, Level};
 use crate::model::review::Route;
-use crate::model::tally::{ConfirmedUnit, Sessions, Tally};
+use crate::model::tally::{ConfirmedUnit, QueuedUnit, Sessions, Tally};
 use crate::model::unit::{UnitId, UnitKind};
 use crate::verdict::PARSER_VERSION;
 
@@ -152,11 +152,13 @@ impl Fold {
         requests.replayed = counts.replayed;
         counts.confirmed.sort();
         counts.missed.sort();
+        counts.queue.sort();
         Ok(Tally {
             strata: counts.close()?,
             level,
             confirmed: counts.confirmed,
             missed: counts.missed,
+            queue: counts.queue,
             known: Vec::new(),
             screen: counts.screen,
             confirm: counts.confirm,
@@ -328,11 +330,11 @@ impl Fold {
     /// Keeps the name of a cleared unit for as long as people may have to read it.
     fn cleared(&mut self, ordinal: Ordinal, named: Named) -> Result<(), FoldError> {
         let plan = self.plan.as_ref().ok_or(FoldError::NoPlan)?;
-        let (seed, draw, size) = (plan.seed, plan.draw, plan.review.cleared);
+        let size = plan.review.cleared;
         if size.is_none() {
             return Ok(());
         }
-        let number = draw_number(seed, review::PURPOSE, draw, &named.content);
+        let number = review::number(plan, &named.content);
         let Some(stratum) = self.unit(ordinal)?.stratum.filter(|_| wants(size, number)) else { return Ok(()) };
         let kept = self.cleared.entry(stratum).or_default();
         kept.insert((number, ordinal), named);
@@ -391,6 +393,10 @@ impl Fold {
         if ruling.is_decision() {
             self.joined.ruled(is_flagged);
         }
+        if let (Ruling::Silent, Some(_)) = (&ruling, route) {
+            let Named { unit, content } = self.named.get(&ordinal).ok_or(FoldError::NotAdmitted(ordinal))?;
+            counts.queue.push(QueuedUnit { number: review::number(counts.plan, content), unit: unit.clone() });
+        }
         let bucket = bucket(unit, ruling, self.codes.remove(&ordinal));
         tally.buckets.add(bucket.clone(), 1);
         if let Bucket::Confirmed { by } = bucket {
@@ -406,8 +412,11 @@ impl Fold {
     /// Cleared units that people say show the behaviour.
     fn count_missed(&mut self, counts: &mut Counts<'_>, reading: &mut Reading) {
         for (stratum, kept) in std::mem::take(&mut self.cleared) {
-            for ((_, ordinal), Named { unit, content }) in kept {
-                if let (Ruling::Upheld, route @ Some(Route::Cleared)) = reading.take(ordinal) {
+            for ((number, ordinal), Named { unit, content }) in kept {
+                let (ruling, route) = reading.take(ordinal);
+                if ruling == Ruling::Silent && route.is_some() {
+                    counts.queue.push(QueuedUnit { number, unit });
+                } else if ruling == Ruling::Upheld && route.is_some() {
                     let (by, cluster) = (Decider::People, unit.conversation_key());
                     counts.missed.push(ConfirmedUnit { unit, by, stratum, content, cluster, route });
                 }

@@ -12,7 +12,7 @@ use crate::model::hash::Digest;
 use crate::model::review::{CellTally, Route};
 
 /// The purpose of the draw, which keeps it apart from the one that decided who is graded.
-pub(super) const PURPOSE: &str = "review";
+const PURPOSE: &str = "review";
 
 /// One unit that people may be asked about.
 #[derive(Debug, Clone)]
@@ -29,15 +29,21 @@ pub(super) struct Readable {
 pub(super) struct Reading {
     /// By stratum and route.
     pub(super) cells: BTreeMap<(u32, Route), CellTally>,
-    /// Units with a ruling, and the route on which they count, unless they were picked by hand.
+    /// Units that were drawn or read: what people say, and the route on which it counts, unless they were picked by
+    /// hand.
     rulings: HashMap<Ordinal, (Ruling, Option<Route>)>,
+}
+
+/// The number that decides whether and in which order people read a text.
+pub(super) fn number(plan: &Planned, content: &Digest) -> u64 {
+    draw_number(plan.seed, PURPOSE, plan.draw, content)
 }
 
 impl Reading {
     /// Draws what is to be read among these units, and counts what was.
     pub(super) fn of(plan: &Planned, mut units: Vec<Readable>) -> Self {
         share_among_copies(&mut units);
-        let number = |unit: &Readable| draw_number(plan.seed, PURPOSE, plan.draw, &unit.content);
+        let number = |unit: &Readable| number(plan, &unit.content);
         units.sort_by_cached_key(|unit| (unit.stratum, unit.route, number(unit), unit.content, unit.ordinal));
         let mut reading = Self::default();
         for unit in units {
@@ -48,7 +54,11 @@ impl Reading {
             };
             cell.units += 1;
             cell.drawn += u64::from(is_drawn);
+            let route = is_drawn.then_some(unit.route);
             if unit.ruling == Ruling::Silent {
+                if is_drawn {
+                    reading.rulings.insert(unit.ordinal, (Ruling::Silent, route));
+                }
                 continue;
             }
             if is_drawn {
@@ -61,7 +71,7 @@ impl Reading {
             } else {
                 cell.hand_picked += 1;
             }
-            reading.rulings.insert(unit.ordinal, (unit.ruling, is_drawn.then_some(unit.route)));
+            reading.rulings.insert(unit.ordinal, (unit.ruling, route));
         }
         reading
     }
@@ -156,6 +166,9 @@ mod tests {
         let cell = tally.strata[0].cells[&Route::TurnedDown];
         assert_eq!(cell, CellTally { units: 5, drawn: 5, read: 3, confirmed: 0, undecided: 2, hand_picked: 0 });
         assert_eq!(tally.labels.decided, 2);
+        let mut open: Vec<_> = tally.queue.iter().map(|queued| queued.unit.conversation.as_str()).collect();
+        open.sort_unstable();
+        assert_eq!(open, ["c3", "c4"]);
     }
 
     #[test]
