@@ -124,11 +124,10 @@ pub enum Command {
 #[derive(Debug, Subcommand)]
 pub enum ReviewCommand {
     /// Units that people are to read and nobody has, in an order that hides what the graders said
-    #[command(
-        after_help = "A decision is one line of labels/SEAT.jsonl. For programs, every unit is such a line without a \
-                            decision: fill in \"yes\", \"no\", \"unsure\" or \"cannot_judge\".\n\nExample:\n  assize review queue \
-                            --seat ana --format json latest > packet.json"
-    )]
+    ///
+    /// A decision is one line of labels/SEAT.jsonl. With `--format json` every unit is such a line without a decision:
+    /// fill in "yes", "no", "unsure" or "cannot_judge".
+    #[command(after_help = "Example:\n  assize review queue --seat ana --format json latest > packet.json")]
     Queue(QueueArgs),
 }
 
