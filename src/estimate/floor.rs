@@ -105,8 +105,9 @@ impl Scope<'_> {
         rate.reason = None;
         if events.clustered {
             rate.reason = Some(format!(
-                "confirmed {}s share a conversation or a text, so they are not independent: read the corpus count{}",
+                "confirmed {}s share {} or a text, so they are not independent: read the corpus count{}",
                 self.unit.as_str(),
+                self.tally.plan.cluster_by.as_ref().map_or("a conversation".to_owned(), |field| format!("a `{field}`")),
                 if self.unit == UnitKind::Turn { ", or the rate per conversation" } else { "" },
             ));
             return rate;
@@ -188,7 +189,8 @@ impl Scope<'_> {
             let classes: Vec<_> = undrawn.into_iter().collect();
             missing.push(format!("no unit of class {} was graded: draw some under [sample]", classes.join(", ")));
         }
-        if self.unit == UnitKind::Conversation && self.tally.plan.unit == UnitKind::Turn {
+        let plan = &self.tally.plan;
+        if self.unit == UnitKind::Conversation && plan.unit == UnitKind::Turn && plan.sample_by == UnitKind::Turn {
             missing.push("single turns were drawn, not conversations".to_owned());
         }
         if self.tally.labels.decided == 0 {
@@ -231,23 +233,24 @@ fn is_open(bucket: &Bucket) -> bool {
     }
 }
 
-/// Counts confirmed units, or the conversations they stand in, and notices clusters: two confirmed units of one
-/// conversation, or copies of one text in several.
+/// Counts confirmed units, or the conversations they stand in, and notices clusters: two confirmed units, or two
+/// conversations, of one cluster, or copies of one text in several conversations.
 fn events<'a>(confirmed: impl Iterator<Item = &'a ConfirmedUnit>, unit: UnitKind) -> Events {
     let mut texts: BTreeMap<Digest, Digest> = BTreeMap::new();
-    let mut conversations = BTreeSet::new();
+    let (mut conversations, mut clusters) = (BTreeSet::new(), BTreeSet::new());
     let (mut units, mut shares_text) = (0, false);
     for confirmed in confirmed {
         let conversation = confirmed.unit.conversation_key();
         shares_text |= texts.insert(confirmed.content, conversation).is_some_and(|other| other != conversation);
         conversations.insert(conversation);
+        clusters.insert(confirmed.cluster);
         units += 1;
     }
-    let in_conversations = conversations.len() as u64;
-    match unit {
-        UnitKind::Turn => Events { k: units, clustered: shares_text || in_conversations < units },
-        UnitKind::Conversation => Events { k: in_conversations, clustered: shares_text },
-    }
+    let k = match unit {
+        UnitKind::Turn => units,
+        UnitKind::Conversation => conversations.len() as u64,
+    };
+    Events { k, clustered: shares_text || (clusters.len() as u64) < k }
 }
 
 #[cfg(test)]

@@ -14,12 +14,17 @@ fn tally(confirmed: &[(&str, &str, u32)]) -> Tally {
         let mut buckets = Buckets::default();
         buckets.add(Bucket::Cleared, stratum.planned);
         buckets.add(Bucket::NotPlanned, stratum.units - stratum.planned);
-        strata.push(StratumTally { stratum: stratum.stratum.clone(), units: stratum.units, buckets });
+        strata.push(StratumTally {
+            stratum: stratum.stratum.clone(),
+            units: stratum.units,
+            buckets,
+            conversations: None,
+        });
     }
     let confirm = |(value, conversation, turn): &(&str, &str, u32)| {
         let unit = unit(value, conversation, *turn);
-        let content = unit.key();
-        ConfirmedUnit { unit, by: Decider::Grader, stratum: if *value == "rl" { 0 } else { 2 }, content }
+        let (content, cluster) = (unit.key(), unit.conversation_key());
+        ConfirmedUnit { unit, by: Decider::Grader, stratum: if *value == "rl" { 0 } else { 2 }, content, cluster }
     };
     Tally {
         plan,
@@ -28,6 +33,7 @@ fn tally(confirmed: &[(&str, &str, u32)]) -> Tally {
         confirmed: confirmed.iter().map(confirm).collect(),
         screen: StageTally::default(),
         confirm: Some(StageTally::default()),
+        set_back: 0,
         parser: Some(1),
         injection_suspected: 0,
         requests: Requests::default(),
@@ -144,4 +150,32 @@ fn turns_are_not_counted_where_conversations_were_graded() {
     tally.plan = Planned { unit: UnitKind::Conversation, graders: Vec::<PlannedGrader>::new(), ..tally.plan };
     assert!(floor(&tally, None, UnitKind::Turn, Target::Corpus).reason.is_some());
     assert_eq!(floor(&tally, None, UnitKind::Conversation, Target::Corpus).n, Some(525));
+}
+
+#[test]
+fn units_of_one_cluster_are_not_independent_wherever_they_stand() {
+    let mut tally = tally(&[("rl", "a", 1), ("rl", "b", 1)]);
+    let traffic = |tally: &Tally, unit| floor(tally, Some("rl"), unit, Target::Traffic);
+    assert!(traffic(&tally, UnitKind::Conversation).lower.is_some());
+    tally.plan.cluster_by = Some("user".to_owned());
+    let user = Digest::of(b"user");
+    tally.confirmed.iter_mut().for_each(|unit| unit.cluster = user);
+    for unit in [UnitKind::Turn, UnitKind::Conversation] {
+        let rate = traffic(&tally, unit);
+        assert_eq!((rate.k, rate.lower, rate.upper), (Some(2), None, None));
+        assert!(rate.reason.unwrap().contains("share a `user` or a text"));
+    }
+}
+
+#[test]
+fn a_rung_above_the_floor_does_not_ask_for_conversations_that_were_drawn() {
+    let mut tally = tally(&[]);
+    let reason = |tally: &Tally| {
+        let rates = rates(tally);
+        let wanted = |rate: &&Rate| rate.name == RateName::Catchable && rate.unit == UnitKind::Conversation;
+        rates.iter().find(wanted).unwrap().reason.clone().unwrap()
+    };
+    assert!(reason(&tally).contains("single turns were drawn"));
+    tally.plan.sample_by = UnitKind::Conversation;
+    assert!(!reason(&tally).contains("single turns were drawn"));
 }

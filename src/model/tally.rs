@@ -20,6 +20,24 @@ pub struct StratumTally {
     pub units: u64,
     /// Where they ended.
     pub buckets: Buckets,
+    /// Its conversations, where whole conversations are drawn.
+    pub conversations: Option<ConversationTally>,
+}
+
+/// The conversations of one stratum, where whole conversations are drawn. Admission may close within a conversation: its
+/// turns count as not admitted, so that what is admitted is a random sample of whole conversations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ConversationTally {
+    /// Conversations of the corpus: the frame of the draw.
+    pub frame: u64,
+    /// Conversations that the draw selected.
+    pub planned: u64,
+    /// Conversations of which every turn was admitted.
+    pub admitted: u64,
+    /// The admitted ones of which every turn has a usable verdict of the screen.
+    pub usable: u64,
+    /// The admitted ones with a turn that the screen flags, other turns without a usable verdict or not.
+    pub flagged: u64,
 }
 
 /// One flagged unit that was upheld.
@@ -33,6 +51,9 @@ pub struct ConfirmedUnit {
     pub stratum: u32,
     /// Digest of its content: exact copies share it.
     pub content: Digest,
+    /// What it is not independent of: the digest of the value of [`Planned::cluster_by`], or else the key of its
+    /// conversation ([`UnitId::conversation_key`]).
+    pub cluster: Digest,
 }
 
 /// One grading stage, counted over the units that reached it: all admitted units at the screen, the flagged ones at
@@ -155,6 +176,9 @@ pub struct Tally {
     pub screen: StageTally,
     /// The confirmer, if there is one.
     pub confirm: Option<StageTally>,
+    /// Turns of a conversation that admission closed within, where whole conversations are drawn: they were admitted,
+    /// and count as not admitted.
+    pub set_back: u64,
     /// Version of the parser that derived every verdict; absent if there are none.
     pub parser: Option<u32>,
     /// Admitted units whose text imitates delimiters or addresses a grader.

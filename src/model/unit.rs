@@ -26,6 +26,12 @@ impl UnitKind {
             Self::Conversation => "conversation",
         }
     }
+
+    /// Whether it is the turn.
+    #[must_use]
+    pub const fn is_turn(&self) -> bool {
+        matches!(self, Self::Turn)
+    }
 }
 
 /// What is compared: one value per `group_by` field, in the order of the audit file. A missing value is `""`.
@@ -64,7 +70,8 @@ impl UnitId {
         hasher.finish()
     }
 
-    /// The key of the conversation that the unit belongs to: its cluster.
+    /// The key of the conversation that the unit belongs to: what is drawn where whole conversations are, and its
+    /// cluster where a field of the metadata gives no other.
     #[must_use]
     pub fn conversation_key(&self) -> Digest {
         self.parts("unit-conversation").finish()

@@ -1,10 +1,11 @@
 //! The tally's counters, while the fold walks its units.
 
+use super::conversations::Walk;
 use super::error::FoldError;
 use super::unit::{Mark, UnitState};
 use crate::model::bucket::{Bucket, Buckets};
 use crate::model::event::{Planned, PlannedStratum};
-use crate::model::tally::{ConfirmedUnit, ModelTally, StageTally, StratumTally};
+use crate::model::tally::{ConfirmedUnit, ConversationTally, ModelTally, StageTally, StratumTally};
 
 /// The tally's counters, while units are walked.
 pub(super) struct Counts<'a> {
@@ -12,6 +13,7 @@ pub(super) struct Counts<'a> {
     /// Names of served models.
     models: Vec<String>,
     pub(super) strata: Vec<StratumTally>,
+    walk: Walk,
     pub(super) confirmed: Vec<ConfirmedUnit>,
     pub(super) screen: StageTally,
     pub(super) confirm: Option<StageTally>,
@@ -25,16 +27,29 @@ impl<'a> Counts<'a> {
             stratum: planned.stratum.clone(),
             units: planned.units,
             buckets: Buckets::default(),
+            conversations: planned.conversations_planned.map(|of_draw| ConversationTally {
+                frame: planned.conversations,
+                planned: of_draw,
+                ..ConversationTally::default()
+            }),
         };
         Self {
             plan,
             models,
             strata: plan.strata.iter().map(empty).collect(),
+            walk: Walk::default(),
             confirmed: Vec::new(),
             screen: StageTally::default(),
             confirm: has_confirmer.then(StageTally::default),
             replayed: 0,
             injection_suspected: 0,
+        }
+    }
+
+    /// Counts the conversation of a unit of this stratum, where whole conversations were drawn. Units come in order.
+    pub(super) fn conversation(&mut self, stratum: u32, unit: &UnitState) {
+        if let Some(tally) = &mut self.strata[stratum as usize].conversations {
+            self.walk.unit(unit, tally);
         }
     }
 

@@ -5,13 +5,14 @@ use std::num::NonZeroU8;
 
 use super::attempts::Attempts;
 use super::bucket::bucket;
+use super::conversations::Reached;
 use super::counts::Counts;
 use super::definitions::Definitions;
 use super::error::FoldError;
 use super::labels::{Labels, Ruling};
 use super::unit::{Address, Mark, UnitState};
 use crate::model::bucket::Bucket;
-use crate::model::event::{Admitted, Closed, Event, Judged, Opened, Ordinal, Planned};
+use crate::model::event::{Admitted, Closed, Event, Judged, Opened, Ordinal, Part, Planned};
 use crate::model::grading::Stage;
 use crate::model::hash::Digest;
 use crate::model::label::Label;
@@ -25,6 +26,7 @@ use crate::verdict::PARSER_VERSION;
 struct Named {
     unit: UnitId,
     content: Digest,
+    cluster: Option<Digest>,
 }
 
 /// A fold in progress. Give it every event of a journal in any order within a session, every label, then
@@ -36,6 +38,7 @@ pub struct Fold {
     /// Units of the plan that are selected.
     planned: u64,
     units: Vec<UnitState>,
+    reached: Reached,
     /// Units that are flagged or may yet be.
     named: HashMap<Ordinal, Named>,
     /// Exclusions that the confirmer gave for units it turned down.
@@ -60,6 +63,7 @@ impl Fold {
             plan: None,
             planned: 0,
             units: Vec::new(),
+            reached: Reached::default(),
             named: HashMap::new(),
             codes: HashMap::new(),
             parsers: Vec::new(),
@@ -130,6 +134,8 @@ impl Fold {
         }
         let plan = self.plan.take().ok_or(FoldError::NoPlan)?;
         let level = Level::new(plan.level).ok_or(FoldError::Level(plan.level))?;
+        let set_back = self.reached.in_part(self.units.len());
+        self.units.truncate(self.units.len() - set_back);
         let parser = self.parser()?;
         self.join_labels(&plan);
 
@@ -146,6 +152,7 @@ impl Fold {
             confirmed: counts.confirmed,
             screen: counts.screen,
             confirm: counts.confirm,
+            set_back: set_back as u64,
             parser,
             injection_suspected: counts.injection_suspected,
             requests,
@@ -211,7 +218,10 @@ impl Fold {
         }
         unit.address = address;
         unit.stratum = Some(admitted.stratum);
-        self.named.insert(admitted.ordinal, Named { unit: admitted.unit.clone(), content: admitted.content });
+        unit.ends_conversation = admitted.part.is_some_and(Part::is_last);
+        let Admitted { content, cluster, .. } = *admitted;
+        self.named.insert(admitted.ordinal, Named { unit: admitted.unit.clone(), content, cluster });
+        self.reached.admitted(admitted);
         Ok(())
     }
 
@@ -320,10 +330,13 @@ impl Fold {
         let bucket = bucket(unit, ruling, self.codes.remove(&ordinal));
         tally.buckets.add(bucket.clone(), 1);
         if let Bucket::Confirmed { by } = bucket {
-            let Named { unit, content } = self.named.remove(&ordinal).ok_or(FoldError::NotAdmitted(ordinal))?;
-            counts.confirmed.push(ConfirmedUnit { unit, by, stratum, content });
+            let named = self.named.remove(&ordinal).ok_or(FoldError::NotAdmitted(ordinal))?;
+            let Named { unit, content, cluster } = named;
+            let cluster = cluster.unwrap_or_else(|| unit.conversation_key());
+            counts.confirmed.push(ConfirmedUnit { unit, by, stratum, content, cluster });
         }
         counts.stages(unit);
+        counts.conversation(stratum, unit);
         Ok(())
     }
 }
