@@ -196,7 +196,7 @@ pub struct OverrideArgs {
     /// Tokens per minute, for every endpoint
     #[arg(long, value_name = "N", env = "ASSIZE_MAX_TOKENS_PER_MINUTE")]
     pub max_tokens_per_minute: Option<u32>,
-    /// Admit at most this many units
+    /// Admit at most this many units: turns, or whole conversations where `sample_by = "conversation"`
     #[arg(long, value_name = "N", env = "ASSIZE_LIMIT")]
     pub limit: Option<u64>,
     /// Ask again what was answered without a verdict: refused, truncated, unparsable, filtered, too long

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::model::conversation::{Channel, Conversation};
 use crate::model::grading::{NONCE_PLACEHOLDER, PromptLabel};
+use crate::model::unit::UnitKind;
 use crate::prompt::library::{read_lock, write_lock};
 use crate::prompt::lint::lint;
 use crate::prompt::{Buffers, Library, LockState, Question, Questioner, QuestionerSettings};
@@ -171,7 +172,9 @@ fn first_conversation(path: &std::path::Path) -> Result<Conversation, Failure> {
     let source = SourceSettings { paths: vec![path.display().to_string()], ..SourceSettings::default() };
     let corpus = CorpusSettings {
         sources: vec![source],
+        sample_by: UnitKind::Turn,
         group_by: Vec::new(),
+        cluster_by: None,
         channels: BTreeSet::from(Channel::ALL),
         filter: String::new(),
         max_line_bytes: 64 << 20,

@@ -187,6 +187,10 @@ impl From<AssembleError> for Failure {
                 Some("set `params = { max_completion_tokens = ... }` for that grader")
             }
             AssembleError::Census(CensusError::Disk { source, .. }) => hint_about_disk(source.kind()),
+            AssembleError::Census(CensusError::NoClusters { .. }) => Some(
+                "name a field that conversations carry, give it with `set` or `fields` under [[corpus.source]], or write \
+                 `cluster_by = \"conversation\"`; then `assize plan` says how many carry it",
+            ),
             AssembleError::Library(_)
             | AssembleError::Cues { .. }
             | AssembleError::Render { .. }

@@ -9,6 +9,7 @@ use crate::grade::provider::Provider;
 use crate::grade::settings::{Concurrency, KeySetting, OnModelChange, PriceSetting};
 use crate::model::grading::ApiKind;
 use crate::model::money::{NanoUsd, Price};
+use crate::model::unit::UnitKind;
 use crate::plan::settings::SampleSize;
 use crate::run::expect::ExpectSettings;
 
@@ -158,6 +159,19 @@ fn a_wrong_flag_is_named_as_a_flag() {
     let error = load(&request).unwrap_err().to_string();
     assert!(error.contains("--max-cost: `max_cost` must lie between"), "{error}");
     assert!(error.contains("--date: `date` must be a day"), "{error}");
+}
+
+#[test]
+fn conversations_can_be_drawn_and_fields_be_clusters() {
+    let corpus = |keys: &str| {
+        let (_folder, request) = minimal("", &format!("[corpus]\n{keys}"));
+        let corpus = load(&request).unwrap().audit.corpus;
+        (corpus.sample_by, corpus.cluster_by)
+    };
+    assert_eq!(corpus(""), (UnitKind::Turn, None));
+    assert_eq!(corpus("sample_by = \"conversation\""), (UnitKind::Conversation, None));
+    assert_eq!(corpus("cluster_by = \"conversation\""), (UnitKind::Turn, None));
+    assert_eq!(corpus("cluster_by = \"user\""), (UnitKind::Turn, Some("user".to_owned())));
 }
 
 #[test]

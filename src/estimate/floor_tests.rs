@@ -47,6 +47,7 @@ fn tally(confirmed: &[(&str, &str, u32)]) -> Tally {
         known: Vec::new(),
         screen: StageTally::default(),
         confirm: Some(StageTally::default()),
+        set_back: 0,
         parser: Some(1),
         injection_suspected: 0,
         requests: Requests::default(),
@@ -176,4 +177,19 @@ fn turns_are_not_counted_where_conversations_were_graded() {
     tally.plan = Planned { unit: UnitKind::Conversation, graders: Vec::<PlannedGrader>::new(), ..tally.plan };
     assert!(floor(&tally, None, UnitKind::Turn, Target::Corpus).reason.is_some());
     assert_eq!(floor(&tally, None, UnitKind::Conversation, Target::Corpus).n, Some(525));
+}
+
+#[test]
+fn units_of_one_cluster_are_not_independent_wherever_they_stand() {
+    let mut tally = tally(&apart(12));
+    tally.plan.cluster_by = Some("user".to_owned());
+    for unit in &mut tally.confirmed[..4] {
+        unit.cluster = crate::model::hash::Digest::of(b"user");
+    }
+    for unit in [UnitKind::Turn, UnitKind::Conversation] {
+        let rate = floor(&tally, Some("rl"), unit, Target::Traffic);
+        assert_eq!((rate.k, rate.clusters), (Some(12), Some(9)));
+    }
+    let turns = floor(&tally, Some("rl"), UnitKind::Turn, Target::Traffic);
+    assert!(turns.reason.unwrap().contains("only 9 users hold"));
 }

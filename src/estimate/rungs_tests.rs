@@ -27,6 +27,7 @@ fn night() -> Tally {
         known: Vec::new(),
         screen: StageTally::default(),
         confirm: Some(StageTally::default()),
+        set_back: 0,
         parser: Some(1),
         injection_suspected: 0,
         requests: Requests::default(),

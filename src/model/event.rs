@@ -109,14 +109,18 @@ pub const EVENT_FORMAT: u32 = 1;
 pub struct PlannedStratum {
     /// Class and group.
     pub stratum: Stratum,
-    /// Units of the corpus in it.
+    /// Units of the corpus in it. Where whole conversations are drawn, all turns of its conversations.
     pub units: u64,
-    /// Conversations of the corpus with at least one unit in it.
+    /// Conversations of the corpus with at least one unit in it. Where whole conversations are drawn, each is in one
+    /// stratum, and this is the frame of the draw.
     pub conversations: u64,
     /// Text of its units, in bytes.
     pub bytes: u64,
     /// Units that were selected.
     pub planned: u64,
+    /// Conversations that were selected, of `conversations`; absent where single turns are drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversations_planned: Option<u64>,
 }
 
 /// What the corpus held; every line is in exactly one figure.
@@ -138,6 +142,9 @@ pub struct CorpusCount {
     pub conversations_by_group: Vec<(Group, u64)>,
     /// Records whose id was seen before in the same group.
     pub duplicates: u64,
+    /// Conversations kept whose metadata carries [`Planned::cluster_by`]; absent where clusters are conversations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversations_with_cluster: Option<u64>,
     /// Conversations set aside by `where`.
     pub filtered_out: u64,
     /// Unreadable records, by reason.
@@ -235,6 +242,13 @@ impl Planned {
         let has_confirmer = self.graders.iter().any(|grader| grader.stage == Stage::Confirm);
         has_confirmer && self.review.confirm_no.is_none()
     }
+
+    /// Conversations that the draw selected; `None` where it selected single turns.
+    #[must_use]
+    pub fn conversations_planned(&self) -> Option<u64> {
+        let drawn = self.strata.iter().map(|stratum| stratum.conversations_planned.unwrap_or_default());
+        (self.sample_by == UnitKind::Conversation).then(|| drawn.sum())
+    }
 }
 
 /// A cap over all audits of a workspace.
@@ -270,6 +284,30 @@ pub struct Admitted {
     pub stratum: u32,
     /// Digest of the unit's conversation up to and including the turn: exact copies share it.
     pub content: Digest,
+    /// Digest of the value of [`Planned::cluster_by`]; absent where clusters are conversations, and where the
+    /// conversation lacks the field and so is a cluster of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<Digest>,
+    /// Where the turn stands in its conversation; absent where single turns are drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
+}
+
+/// One turn of a conversation that was drawn as a whole: its turns are admitted one after the other, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Which turn it is, from 1.
+    pub number: u32,
+    /// Turns of the conversation.
+    pub of: u32,
+}
+
+impl Part {
+    /// Whether the conversation is whole once this turn is admitted.
+    #[must_use]
+    pub const fn is_last(self) -> bool {
+        self.number >= self.of
+    }
 }
 
 /// See [`Event::Granted`]. Lines about requests are not synced one by one. After a power failure, when some of them may

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::compare::Compare;
 use super::event::{
-    Admitted, AttemptId, Closed, CorpusCount, EVENT_FORMAT, Ending, Event, Judged, Opened, Ordinal, Planned,
+    Admitted, AttemptId, Closed, CorpusCount, EVENT_FORMAT, Ending, Event, Judged, Opened, Ordinal, Part, Planned,
     PlannedGrader, PlannedStratum, Seen, Sent, Settled, StopReason,
 };
 use super::grading::{PromptLabel, Stage};
@@ -73,6 +73,7 @@ fn stratum((class, value, units, planned): &StratumSpec) -> PlannedStratum {
         conversations: *units,
         bytes: units * 100,
         planned: *planned,
+        conversations_planned: None,
     }
 }
 
@@ -119,7 +120,15 @@ pub(crate) fn closed(reason: StopReason, at_ms: u64) -> Event {
 /// Admits a unit with content of its own.
 pub(crate) fn admitted(ordinal: u64, stratum: u32, unit: UnitId) -> Event {
     let content = unit.key();
-    Event::Admitted(Admitted { ordinal: Ordinal(ordinal), unit, stratum, content })
+    Event::Admitted(Admitted { ordinal: Ordinal(ordinal), unit, stratum, content, cluster: None, part: None })
+}
+
+/// Admits one turn of a conversation that was drawn as a whole: `number`, from 1, of so many.
+pub(crate) fn admitted_part(ordinal: u64, stratum: u32, conversation: &str, (number, of): (u32, u32)) -> Event {
+    let unit = unit("rl", conversation, 2 * number - 1);
+    let content = unit.key();
+    let part = Some(Part { number, of });
+    Event::Admitted(Admitted { ordinal: Ordinal(ordinal), unit, stratum, content, cluster: None, part })
 }
 
 pub(crate) fn graded(verdict: Judgement) -> Outcome {

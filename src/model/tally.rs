@@ -234,6 +234,9 @@ pub struct Tally {
     pub screen: StageTally,
     /// The confirmer, if there is one.
     pub confirm: Option<StageTally>,
+    /// Turns of a conversation that admission closed within, where whole conversations are drawn: they were admitted,
+    /// and count as not admitted.
+    pub set_back: u64,
     /// Version of the parser that derived every verdict; absent if there are none.
     pub parser: Option<u32>,
     /// Admitted units whose text imitates delimiters or addresses a grader.

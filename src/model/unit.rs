@@ -70,7 +70,8 @@ impl UnitId {
         hasher.finish()
     }
 
-    /// The key of the conversation that the unit belongs to: its cluster.
+    /// The key of the conversation that the unit belongs to: what is drawn where whole conversations are, and its
+    /// cluster where a field of the metadata gives no other.
     #[must_use]
     pub fn conversation_key(&self) -> Digest {
         self.parts("unit-conversation").finish()

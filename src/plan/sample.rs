@@ -80,6 +80,11 @@ impl<P: Ord> Keeper<P> {
         self.kept.len()
     }
 
+    /// What is remembered of the units kept, in the order of their numbers.
+    pub fn payloads(&self) -> impl Iterator<Item = &P> {
+        self.kept.values()
+    }
+
     /// Whether nothing is kept.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -1,4 +1,5 @@
-//! How many units of each class are drawn.
+//! How many units of each class are drawn: turns, or whole conversations, whose class is that of their most specific
+//! turn.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +16,7 @@ pub struct SampleSettings {
     /// Sizes by class, as far as the audit names them; [`SampleSettings::or_default`] fills in the rest. A class without
     /// a size is not drawn.
     pub sizes: BTreeMap<String, SampleSize>,
-    /// At most this many units in all, in order of admission (`--limit`).
+    /// At most this many in all, in order of admission (`--limit`): turns, or conversations where they are drawn.
     pub limit: Option<u64>,
 }
 

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::conversations::Walk;
 use super::error::FoldError;
 use super::unit::{Mark, UnitState};
 use crate::model::bucket::{Bucket, Buckets};
 use crate::model::event::{Planned, PlannedStratum};
-use crate::model::tally::{ConfirmedUnit, ModelTally, QueuedUnit, StageTally, StratumTally};
+use crate::model::tally::{ConfirmedUnit, ConversationTally, ModelTally, QueuedUnit, StageTally, StratumTally};
 
 /// The tally's counters, while units are walked.
 pub(super) struct Counts<'a> {
@@ -14,6 +15,7 @@ pub(super) struct Counts<'a> {
     /// Names of served models.
     models: Vec<String>,
     pub(super) strata: Vec<StratumTally>,
+    walk: Walk,
     pub(super) confirmed: Vec<ConfirmedUnit>,
     pub(super) missed: Vec<ConfirmedUnit>,
     pub(super) queue: Vec<QueuedUnit>,
@@ -30,12 +32,17 @@ impl<'a> Counts<'a> {
             units: planned.units,
             buckets: Buckets::default(),
             cells: BTreeMap::new(),
-            conversations: None,
+            conversations: planned.conversations_planned.map(|of_draw| ConversationTally {
+                frame: planned.conversations,
+                planned: of_draw,
+                ..ConversationTally::default()
+            }),
         };
         Self {
             plan,
             models,
             strata: plan.strata.iter().map(empty).collect(),
+            walk: Walk::default(),
             confirmed: Vec::new(),
             missed: Vec::new(),
             queue: Vec::new(),
@@ -43,6 +50,13 @@ impl<'a> Counts<'a> {
             confirm: has_confirmer.then(StageTally::default),
             replayed: 0,
             injection_suspected: 0,
+        }
+    }
+
+    /// Counts the conversation of a unit of this stratum, where whole conversations were drawn. Units come in order.
+    pub(super) fn conversation(&mut self, stratum: u32, unit: &UnitState) {
+        if let Some(tally) = &mut self.strata[stratum as usize].conversations {
+            self.walk.unit(unit, tally);
         }
     }
 

@@ -5,6 +5,7 @@ use std::num::NonZeroU8;
 
 use super::attempts::Attempts;
 use super::bucket::bucket;
+use super::conversations::Reached;
 use super::counts::Counts;
 use super::definitions::Definitions;
 use super::error::FoldError;
@@ -13,7 +14,7 @@ use super::review::{self, Readable, Reading};
 use super::unit::{Address, Mark, UnitState};
 use crate::model::bucket::Bucket;
 use crate::model::draw::{SampleSize, wants};
-use crate::model::event::{Admitted, Closed, Event, Judged, Opened, Ordinal, Planned};
+use crate::model::event::{Admitted, Closed, Event, Judged, Opened, Ordinal, Part, Planned};
 use crate::model::grading::Stage;
 use crate::model::hash::Digest;
 use crate::model::label::Label;
@@ -28,6 +29,15 @@ use crate::verdict::PARSER_VERSION;
 struct Named {
     unit: UnitId,
     content: Digest,
+    cluster: Option<Digest>,
+}
+
+impl Named {
+    fn confirmed(self, by: Decider, stratum: u32, route: Option<Route>) -> ConfirmedUnit {
+        let Self { unit, content, cluster } = self;
+        let cluster = cluster.unwrap_or_else(|| unit.conversation_key());
+        ConfirmedUnit { unit, by, stratum, content, cluster, route }
+    }
 }
 
 /// A fold in progress. Give it every event of a journal in any order within a session, every label, then
@@ -39,6 +49,7 @@ pub struct Fold {
     /// Units of the plan that are selected.
     planned: u64,
     units: Vec<UnitState>,
+    reached: Reached,
     /// Units that are flagged or may yet be.
     named: HashMap<Ordinal, Named>,
     /// Cleared units that people are to read, as far as is known: by stratum, in the order of their numbers.
@@ -65,6 +76,7 @@ impl Fold {
             plan: None,
             planned: 0,
             units: Vec::new(),
+            reached: Reached::default(),
             named: HashMap::new(),
             cleared: BTreeMap::new(),
             codes: HashMap::new(),
@@ -136,6 +148,8 @@ impl Fold {
         }
         let plan = self.plan.take().ok_or(FoldError::NoPlan)?;
         let level = Level::new(plan.level).ok_or(FoldError::Level(plan.level))?;
+        let set_back = self.reached.in_part(self.units.len());
+        self.units.truncate(self.units.len() - set_back);
         let parser = self.parser()?;
         self.join_labels(&plan);
 
@@ -162,6 +176,7 @@ impl Fold {
             known: Vec::new(),
             screen: counts.screen,
             confirm: counts.confirm,
+            set_back: set_back as u64,
             parser,
             injection_suspected: counts.injection_suspected,
             requests,
@@ -229,7 +244,10 @@ impl Fold {
         }
         unit.address = address;
         unit.stratum = Some(admitted.stratum);
-        self.named.insert(admitted.ordinal, Named { unit: admitted.unit.clone(), content: admitted.content });
+        unit.ends_conversation = admitted.part.is_some_and(Part::is_last);
+        let Admitted { content, cluster, .. } = *admitted;
+        self.named.insert(admitted.ordinal, Named { unit: admitted.unit.clone(), content, cluster });
+        self.reached.admitted(admitted);
         Ok(())
     }
 
@@ -394,31 +412,30 @@ impl Fold {
             self.joined.ruled(is_flagged);
         }
         if let (Ruling::Silent, Some(_)) = (&ruling, route) {
-            let Named { unit, content } = self.named.get(&ordinal).ok_or(FoldError::NotAdmitted(ordinal))?;
+            let Named { unit, content, .. } = self.named.get(&ordinal).ok_or(FoldError::NotAdmitted(ordinal))?;
             counts.queue.push(QueuedUnit { number: review::number(counts.plan, content), unit: unit.clone() });
         }
         let bucket = bucket(unit, ruling, self.codes.remove(&ordinal));
         tally.buckets.add(bucket.clone(), 1);
         if let Bucket::Confirmed { by } = bucket {
-            let Named { unit, content } = self.named.remove(&ordinal).ok_or(FoldError::NotAdmitted(ordinal))?;
+            let named = self.named.remove(&ordinal).ok_or(FoldError::NotAdmitted(ordinal))?;
             let route = route.filter(|_| by == Decider::People);
-            let cluster = unit.conversation_key();
-            counts.confirmed.push(ConfirmedUnit { unit, by, stratum, content, cluster, route });
+            counts.confirmed.push(named.confirmed(by, stratum, route));
         }
         counts.stages(unit);
+        counts.conversation(stratum, unit);
         Ok(())
     }
 
     /// Cleared units that people say show the behaviour.
     fn count_missed(&mut self, counts: &mut Counts<'_>, reading: &mut Reading) {
         for (stratum, kept) in std::mem::take(&mut self.cleared) {
-            for ((number, ordinal), Named { unit, content }) in kept {
+            for ((number, ordinal), named) in kept {
                 let (ruling, route) = reading.take(ordinal);
                 if ruling == Ruling::Silent && route.is_some() {
-                    counts.queue.push(QueuedUnit { number, unit });
+                    counts.queue.push(QueuedUnit { number, unit: named.unit });
                 } else if ruling == Ruling::Upheld && route.is_some() {
-                    let (by, cluster) = (Decider::People, unit.conversation_key());
-                    counts.missed.push(ConfirmedUnit { unit, by, stratum, content, cluster, route });
+                    counts.missed.push(named.confirmed(Decider::People, stratum, route));
                 }
             }
         }

@@ -6,6 +6,7 @@
 
 mod attempts;
 mod bucket;
+mod conversations;
 mod counts;
 mod definitions;
 mod error;
@@ -18,5 +19,7 @@ pub use definitions::Definitions;
 pub use error::FoldError;
 pub use fold::Fold;
 
+#[cfg(test)]
+mod conversation_tests;
 #[cfg(test)]
 mod tests;

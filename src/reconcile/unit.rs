@@ -41,6 +41,8 @@ pub(super) struct UnitState {
     pub(super) stratum: Option<u32>,
     pub(super) screen: Option<Mark>,
     pub(super) confirm: Option<Mark>,
+    /// Whether it is the last turn of a conversation that was drawn as a whole.
+    pub(super) ends_conversation: bool,
 }
 
 impl UnitState {

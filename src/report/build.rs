@@ -61,6 +61,8 @@ fn design(tally: &Tally) -> Design {
     let plan = &tally.plan;
     Design {
         group_by: plan.group_by.clone(),
+        sample_by: plan.sample_by,
+        cluster_by: plan.cluster_by.clone(),
         seed: plan.seed,
         draw: plan.draw,
         level: plan.level,
@@ -84,6 +86,7 @@ fn corpus(plan: &Planned) -> CorpusRow {
         turns: corpus.turns,
         turns_with_reasoning: corpus.turns_with_reasoning,
         groups: corpus.conversations_by_group.iter().map(row).collect(),
+        conversations_with_cluster: corpus.conversations_with_cluster,
         duplicates: corpus.duplicates,
         filtered_out: corpus.filtered_out,
         unreadable: corpus.unreadable,

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::json::{Funnel, GroupFields, StratumRow};
+use super::json::{ConversationRow, Funnel, GroupFields, StratumRow};
 use crate::model::bucket::{Bucket, Buckets};
 use crate::model::outcome::OutcomeKind;
-use crate::model::tally::{StratumTally, Tally};
+use crate::model::tally::{ConversationTally, StratumTally, Tally};
 
 /// Key of rejections without a reason.
 const NO_CODE: &str = "none";
@@ -20,6 +20,7 @@ pub(super) fn funnel(tally: &Tally) -> Funnel {
         not_planned: buckets.total() - lines.planned,
         planned: lines.planned,
         not_admitted: lines.planned - lines.admitted,
+        set_back: tally.set_back,
         admitted: lines.admitted,
         unfinished: lines.unfinished,
         ungraded: lines.ungraded,
@@ -30,6 +31,7 @@ pub(super) fn funnel(tally: &Tally) -> Funnel {
         disputed: lines.disputed,
         rejected: lines.rejected,
         confirmed: lines.confirmed,
+        drawn_conversations: all_conversations(tally),
         ..Funnel::default()
     };
     for row in &tally.strata {
@@ -66,7 +68,25 @@ pub(super) fn stratum(tally: &StratumTally, group: GroupFields) -> StratumRow {
         disputed: lines.disputed,
         rejected: lines.rejected,
         confirmed: lines.confirmed,
+        drawn_conversations: tally.conversations.map(conversations),
     }
+}
+
+fn conversations(tally: ConversationTally) -> ConversationRow {
+    let ConversationTally { frame, planned, admitted, usable, flagged } = tally;
+    ConversationRow { frame, planned, admitted, usable, flagged }
+}
+
+/// The sum over all strata, if conversations were drawn.
+fn all_conversations(tally: &Tally) -> Option<ConversationRow> {
+    let rows = tally.strata.iter().filter_map(|row| row.conversations.map(conversations));
+    rows.reduce(|sum, row| ConversationRow {
+        frame: sum.frame + row.frame,
+        planned: sum.planned + row.planned,
+        admitted: sum.admitted + row.admitted,
+        usable: sum.usable + row.usable,
+        flagged: sum.flagged + row.flagged,
+    })
 }
 
 /// Buckets summed into the lines that tables show.

@@ -83,6 +83,12 @@ pub struct Report {
 pub struct Design {
     /// Fields that form the groups, in order.
     pub group_by: Vec<String>,
+    /// What was drawn: single turns, where it is absent, or whole conversations.
+    #[serde(default, skip_serializing_if = "UnitKind::is_turn")]
+    pub sample_by: UnitKind,
+    /// The metadata field whose values are the clusters; conversations are where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster_by: Option<String>,
     /// Seed of every draw.
     pub seed: u64,
     /// Number of the draw.
@@ -112,6 +118,8 @@ pub struct CorpusRow {
     pub turns: u64,
     pub turns_with_reasoning: u64,
     pub groups: Vec<GroupRow>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversations_with_cluster: Option<u64>,
     pub duplicates: u64,
     pub filtered_out: u64,
     pub unreadable: BTreeMap<String, u64>,
@@ -186,8 +194,11 @@ pub struct Funnel {
     pub not_planned: u64,
     /// Units that it selected.
     pub planned: u64,
-    /// Selected units that admission closed before.
+    /// Selected units that admission closed before, or within the conversation of.
     pub not_admitted: u64,
+    /// The ones that were admitted all the same, before admission closed within their conversation.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub set_back: u64,
     /// Units admitted.
     pub admitted: u64,
     /// Admitted units whose screen has not ended.
@@ -214,6 +225,25 @@ pub struct Funnel {
     pub confirmed: u64,
     /// The same, by who did it.
     pub confirmed_by: BTreeMap<Decider, u64>,
+    /// Conversations of all strata, where whole conversations were drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drawn_conversations: Option<ConversationRow>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(value: &u64) -> bool {
+    *value == 0
+}
+
+/// See [`crate::model::tally::ConversationTally`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the tally")]
+pub struct ConversationRow {
+    pub frame: u64,
+    pub planned: u64,
+    pub admitted: u64,
+    pub usable: u64,
+    pub flagged: u64,
 }
 
 /// Where the units of one stratum ended; the fields are those of [`Funnel`].
@@ -233,6 +263,8 @@ pub struct StratumRow {
     pub disputed: u64,
     pub rejected: u64,
     pub confirmed: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drawn_conversations: Option<ConversationRow>,
 }
 
 /// See [`crate::model::tally::Requests`].

@@ -5,9 +5,10 @@ use serde::Serialize;
 use super::escape::escape;
 pub use super::layout::Style;
 use super::layout::{Page, fitted};
-use super::rate::count;
+use super::rate::{count, units};
 use crate::model::event::{Planned, PlannedGrader, PlannedStratum};
 use crate::model::money::NanoUsd;
+use crate::model::unit::UnitKind;
 use crate::plan::forecast::{Forecast, Load, StageLoad};
 
 /// A plan, for people and programs.
@@ -31,6 +32,18 @@ pub struct PlanReport {
     pub strata: Vec<PlannedStratum>,
     /// Units that would be screened.
     pub planned: u64,
+    /// What is drawn: single turns, where it is absent, or whole conversations.
+    #[serde(skip_serializing_if = "UnitKind::is_turn")]
+    pub sample_by: UnitKind,
+    /// Conversations that are drawn, where whole ones are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conversations_planned: Option<u64>,
+    /// The metadata field whose values are the clusters; conversations are where it is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster_by: Option<String>,
+    /// Conversations that carry it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conversations_with_cluster: Option<u64>,
     /// Replies that are in the cache.
     pub cached: u64,
     /// Whether the grader is simulated.
@@ -72,6 +85,10 @@ impl PlanReport {
             graders: planned.graders.clone(),
             strata: planned.strata.clone(),
             planned: planned.strata.iter().map(|stratum| stratum.planned).sum(),
+            sample_by: planned.sample_by,
+            conversations_planned: planned.conversations_planned(),
+            cluster_by: planned.cluster_by.clone(),
+            conversations_with_cluster: corpus.conversations_with_cluster,
             cached: stages().map(|stage: &StageLoad| stage.cached).sum(),
             simulated: planned.graders.iter().any(|grader| grader.simulated),
             requests: [forecast.requests_low, forecast.requests_expected, forecast.requests_worst],
@@ -104,6 +121,7 @@ pub fn render(report: &PlanReport, style: Style) -> String {
             &format!("{} records unreadable, duplicate or filtered out", count(report.set_aside)),
         );
     }
+    drawn(&mut page, report);
     for grader in &report.graders {
         let what = format!("{} with {} on {}", escape(&grader.model), grader.prompt, escape(&grader.endpoint));
         page.wrapped(&format!("  {:<9}", grader.stage.as_str()), &what);
@@ -135,6 +153,18 @@ pub fn render(report: &PlanReport, style: Style) -> String {
     page.finish()
 }
 
+/// What is drawn and what is not independent, where it is not single turns and their conversations.
+fn drawn(page: &mut Page, report: &PlanReport) {
+    if let Some(conversations) = report.conversations_planned {
+        let turns = units(report.planned, UnitKind::Turn);
+        page.wrapped("  drawn    ", &format!("{}, {turns}", units(conversations, UnitKind::Conversation)));
+    }
+    if let (Some(field), Some(with)) = (&report.cluster_by, report.conversations_with_cluster) {
+        let of = format!("{} of {} conversations carry it", count(with), count(report.conversations));
+        page.wrapped("  clusters ", &format!("by `{}`: {of}", escape(field)));
+    }
+}
+
 /// What is asked and how long it takes, where anything is asked at all.
 fn expected_load(page: &mut Page, report: &PlanReport) {
     if report.requests.iter().all(|requests| *requests == 0) {
@@ -150,6 +180,9 @@ fn expected_load(page: &mut Page, report: &PlanReport) {
 }
 
 fn strata(page: &mut Page, report: &PlanReport) {
+    if report.sample_by == UnitKind::Conversation {
+        return conversation_strata(page, report);
+    }
     page.heading("  class                group                              units       planned");
     for row in &report.strata {
         let class = fitted(&escape(&row.stratum.class), 20);
@@ -158,6 +191,25 @@ fn strata(page: &mut Page, report: &PlanReport) {
     }
     let units = report.strata.iter().map(|row| row.units).sum();
     page.line(&format!("  {:<20} {:<28} {:>11} {:>13}", "all", "", count(units), count(report.planned)));
+}
+
+/// The same where conversations are drawn: how many of how many, and their turns.
+fn conversation_strata(page: &mut Page, report: &PlanReport) {
+    let columns = |name: &str, conversations: &str, planned: &str, turns: &str| {
+        format!("  {name:<40} {conversations:>13} {planned:>10} {turns:>10}")
+    };
+    let heading = columns(&format!("{:<20} group", "class"), "conversations", "planned", "turns");
+    page.heading(&heading);
+    let mut all = 0;
+    for row in &report.strata {
+        let class = fitted(&escape(&row.stratum.class), 20);
+        let name = page.row_name(&format!("{class:<20} {}", escape(&row.stratum.group.to_string())), 40);
+        let drawn = row.conversations_planned.unwrap_or_default();
+        page.line(&columns(&name, &count(row.conversations), &count(drawn), &count(row.planned)));
+        all += row.conversations;
+    }
+    let drawn = report.conversations_planned.unwrap_or_default();
+    page.line(&columns("all", &count(all), &count(drawn), &count(report.planned)));
 }
 
 fn cap(report: &PlanReport) -> String {

@@ -4,7 +4,7 @@
 use super::escape::escape;
 use super::estimate_table;
 use super::floor_table;
-use super::json::{Funnel, Grader, GroupFields, Report, SpendCount};
+use super::json::{ConversationRow, Funnel, Grader, GroupFields, Report, SpendCount};
 pub use super::layout::Style;
 use super::layout::{Ink, Page, fitted};
 use super::rate::{count, units};
@@ -12,6 +12,7 @@ use crate::model::event::StopReason;
 use crate::model::grading::Stage;
 use crate::model::outcome::OutcomeKind;
 use crate::model::rate::{Decider, RateName, Target};
+use crate::model::unit::UnitKind;
 
 /// The report as text, 80 columns wide.
 #[must_use]
@@ -60,6 +61,9 @@ fn title(page: &mut Page, report: &Report) {
     let unit = report.unit.as_str();
     page.wrapped("  counted  ", &format!("{unit}s that show {}", escape(&report.behaviour)));
     page.wrapped("           ", &format!("by the definition `{}`", escape(&report.definition)));
+    if let Some(drawn) = drawn(report) {
+        page.wrapped("  drawn    ", &drawn);
+    }
     for grader in &report.graders {
         page.wrapped(&format!("  {:<9}", grader.stage.as_str()), &grader_line(grader));
     }
@@ -67,6 +71,17 @@ fn title(page: &mut Page, report: &Report) {
     page.wrapped("  state    ", &format!("{state}: {}", stop(report)));
     if let Some(headline) = floor_table::headline(report) {
         page.wrapped("  floor    ", &headline);
+    }
+}
+
+/// What was drawn and what is not independent, where it is not single turns and their conversations.
+fn drawn(report: &Report) -> Option<String> {
+    let clusters = report.design.cluster_by.as_ref().map(|field| format!("clusters by `{}`", escape(field)));
+    match (report.design.sample_by, clusters) {
+        (UnitKind::Turn, None) => None,
+        (UnitKind::Turn, Some(clusters)) => Some(format!("single turns; {clusters}")),
+        (UnitKind::Conversation, None) => Some("whole conversations".to_owned()),
+        (UnitKind::Conversation, Some(clusters)) => Some(format!("whole conversations; {clusters}")),
     }
 }
 
@@ -114,8 +129,8 @@ fn corpus(page: &mut Page, report: &Report) {
     page.heading("Corpus");
     page.line(&format!(
         "  {} in {}, {} with reasoning",
-        units(corpus.turns, crate::model::unit::UnitKind::Turn),
-        units(corpus.conversations, crate::model::unit::UnitKind::Conversation),
+        units(corpus.turns, UnitKind::Turn),
+        units(corpus.conversations, UnitKind::Conversation),
         count(corpus.turns_with_reasoning)
     ));
     let unreadable: u64 = corpus.unreadable.values().sum();
@@ -144,11 +159,15 @@ fn funnel(page: &mut Page, report: &Report) {
     };
     row(0, "corpus", funnel.units, "");
     row(1, "not drawn", funnel.not_planned, "");
-    row(1, "planned", funnel.planned, "");
+    let whole = |of: fn(&ConversationRow) -> u64| {
+        let drawn = funnel.drawn_conversations.as_ref().map(of);
+        drawn.map_or_else(String::new, |drawn| format!("in {}", units(drawn, UnitKind::Conversation)))
+    };
+    row(1, "planned", funnel.planned, &whole(|row| row.planned));
     if funnel.not_admitted > 0 {
         row(2, "not admitted", funnel.not_admitted, not_admitted_note(report));
     }
-    row(2, "admitted", funnel.admitted, "");
+    row(2, "admitted", funnel.admitted, &whole(|row| row.admitted));
     if funnel.unfinished > 0 {
         row(3, "unfinished", funnel.unfinished, "the run ended before they did");
     }

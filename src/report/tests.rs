@@ -5,13 +5,16 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::json::Report;
+use super::json::{ConversationRow, Report};
 use super::table::{Style, render};
 use crate::model::event::{Event, Judged, Planned, PlantedTruth, StopReason};
-use crate::model::fixture::{admitted, closed, graded, group, judged, label, opened, planned, replied, sent, unit};
+use crate::model::fixture::{
+    admitted, admitted_part, closed, graded, group, judged, label, opened, planned, replied, sent, unit,
+};
 use crate::model::grading::Stage;
 use crate::model::label::{Decision, Label};
 use crate::model::outcome::{FailureKind, Outcome};
+use crate::model::unit::UnitKind;
 use crate::model::verdict::Judgement::{Absent, Present, Suspected};
 use crate::reconcile::{Definitions, Fold};
 
@@ -224,4 +227,38 @@ proptest! {
         prop_assert_eq!(f.confirmed, f.confirmed_by.values().sum::<u64>());
         prop_assert_eq!(f.units, report.strata.iter().map(|row| row.units).sum::<u64>());
     }
+}
+
+/// A plan that draws 2 of 3 conversations of two turns, clustered by user, cut within the second.
+fn cut_within_a_conversation() -> Report {
+    let mut plan = planned(&[("core", "rl", 6, 4)]);
+    (plan.sample_by, plan.cluster_by) = (UnitKind::Conversation, Some("user".to_owned()));
+    plan.corpus.conversations_with_cluster = Some(2);
+    (plan.strata[0].conversations, plan.strata[0].conversations_planned) = (3, Some(2));
+    let mut events = Vec::new();
+    for (ordinal, (conversation, number)) in (0..).zip([("a", 1), ("a", 2), ("b", 1)]) {
+        events.push(admitted_part(ordinal, 0, conversation, (number, 2)));
+        let verdict = if conversation == "b" { Present } else { Absent };
+        events.push(Event::Judged(Box::new(judged(ordinal, Stage::Screen, graded(verdict)))));
+    }
+    run(&plan, &events, &[])
+}
+
+#[test]
+fn a_cut_within_a_conversation_is_in_plain_sight() {
+    let report = cut_within_a_conversation();
+    let funnel = &report.funnel;
+    let drawn = ConversationRow { frame: 3, planned: 2, admitted: 1, usable: 1, flagged: 0 };
+    assert_eq!((funnel.admitted, funnel.not_admitted, funnel.set_back), (2, 2, 1));
+    assert_eq!((funnel.drawn_conversations, report.strata[0].drawn_conversations), (Some(drawn), Some(drawn)));
+    let warning = &report.warnings[0];
+    assert!(
+        warning.starts_with("admission closed within a conversation: what was admitted of it (1 turn)"),
+        "{warning}"
+    );
+    let page = render(&report, Style::Plain);
+    let has =
+        |begin: &str, end: &str| page.lines().any(|line| line.trim_start().starts_with(begin) && line.ends_with(end));
+    assert!(has("drawn ", "whole conversations; clusters by `user`"), "{page}");
+    assert!(has("planned", "4  in 2 conversations") && has("admitted", "2  in 1 conversation"), "{page}");
 }

@@ -9,6 +9,7 @@ use crate::model::tally::{StageTally, Tally};
 /// What the counts themselves give reason to warn of, then what the run noted.
 pub(super) fn warnings(tally: &Tally) -> Vec<String> {
     let mut warnings = of_corpus(tally);
+    warnings.extend(of_draw(tally));
     warnings.extend(of_verdicts(tally));
     warnings.extend(of_models(tally));
     warnings.extend(of_labels(tally));
@@ -34,6 +35,18 @@ fn of_corpus(tally: &Tally) -> Vec<String> {
         )
         | None => Vec::new(),
     }
+}
+
+/// A conversation that was admitted in part is no part of a sample of whole conversations.
+fn of_draw(tally: &Tally) -> Option<String> {
+    (tally.set_back > 0).then(|| {
+        format!(
+            "admission closed within a conversation: what was admitted of it ({}) counts as not admitted, whatever was \
+             found there, so that the sample is one of whole conversations; its replies are kept, and a run that goes on \
+             admits the rest",
+            units(tally.set_back, tally.plan.unit)
+        )
+    })
 }
 
 fn of_verdicts(tally: &Tally) -> Vec<String> {

@@ -10,7 +10,7 @@ use super::settings::{Audit, CacheMode};
 use crate::grade::price::{UnknownPrice, output_limit, price_of};
 use crate::grade::settings::{EndpointSettings, GraderSettings};
 use crate::model::behaviour::Behaviour;
-use crate::model::event::{Planned, PlannedGrader};
+use crate::model::event::{CorpusCount, Planned, PlannedGrader};
 use crate::model::grading::{ApiKind, Stage};
 use crate::model::hash::{Digest, PartHasher};
 use crate::model::money::{NanoUsd, Price};
@@ -144,7 +144,21 @@ pub fn assemble(mut audit: Audit) -> Result<Assembly, AssembleError> {
     let planned = planned(&audit, &files.behaviour, &screener.digest(), &census, &stands);
     let behaviour = Arc::new(files.behaviour);
     let missing = audit.expect.missing_in(&census.corpus);
+    warnings.extend(without_cluster(&audit, &census.corpus));
     Ok(Assembly { audit, behaviour, definitions, census, stands, planned, warnings, missing })
+}
+
+/// Says how many conversations lack the field that clusters are formed by.
+fn without_cluster(audit: &Audit, corpus: &CorpusCount) -> Option<String> {
+    let (field, with) = audit.corpus.cluster_by.as_ref().zip(corpus.conversations_with_cluster)?;
+    let without = corpus.conversations.saturating_sub(with);
+    (without > 0).then(|| {
+        format!(
+            "{without} of {} conversations carry no `{field}`, by which clusters are formed: each of them counts as a cluster \
+             of its own",
+            corpus.conversations
+        )
+    })
 }
 
 /// The prefilter of an audit.
@@ -222,8 +236,8 @@ fn planned(audit: &Audit, behaviour: &Behaviour, cues_hash: &Digest, census: &Ce
         audit: audit.name.clone(),
         identity: identity(audit, behaviour, census, stands),
         unit: UnitKind::Turn,
-        sample_by: UnitKind::Turn,
-        cluster_by: None,
+        sample_by: audit.corpus.sample_by,
+        cluster_by: audit.corpus.cluster_by.clone(),
         group_by: audit.corpus.group_by.clone(),
         seed: audit.sample.seed,
         draw: audit.sample.draw,

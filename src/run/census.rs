@@ -25,6 +25,7 @@ use tempfile::NamedTempFile;
 use crate::cache::units::{Snapshot, UnitsError};
 use crate::model::event::{CorpusCount, PlannedStratum};
 use crate::model::hash::Digest;
+use crate::model::unit::{UnitId, UnitKind};
 use crate::plan::settings::SampleSettings;
 use crate::prefilter::Screener;
 use crate::run::settings::Workspace;
@@ -112,6 +113,12 @@ pub enum CensusError {
         /// The names that exist.
         known: Vec<String>,
     },
+    /// No conversation has the field that clusters are formed by: all of them would count as independent.
+    #[error("no conversation carries the metadata field `{field}`, which `cluster_by` names")]
+    NoClusters {
+        /// The field.
+        field: String,
+    },
     /// Groups that nobody could compare.
     #[error("`group_by` gives more than {MAX_GROUPS} groups")]
     TooManyGroups,
@@ -124,6 +131,7 @@ pub enum CensusError {
 }
 
 /// What is asked, and where the answer is worked out.
+#[derive(Clone, Copy)]
 struct Task<'a> {
     corpus: &'a CorpusSettings,
     screener: &'a Screener,
@@ -133,7 +141,15 @@ struct Task<'a> {
 
 impl<'a> Task<'a> {
     fn tally(&self) -> Tally<'a> {
-        Tally::new(self.screener.classes(), self.sample, &self.place.census)
+        Tally::new(self)
+    }
+
+    /// The key of what is drawn: that of the turn, or of its conversation.
+    fn drawn_key(&self, id: &UnitId) -> Digest {
+        match self.corpus.sample_by {
+            UnitKind::Turn => id.key(),
+            UnitKind::Conversation => id.conversation_key(),
+        }
     }
 }
 
@@ -163,6 +179,15 @@ pub fn take(
     match find(&task, &question, &stamps)? {
         Some(census) => Ok(census),
         None => walk_and_copy(&task, &files, &question, stamps),
+    }
+}
+
+fn check_clusters(task: &Task<'_>, corpus: &CorpusCount) -> Result<(), CensusError> {
+    match &task.corpus.cluster_by {
+        Some(field) if corpus.conversations > 0 && corpus.conversations_with_cluster == Some(0) => {
+            Err(CensusError::NoClusters { field: field.clone() })
+        }
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -201,6 +226,7 @@ fn walk_and_copy(
 ) -> Result<Census, CensusError> {
     let (totals, fingerprints) = count(task, files)?;
     let Totals { mut corpus, mut strata, candidates } = totals;
+    check_clusters(task, &corpus)?;
     corpus.files = files.len() as u64;
     corpus.bytes = fingerprints.iter().map(|fingerprint| fingerprint.text_bytes).sum();
     let digest = stored::identity(question, &fingerprints);

@@ -21,10 +21,12 @@ use crate::clock::{self, UnixMs};
 use crate::grade::desk::{Decided, Desk, Entry, Message, Stopping};
 use crate::grade::stage::{Grader, Prepared, Scratch, StageError};
 use crate::journal::{Batch, JournalError, Writer};
-use crate::model::event::{Admitted, Event, Ordinal, StopReason};
+use crate::model::event::{Admitted, Event, Ordinal, Part, StopReason};
 use crate::model::grading::Stage;
 use crate::model::money::NanoUsd;
+use crate::model::unit::UnitKind;
 use crate::reconcile::Definitions;
+use crate::source::cluster_of;
 
 /// Units that are followed at once beyond the slots, at most: those that wait for a retry or a gate hold no slot.
 const WAITING: usize = 512;
@@ -46,6 +48,10 @@ pub struct Gate {
     pub definitions: Definitions,
     /// Units that are followed at once.
     pub window: Window,
+    /// What was drawn: single turns or whole conversations.
+    pub sample_by: UnitKind,
+    /// The metadata field whose values are the clusters; conversations are where there is none.
+    pub cluster_by: Option<String>,
 }
 
 /// What the caller is shown while the run goes on.
@@ -216,7 +222,7 @@ fn ready(gate: &Gate, unit: SelectedUnit, bytes: usize, scratch: &mut Scratch) -
         let path = gate.screen.bound(&screen) + later.unwrap_or_default();
         return Ok(Ready::Asks(Box::new(Candidate { unit, screen, confirm: None, path, bytes })));
     };
-    let mut events = vec![Event::Admitted(admitted(&unit))];
+    let mut events = vec![Event::Admitted(admitted(gate, &unit))];
     // A unit that is known not to be flagged never reaches the confirmer: money held back for that would turn away
     // units whose replies are paid for already.
     let flagged = gate.definitions.hold(Stage::Screen, &judged.outcome)?;
@@ -246,7 +252,7 @@ pub(super) async fn pass(units: Vec<Decided>, desk: Desk) -> Result<Step, StageE
 /// One unit that asks, from its admission to its last outcome.
 pub(super) async fn follow(gate: Arc<Gate>, candidate: Candidate, desk: Desk) -> Result<Step, StageError> {
     let Candidate { unit, screen, confirm, path, bytes } = candidate;
-    if desk.admit(admitted(&unit), path).await? == Entry::Closed {
+    if desk.admit(admitted(&gate, &unit), path).await? == Entry::Closed {
         return Ok(Step::Followed(Entry::Closed, bytes));
     }
     let first = gate.screen.judge(&unit, screen, &desk).await?;
@@ -279,8 +285,26 @@ async fn second_question(
     prepared.await.map_err(|_| StageError::Thread)?
 }
 
-fn admitted(unit: &SelectedUnit) -> Admitted {
-    Admitted { ordinal: unit.ordinal, unit: unit.id.clone(), stratum: unit.stratum, content: unit.content }
+fn admitted(gate: &Gate, unit: &SelectedUnit) -> Admitted {
+    Admitted {
+        ordinal: unit.ordinal,
+        unit: unit.id.clone(),
+        stratum: unit.stratum,
+        content: unit.content,
+        cluster: cluster_of(&unit.conversation, gate.cluster_by.as_deref()),
+        part: part(gate.sample_by, unit),
+    }
+}
+
+/// Which of its conversation's turns a unit is, where they were drawn together.
+fn part(sample_by: UnitKind, unit: &SelectedUnit) -> Option<Part> {
+    let turn = unit.id.turn.filter(|_| sample_by == UnitKind::Conversation)?;
+    let mut part = Part { number: 0, of: 0 };
+    for position in unit.conversation.turns() {
+        part.number += u32::from(position <= turn);
+        part.of += 1;
+    }
+    Some(part)
 }
 
 /// Writes events, then gives the answers that waited for that, then shows them.

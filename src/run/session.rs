@@ -178,7 +178,8 @@ pub async fn run(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Res
     let window = gates.window.clone();
     let disks = vec![audit.workspace.runs(), audit.workspace.replies(), audit.workspace.units()];
     start.disks = Disks::new(disks, window.most());
-    let gate = Gate { units: census.units, screen, confirm, definitions, window };
+    let (sample_by, cluster_by) = (planned.sample_by, planned.cluster_by.clone());
+    let gate = Gate { units: census.units, screen, confirm, definitions, window, sample_by, cluster_by };
 
     told.extend(cache.take_warnings());
     let journal = journal::create_segment(&folder.path, FileKind::EVENTS)?;

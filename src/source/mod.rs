@@ -20,7 +20,7 @@ mod wire;
 pub use error::{Fault, SourceError, UnreadableReason};
 pub use files::{STDIN, SourceFile, files};
 pub use filter::Filter;
-pub use parse::{Parser, Record, group_of};
+pub use parse::{Parser, Record, cluster_of, group_of};
 pub use read::{Fingerprint, RawRecord, RawRecords, Records, read};
 
 /// Version of everything between a file's bytes and a [`crate::model::conversation::Conversation`]. It is part of

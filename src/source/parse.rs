@@ -14,6 +14,7 @@ use super::read::RawRecord;
 use super::settings::{CorpusSettings, Format, SourceSettings};
 use super::{canonical, openai, sharegpt, wire};
 use crate::model::conversation::{Conversation, Message};
+use crate::model::hash::{Digest, PartHasher};
 use crate::model::unit::Group;
 
 /// Keys of `fields` that do not name metadata.
@@ -197,6 +198,16 @@ pub fn group_of(conversation: &Conversation, group_by: &[String]) -> Group {
     Group(group_by.iter().map(|name| conversation.metadata.get(name).cloned().unwrap_or_default()).collect())
 }
 
+/// The cluster of a conversation by a metadata field: a digest of the field's name and its value, so that a value which
+/// names a person is not spelled out where clusters are recorded. `None` without a field, and where its value is missing
+/// or empty.
+#[must_use]
+pub fn cluster_of(conversation: &Conversation, cluster_by: Option<&str>) -> Option<Digest> {
+    let field = cluster_by?;
+    let value = conversation.metadata.get(field).filter(|value| !value.is_empty())?;
+    Some(PartHasher::new("cluster").part(field.as_bytes()).part(value.as_bytes()).finish())
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use std::fmt::Write;
@@ -204,12 +215,15 @@ pub(super) mod tests {
 
     use super::*;
     use crate::model::conversation::Channel;
+    use crate::model::unit::UnitKind;
     use crate::source::{files, read};
 
     pub(in crate::source) fn corpus() -> CorpusSettings {
         CorpusSettings {
             sources: vec![SourceSettings::default()],
+            sample_by: UnitKind::Turn,
             group_by: vec!["checkpoint".to_owned()],
+            cluster_by: None,
             channels: Channel::ALL.into(),
             filter: String::new(),
             max_line_bytes: 600,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::model::conversation::Channel;
+use crate::model::unit::UnitKind;
 
 /// The shape of a source's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -38,8 +39,12 @@ pub struct SourceSettings {
 pub struct CorpusSettings {
     /// The sources, in order.
     pub sources: Vec<SourceSettings>,
+    /// What is drawn: single turns, or whole conversations with all their turns.
+    pub sample_by: UnitKind,
     /// Metadata fields whose values form the group.
     pub group_by: Vec<String>,
+    /// The metadata field whose values are the clusters; conversations are where there is none.
+    pub cluster_by: Option<String>,
     /// Channels of a turn that are screened and graded.
     pub channels: BTreeSet<Channel>,
     /// Expression over metadata; empty keeps everything.

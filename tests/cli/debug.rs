@@ -17,6 +17,7 @@ use assize::model::grading::{ApiKind, GradeRequest, Stage, Structured};
 use assize::model::hash::Digest;
 use assize::model::label::Label;
 use assize::model::money::{NanoUsd, Price};
+use assize::model::unit::UnitKind;
 use assize::prompt::{Buffers, Library, Question, Questioner, QuestionerSettings};
 use assize::rehearse::{RehearsalSettings, Truth};
 use assize::run::assemble::assemble;
@@ -133,7 +134,9 @@ fn records_and_units_show_no_text() {
     let glob = night.workspace.path("corpus/*.jsonl").to_str().unwrap().to_owned();
     let corpus = CorpusSettings {
         sources: vec![SourceSettings { paths: vec![glob], ..SourceSettings::default() }],
+        sample_by: UnitKind::Turn,
         group_by: Vec::new(),
+        cluster_by: None,
         channels: Channel::ALL.into(),
         filter: String::new(),
         max_line_bytes: 1 << 20,

@@ -12,6 +12,7 @@ mod cache;
 mod caps;
 mod changed;
 mod config;
+mod conversations;
 mod debug;
 mod doctor;
 mod expect;

@@ -9,6 +9,7 @@
 
 mod budget;
 mod contention;
+mod conversations;
 mod damaged_cache;
 mod damaged_journal;
 mod damaged_units;

@@ -8,6 +8,7 @@ use anyhow::anyhow;
 use serde_json::{Value, json};
 
 use crate::model::conversation::Channel;
+use crate::model::unit::UnitKind;
 use crate::source::settings::{CorpusSettings, Format, SourceSettings};
 use crate::source::{self, Filter, Parser, RawRecords, Record};
 
@@ -82,7 +83,9 @@ fn settings(glob: &Path, folder: &Path) -> CorpusSettings {
     let paths = vec![glob.to_string_lossy().into_owned()];
     CorpusSettings {
         sources: vec![SourceSettings { paths, ..SourceSettings::default() }],
+        sample_by: UnitKind::Turn,
         group_by: Vec::new(),
+        cluster_by: None,
         channels: Channel::ALL.into(),
         filter: String::new(),
         max_line_bytes: MAX_LINE_BYTES,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::conversation::Channel;
+use crate::model::unit::UnitKind;
 use crate::source::settings::{CorpusSettings, Format, SourceSettings};
 
 use super::super::ledger::Ledger;
@@ -31,6 +32,8 @@ pub(super) fn check(written: Corpus, ledger: &mut Ledger<'_>, context: &Context<
     let group_by = ledger.or_default("corpus.group_by", written.group_by, Vec::new());
     let distinct: BTreeSet<&String> = group_by.iter().collect();
     ledger.require("corpus.group_by", distinct.len() == group_by.len(), "names a field twice");
+    let sample_by = sample_by(written.sample_by.as_deref(), ledger);
+    let cluster_by = cluster_by(written.cluster_by, ledger);
     let channels = channels(written.channels, ledger);
     let filter = ledger.or_default("corpus.where", written.filter, String::new());
     let max_line_bytes = max_line_bytes(written.max_line_bytes, ledger);
@@ -39,7 +42,26 @@ pub(super) fn check(written: Corpus, ledger: &mut Ledger<'_>, context: &Context<
     let strict = flag.is_some_and(|flag| flag.value);
     ledger.record("corpus.strict", strict, origin);
     let root = context.folder.to_owned();
-    CorpusSettings { sources, group_by, channels, filter, max_line_bytes, strict, root }
+    CorpusSettings { sources, sample_by, group_by, cluster_by, channels, filter, max_line_bytes, strict, root }
+}
+
+/// What is drawn.
+fn sample_by(written: Option<&str>, ledger: &mut Ledger<'_>) -> UnitKind {
+    const PATH: &str = "corpus.sample_by";
+    let kinds = [UnitKind::Turn, UnitKind::Conversation].map(|kind| (kind.as_str(), kind));
+    ledger.record_written(PATH, written.unwrap_or(UnitKind::default().as_str()));
+    ledger.choice(PATH, written, &kinds, &[]).unwrap_or_default()
+}
+
+/// The metadata field whose values are the clusters; `None` for conversations.
+fn cluster_by(written: Option<String>, ledger: &mut Ledger<'_>) -> Option<String> {
+    const PATH: &str = "corpus.cluster_by";
+    let field = ledger.or_default(PATH, written, UnitKind::Conversation.as_str().to_owned());
+    ledger.require(PATH, !field.trim().is_empty(), "must be `conversation` or name a field of the metadata");
+    // Every turn would be independent of its neighbours, which no formula here may assume.
+    let is_turn = field == UnitKind::Turn.as_str();
+    ledger.require(PATH, !is_turn, "cannot be `turn`: turns of one conversation are never independent");
+    (field != UnitKind::Conversation.as_str()).then_some(field)
 }
 
 fn source(index: usize, written: Source, ledger: &mut Ledger<'_>, context: &Context<'_>) -> SourceSettings {

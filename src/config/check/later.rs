@@ -43,8 +43,6 @@ pub(super) fn refuse(written: &Written, ledger: &mut Ledger<'_>) {
 
 fn corpus(written: &Corpus, ledger: &mut Ledger<'_>) {
     only("corpus.unit", written.unit.as_deref(), "turn", Some(&["conversation"]), ledger);
-    only("corpus.sample_by", written.sample_by.as_deref(), "turn", Some(&["conversation"]), ledger);
-    only("corpus.cluster_by", written.cluster_by.as_deref(), "conversation", None, ledger);
     for (index, source) in written.source.iter().enumerate() {
         only(&format!("corpus.source[{index}].settled_for"), source.settled_for.as_deref(), "0s", None, ledger);
     }

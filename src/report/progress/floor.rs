@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::estimate::sequential::{Drawn, MixturePrior, without_replacement};
 use crate::model::event::{Ordinal, Planned, PlannedStratum};
 use crate::model::rate::Level;
-use crate::model::unit::CLASS_NONE;
+use crate::model::unit::{CLASS_NONE, UnitKind};
 
 /// What can be said about the floor before the run has ended.
 #[derive(Debug, Clone, PartialEq, Serialize, serde::Deserialize)]
@@ -61,6 +61,7 @@ enum State {
 pub(super) struct Prefixes {
     level: Option<Level>,
     has_confirmer: bool,
+    draws_conversations: bool,
     strata: Vec<Prefix>,
     /// Where the units that have not ended stand: as many as there are places in the window.
     open: HashMap<Ordinal, (u32, u64)>,
@@ -78,6 +79,7 @@ impl Prefixes {
     pub(super) fn plan(&mut self, plan: &Planned) {
         self.level = Level::new(plan.level);
         self.has_confirmer = plan.graders.len() > 1;
+        self.draws_conversations = plan.sample_by == UnitKind::Conversation;
         let prefix = |row: &PlannedStratum| Prefix {
             planned: row.planned,
             is_hit: row.stratum.class != CLASS_NONE,
@@ -113,6 +115,9 @@ impl Prefixes {
     pub(super) fn floor(&self, upheld: u64, finished: u64) -> Result<FloorSoFar, &'static str> {
         if !self.has_confirmer {
             return Err("no grader confirms what is flagged: add [grader.confirm]");
+        }
+        if self.draws_conversations {
+            return Err("whole conversations are drawn, and this sequence is for single turns: wait for the report");
         }
         let strata = self.strata.iter().filter(|prefix| prefix.planned > 0).count();
         let share = u32::try_from(strata.max(1)).map_or(f64::INFINITY, f64::from);

@@ -15,25 +15,36 @@ pub(super) struct Identity {
     pub(super) place: Place,
 }
 
-/// A unit that its stratum selected, in order of its random number.
+/// A turn, or a whole conversation, that its stratum selected, in order of its random number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Candidate {
     /// The stratum by hash, since strata are numbered only when all are known.
     pub(super) stratum: u128,
     pub(super) u: u64,
-    /// The start of [`crate::model::unit::UnitId::key`].
+    /// The start of the key that was drawn.
     pub(super) key: u128,
     pub(super) place: Place,
-    pub(super) turn: u32,
+    pub(super) turns: Turns,
 }
 
-/// A unit to copy into the snapshot, in the order of the corpus.
+/// The turns of a conversation that were drawn together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Turns {
+    /// Position of the first one among all messages.
+    pub(super) first: u32,
+    /// How many there are, from the first one on: 1, or all of the conversation.
+    pub(super) count: u32,
+}
+
+/// Units to copy into the snapshot, in the order of the corpus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Pick {
     pub(super) place: Place,
+    /// The first unit's place in the order of admission; the others follow.
     pub(super) ordinal: u64,
     pub(super) stratum: u32,
-    pub(super) turn: u32,
+    pub(super) turns: Turns,
+    /// The start of the key that was drawn.
     pub(super) key: u128,
 }
 
@@ -53,6 +64,18 @@ impl Place {
     }
 }
 
+impl Turns {
+    const BYTES: usize = 8;
+
+    fn encode(self) -> [u8; Self::BYTES] {
+        join(&[&self.first.to_be_bytes(), &self.count.to_be_bytes()])
+    }
+
+    fn take(row: &mut &[u8]) -> Self {
+        Self { first: u32::from_be_bytes(take(row)), count: u32::from_be_bytes(take(row)) }
+    }
+}
+
 impl Identity {
     pub(super) const BYTES: usize = 28;
 
@@ -67,34 +90,34 @@ impl Identity {
 }
 
 impl Candidate {
-    pub(super) const BYTES: usize = 56;
+    pub(super) const BYTES: usize = 60;
 
     pub(super) fn encode(self) -> [u8; Self::BYTES] {
         let (stratum, u, key) = (self.stratum.to_be_bytes(), self.u.to_be_bytes(), self.key.to_be_bytes());
-        join(&[&stratum, &u, &key, &self.place.encode(), &self.turn.to_be_bytes()])
+        join(&[&stratum, &u, &key, &self.place.encode(), &self.turns.encode()])
     }
 
     pub(super) fn decode(row: [u8; Self::BYTES]) -> Self {
         let mut row = row.as_slice();
         let (stratum, u) = (u128::from_be_bytes(take(&mut row)), u64::from_be_bytes(take(&mut row)));
         let (key, place) = (u128::from_be_bytes(take(&mut row)), Place::take(&mut row));
-        Self { stratum, u, key, place, turn: u32::from_be_bytes(take(&mut row)) }
+        Self { stratum, u, key, place, turns: Turns::take(&mut row) }
     }
 }
 
 impl Pick {
-    pub(super) const BYTES: usize = 44;
+    pub(super) const BYTES: usize = 48;
 
     pub(super) fn encode(self) -> [u8; Self::BYTES] {
-        let (stratum, turn) = (self.stratum.to_be_bytes(), self.turn.to_be_bytes());
-        join(&[&self.place.encode(), &self.ordinal.to_be_bytes(), &stratum, &turn, &self.key.to_be_bytes()])
+        let (stratum, turns) = (self.stratum.to_be_bytes(), self.turns.encode());
+        join(&[&self.place.encode(), &self.ordinal.to_be_bytes(), &stratum, &turns, &self.key.to_be_bytes()])
     }
 
     pub(super) fn decode(row: [u8; Self::BYTES]) -> Self {
         let mut row = row.as_slice();
         let (place, ordinal) = (Place::take(&mut row), u64::from_be_bytes(take(&mut row)));
-        let (stratum, turn) = (u32::from_be_bytes(take(&mut row)), u32::from_be_bytes(take(&mut row)));
-        Self { place, ordinal, stratum, turn, key: u128::from_be_bytes(take(&mut row)) }
+        let (stratum, turns) = (u32::from_be_bytes(take(&mut row)), Turns::take(&mut row));
+        Self { place, ordinal, stratum, turns, key: u128::from_be_bytes(take(&mut row)) }
     }
 }
 
@@ -117,9 +140,10 @@ mod tests {
         let place = Place { file: 3, record: 1 << 40 };
         let identity = Identity { key: 5, place };
         assert_eq!(Identity::decode(identity.encode()), identity);
-        let candidate = Candidate { stratum: 1, u: 2, key: 3, place, turn: 4 };
+        let turns = Turns { first: 4, count: 5 };
+        let candidate = Candidate { stratum: 1, u: 2, key: 3, place, turns };
         assert_eq!(Candidate::decode(candidate.encode()), candidate);
-        let pick = Pick { place, ordinal: 1, stratum: 2, turn: 3, key: 4 };
+        let pick = Pick { place, ordinal: 1, stratum: 2, turns, key: 4 };
         assert_eq!(Pick::decode(pick.encode()), pick);
         assert_eq!(Place::decode(place.encode()), place);
         assert!(candidate.encode() < Candidate { u: 256, key: 0, ..candidate }.encode());

@@ -18,28 +18,34 @@ use crate::plan::strata::admission_order;
 use crate::source::{Filter, Parser, RawRecords, Record, SourceFile, group_of};
 
 /// Numbers the sampled units in order of admission, up to the limit of the sample, and corrects the planned sizes of
-/// the strata to what is left. Returns the units in the order of the corpus.
+/// the strata to what is left. Where conversations are drawn, they are what strata take turns by and what the limit
+/// counts, and their turns follow each other. Returns the units in the order of the corpus.
 pub(super) fn admit(
     task: &Task<'_>,
     strata: &mut [PlannedStratum],
     candidates: Runs<{ Candidate::BYTES }>,
 ) -> Result<Sorted<{ Pick::BYTES }>, CensusError> {
     let (samples, starts) = by_stratum(task, strata, candidates)?;
-    let planned: Vec<u64> = strata.iter().map(|stratum| stratum.planned).collect();
+    let drawn: Vec<u64> =
+        strata.iter().map(|stratum| stratum.conversations_planned.unwrap_or(stratum.planned)).collect();
     let limit = task.sample.limit.unwrap_or(u64::MAX);
     for stratum in &mut *strata {
         stratum.planned = 0;
+        stratum.conversations_planned = stratum.conversations_planned.map(|_| 0);
     }
     let mut picks = Runs::new(&task.place.census);
-    for (ordinal, (index, rank)) in (0..limit).zip(admission_order(&planned)) {
+    let mut ordinal = 0;
+    for (_, (index, rank)) in (0..limit).zip(admission_order(&drawn)) {
         let mut row = [0; Candidate::BYTES];
         let start = starts.get(index).copied().unwrap_or_default();
         samples.read_exact_at(&mut row, (start + rank) * Candidate::BYTES as u64)?;
-        let Candidate { place, turn, key, .. } = Candidate::decode(row);
+        let Candidate { place, turns, key, .. } = Candidate::decode(row);
         let stratum = u32::try_from(index).expect("classes times groups are far fewer than four billion");
-        picks.push(Pick { place, ordinal, stratum, turn, key }.encode())?;
+        picks.push(Pick { place, ordinal, stratum, turns, key }.encode())?;
+        ordinal += u64::from(turns.count);
         if let Some(stratum) = strata.get_mut(index) {
-            stratum.planned += 1;
+            stratum.planned += u64::from(turns.count);
+            stratum.conversations_planned = stratum.conversations_planned.map(|planned| planned + 1);
         }
     }
     Ok(picks.sorted()?)
@@ -99,15 +105,18 @@ pub(super) fn copy(
         if !is_what_was_counted(task, &conversation, &selected) {
             return Err(changed());
         }
-        let turns: Vec<_> = selected.iter().map(Pick::turn).collect();
+        let turns: Vec<_> = selected.iter().flat_map(|pick| pick.units(&conversation)).collect();
         writer.add(&conversation, &turns)?;
     }
     Ok(writer.finish()?)
 }
 
 impl Pick {
-    fn turn(&self) -> SelectedTurn {
-        SelectedTurn { ordinal: Ordinal(self.ordinal), stratum: self.stratum, turn: self.turn }
+    /// Its units, in their order.
+    fn units(&self, conversation: &Conversation) -> impl Iterator<Item = SelectedTurn> {
+        let turns = conversation.turns().skip_while(|turn| *turn < self.turns.first);
+        let numbered = (self.ordinal..).zip(turns.take(self.turns.count as usize));
+        numbered.map(|(ordinal, turn)| SelectedTurn { ordinal: Ordinal(ordinal), stratum: self.stratum, turn })
     }
 }
 
@@ -138,7 +147,8 @@ fn is_what_was_counted(task: &Task<'_>, conversation: &Conversation, selected: &
     let group = group_of(conversation, &task.corpus.group_by);
     let mut id = UnitId { group, conversation: conversation.id.clone(), turn: None };
     selected.iter().all(|pick| {
-        id.turn = Some(pick.turn);
-        id.key().leading_u128() == pick.key
+        id.turn = Some(pick.turns.first);
+        let is_whole = pick.units(conversation).count() == pick.turns.count as usize;
+        is_whole && task.drawn_key(&id).leading_u128() == pick.key
     })
 }

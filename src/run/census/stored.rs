@@ -117,6 +117,15 @@ pub(super) fn question(task: &Task<'_>, files: &[SourceFile]) -> Digest {
     for file in files {
         hasher.part(file.name.as_bytes()).number(file.source as u64);
     }
+    let question = hasher.finish();
+    let (sample_by, cluster_by) = (task.corpus.sample_by, &task.corpus.cluster_by);
+    // What was asked before these two could be chosen keeps its digest.
+    if sample_by.is_turn() && cluster_by.is_none() {
+        return question;
+    }
+    let mut hasher = PartHasher::new("census question with clusters");
+    hasher.part(question.as_bytes()).part(sample_by.as_str().as_bytes());
+    hasher.part(cluster_by.as_deref().unwrap_or_default().as_bytes());
     hasher.finish()
 }
 

@@ -4,15 +4,16 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use super::CensusError;
-use super::rows::{Candidate, Identity, Place};
+use super::rows::{Candidate, Identity, Place, Turns};
 use super::runs::Runs;
+use super::{CensusError, Task};
 use crate::model::conversation::Conversation;
 use crate::model::event::{CorpusCount, PlannedStratum};
-use crate::model::hash::PartHasher;
-use crate::model::unit::{Group, Stratum, UnitId};
+use crate::model::hash::{Digest, PartHasher};
+use crate::model::unit::{Group, Stratum, UnitId, UnitKind};
 use crate::plan::sample::{Drawn, Keeper, draw_number, wants};
 use crate::plan::settings::{SampleSettings, SampleSize};
+use crate::source::cluster_of;
 
 /// The purpose of the census's draw, which keeps it apart from later ones.
 const PURPOSE: &str = "grade";
@@ -23,8 +24,8 @@ pub(super) const MAX_GROUPS: usize = 10_000;
 
 /// Counts, samples, and rows that wait to be sorted.
 pub(super) struct Tally<'a> {
+    task: Task<'a>,
     classes: &'a [String],
-    sample: &'a SampleSettings,
     pub(super) corpus: CorpusCount,
     examples: BTreeMap<(u32, u64), String>,
     groups: HashMap<Group, GroupTally>,
@@ -46,8 +47,17 @@ struct StratumTally {
     /// The conversation counted last, so that each is counted once.
     last: Option<Place>,
     /// The sample of a `Count`; those of `All` and `Rate` can be as large as the corpus and go to disk.
-    keeper: Keeper<(Place, u32)>,
-    spilled: u64,
+    keeper: Keeper<(Place, Turns)>,
+    spilled: Drawings,
+}
+
+/// What was drawn and went to disk.
+#[derive(Clone, Copy, Default)]
+struct Drawings {
+    /// Turns or conversations.
+    drawn: u64,
+    /// Turns, whichever of them was drawn.
+    turns: u64,
 }
 
 /// The totals of all threads.
@@ -61,20 +71,21 @@ pub(super) struct Totals {
 }
 
 impl<'a> Tally<'a> {
-    /// Nothing yet. Rows go to `folder`.
-    pub(super) fn new(classes: &'a [String], sample: &'a SampleSettings, folder: &Path) -> Self {
+    /// Nothing yet. Rows go to the folder of the census.
+    pub(super) fn new(task: &Task<'a>) -> Self {
+        let with_cluster = task.corpus.cluster_by.is_some().then_some(0);
         Self {
-            classes,
-            sample,
-            corpus: CorpusCount::default(),
+            task: *task,
+            classes: task.screener.classes(),
+            corpus: CorpusCount { conversations_with_cluster: with_cluster, ..CorpusCount::default() },
             examples: BTreeMap::new(),
             groups: HashMap::new(),
-            identities: Runs::new(folder),
-            candidates: Runs::new(folder),
+            identities: Runs::new(&task.place.census),
+            candidates: Runs::new(&task.place.census),
         }
     }
 
-    /// Counts one conversation whose turns have these classes.
+    /// Counts one conversation whose turns have these classes: the same for all where whole conversations are drawn.
     pub(super) fn conversation(
         &mut self,
         place: Place,
@@ -84,10 +95,14 @@ impl<'a> Tally<'a> {
     ) -> Result<(), CensusError> {
         self.corpus.conversations += 1;
         self.corpus.turns += turns.len() as u64;
+        if let Some(with_cluster) = &mut self.corpus.conversations_with_cluster {
+            let cluster = cluster_of(conversation, self.task.corpus.cluster_by.as_deref());
+            *with_cluster += u64::from(cluster.is_some());
+        }
         let mut id = UnitId { group, conversation: conversation.id.clone(), turn: None };
         self.identities.push(Identity { key: id.conversation_key().leading_u128(), place }.encode())?;
         if !self.groups.contains_key(&id.group) {
-            self.groups.insert(id.group.clone(), GroupTally::new(&id.group, self.classes, self.sample));
+            self.groups.insert(id.group.clone(), GroupTally::new(&id.group, self.classes, self.task.sample));
         }
         if self.groups.len() > MAX_GROUPS {
             return Err(CensusError::TooManyGroups);
@@ -101,8 +116,18 @@ impl<'a> Tally<'a> {
             let has_reasoning = message.reasoning.as_ref().is_some_and(|text| !text.is_empty());
             self.corpus.turns_with_reasoning += u64::from(has_reasoning);
             stratum.count(place, message.bytes() as u64);
-            id.turn = Some(turn);
-            if let Some(candidate) = stratum.draw(&id, place, self.sample) {
+        }
+        let together = match self.task.corpus.sample_by {
+            UnitKind::Turn => 1,
+            UnitKind::Conversation => turns.len().max(1),
+        };
+        for drawn in turns.chunks(together) {
+            let Some((first, class)) = drawn.first().copied() else { continue };
+            let Some(stratum) = tally.classes.get_mut(class) else { continue };
+            id.turn = Some(first);
+            let count = u32::try_from(drawn.len()).expect("messages are numbered with 32 bits");
+            let (key, turns) = (self.task.drawn_key(&id), Turns { first, count });
+            if let Some(candidate) = stratum.draw(key, place, turns, self.task.sample) {
                 self.candidates.push(candidate.encode())?;
             }
         }
@@ -127,6 +152,9 @@ impl<'a> Tally<'a> {
         ours.conversations += theirs.conversations;
         ours.turns += theirs.turns;
         ours.turns_with_reasoning += theirs.turns_with_reasoning;
+        if let (Some(ours), Some(theirs)) = (&mut ours.conversations_with_cluster, theirs.conversations_with_cluster) {
+            *ours += theirs;
+        }
         ours.duplicates += theirs.duplicates;
         ours.filtered_out += theirs.filtered_out;
         for (reason, records) in theirs.unreadable {
@@ -169,9 +197,10 @@ impl<'a> Tally<'a> {
         for (group, tally) in groups {
             for (class, stratum) in tally.classes.into_iter().enumerate().filter(|(_, stratum)| stratum.units > 0) {
                 let name = self.classes.get(class).cloned().unwrap_or_default();
-                strata.push((class, stratum.planned(Stratum { class: name, group: group.clone() })));
-                for Drawn { u, key, payload: (place, turn) } in stratum.keeper.into_sample() {
-                    let candidate = Candidate { stratum: stratum.tag, u, key: key.leading_u128(), place, turn };
+                let name = Stratum { class: name, group: group.clone() };
+                strata.push((class, stratum.planned(name, self.task.corpus.sample_by)));
+                for Drawn { u, key, payload: (place, turns) } in stratum.keeper.into_sample() {
+                    let candidate = Candidate { stratum: stratum.tag, u, key: key.leading_u128(), place, turns };
                     self.candidates.push(candidate.encode())?;
                 }
             }
@@ -199,7 +228,8 @@ impl GroupTally {
             ours.units += theirs.units;
             ours.conversations += theirs.conversations;
             ours.bytes += theirs.bytes;
-            ours.spilled += theirs.spilled;
+            ours.spilled.drawn += theirs.spilled.drawn;
+            ours.spilled.turns += theirs.spilled.turns;
             ours.keeper.merge(theirs.keeper);
         }
     }
@@ -208,7 +238,7 @@ impl GroupTally {
 impl StratumTally {
     fn new(tag: u128, size: Option<SampleSize>) -> Self {
         let keeper = Keeper::new(size.unwrap_or(SampleSize::Count(0)));
-        Self { tag, size, units: 0, conversations: 0, bytes: 0, last: None, keeper, spilled: 0 }
+        Self { tag, size, units: 0, conversations: 0, bytes: 0, last: None, keeper, spilled: Drawings::default() }
     }
 
     fn count(&mut self, place: Place, bytes: u64) {
@@ -217,32 +247,35 @@ impl StratumTally {
         self.conversations += u64::from(self.last.replace(place) != Some(place));
     }
 
-    /// Draws one unit: a small sample keeps it, the row of a large one is returned.
-    fn draw(&mut self, id: &UnitId, place: Place, sample: &SampleSettings) -> Option<Candidate> {
+    /// Draws what has this key: a small sample keeps it, the row of a large one is returned.
+    fn draw(&mut self, key: Digest, place: Place, turns: Turns, sample: &SampleSettings) -> Option<Candidate> {
         let size = self.size?;
-        let (key, turn) = (id.key(), id.turn?);
         let u = draw_number(sample.seed, PURPOSE, sample.draw, &key);
         match size {
             SampleSize::Count(_) => {
-                self.keeper.offer(Drawn { u, key, payload: (place, turn) });
+                self.keeper.offer(Drawn { u, key, payload: (place, turns) });
                 None
             }
-            SampleSize::All | SampleSize::Rate(_) => {
-                let is_drawn = wants(size, u);
-                self.spilled += u64::from(is_drawn);
-                let key = key.leading_u128();
-                is_drawn.then_some(Candidate { stratum: self.tag, u, key, place, turn })
+            SampleSize::All | SampleSize::Rate(_) if wants(size, u) => {
+                self.spilled.drawn += 1;
+                self.spilled.turns += u64::from(turns.count);
+                Some(Candidate { stratum: self.tag, u, key: key.leading_u128(), place, turns })
             }
+            SampleSize::All | SampleSize::Rate(_) => None,
         }
     }
 
-    fn planned(&self, stratum: Stratum) -> PlannedStratum {
+    /// The stratum with all that was drawn, before the limit.
+    fn planned(&self, stratum: Stratum, by: UnitKind) -> PlannedStratum {
+        let drawn = self.spilled.drawn + self.keeper.len() as u64;
+        let kept: u64 = self.keeper.payloads().map(|(_, turns)| u64::from(turns.count)).sum();
         PlannedStratum {
             stratum,
             units: self.units,
             conversations: self.conversations,
             bytes: self.bytes,
-            planned: self.spilled + self.keeper.len() as u64,
+            planned: self.spilled.turns + kept,
+            conversations_planned: (by == UnitKind::Conversation).then_some(drawn),
         }
     }
 }

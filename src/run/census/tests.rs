@@ -1,3 +1,5 @@
+mod conversations;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -8,6 +10,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::model::conversation::{Channel, Conversation, Message, Role};
 use crate::model::event::Ordinal;
+use crate::model::unit::UnitKind;
 use crate::plan::settings::SampleSize;
 use crate::plan::strata::admission_order;
 use crate::prefilter::Rules;
@@ -40,7 +43,9 @@ impl Desk {
         fs::create_dir(dir.path().join("corpus")).unwrap();
         let corpus = CorpusSettings {
             sources: vec![SourceSettings { format: Format::Canonical, ..SourceSettings::default() }],
+            sample_by: UnitKind::Turn,
             group_by: vec!["arm".to_owned()],
+            cluster_by: None,
             channels: Channel::ALL.into(),
             filter: String::new(),
             max_line_bytes: 10_000,

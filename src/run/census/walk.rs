@@ -11,6 +11,7 @@ use super::rows::Place;
 use super::tally::Tally;
 use super::{CensusError, Task};
 use crate::model::conversation::Conversation;
+use crate::model::unit::UnitKind;
 use crate::prefilter::{Scratch, Screener};
 use crate::source::{Filter, Fingerprint, Parser, RawRecord, RawRecords, Record, SourceFile, group_of};
 
@@ -155,7 +156,10 @@ impl<'a> Walk<'_, 'a> {
             }
             match parser.parse(raw)? {
                 Record::Conversation { conversation, line: _ } => {
-                    let turns = classes(self.task.screener, &conversation, scratch);
+                    let mut turns = classes(self.task.screener, &conversation, scratch);
+                    if self.task.corpus.sample_by == UnitKind::Conversation {
+                        share_most_specific(&mut turns);
+                    }
                     let group = group_of(&conversation, &self.task.corpus.group_by);
                     tally.conversation(place, group, &conversation, &turns)?;
                 }
@@ -175,4 +179,13 @@ impl<'a> Walk<'_, 'a> {
 fn classes(screener: &Screener, conversation: &Conversation, scratch: &mut Scratch) -> Vec<(u32, usize)> {
     let turns = conversation.turns().filter_map(|turn| Some((turn, conversation.message(turn)?)));
     turns.map(|(turn, message)| (turn, screener.class_of(message, scratch))).collect()
+}
+
+/// Gives every turn the class of the most specific one: classes are in order of precedence, `none` last.
+fn share_most_specific(turns: &mut [(u32, usize)]) {
+    if let Some(first) = turns.iter().map(|(_, class)| *class).min() {
+        for (_, class) in turns {
+            *class = first;
+        }
+    }
 }
