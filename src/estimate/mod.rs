@@ -8,6 +8,6 @@ mod floor;
 mod golden;
 pub mod interval;
 pub mod sequential;
-mod special;
+pub mod special;
 
 pub use floor::rates;
