@@ -3,10 +3,15 @@
 //! Same input, same digits: nothing here draws random numbers. What a design cannot support is a rate without figures
 //! and with a reason, never a zero.
 
+pub mod agreement;
+pub mod calibration;
 mod floor;
 #[cfg(test)]
 mod golden;
 pub mod interval;
+pub mod log_odds;
+mod number;
+pub mod scores;
 pub mod sequential;
 pub mod special;
 
