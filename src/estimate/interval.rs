@@ -1,6 +1,8 @@
-//! Exact limits of one proportion.
+//! Limits of one proportion: exact ones, and Wilson's for reading what others published.
 
-use super::special::beta_quantile;
+use super::binomial::Binomial;
+use super::root::root;
+use super::special::{beta_quantile, normal_quantile};
 use crate::model::rate::Level;
 
 /// `k` events among `n` units: at least one unit, and no more events than units.
@@ -27,6 +29,11 @@ impl Share {
     /// Events.
     pub(super) const fn k(self) -> u64 {
         self.k
+    }
+
+    /// Units.
+    pub(super) const fn n(self) -> u64 {
+        self.n
     }
 
     /// Units without an event.
@@ -64,6 +71,12 @@ pub fn one_sided_lower(share: Share, level: Level) -> f64 {
     lower_limit(share, level.alpha())
 }
 
+/// Standard errors to either side of a normal estimate that leave alpha beyond them.
+pub(super) fn two_sided_z(level: Level) -> f64 {
+    // The small tail keeps the digits that its complement loses at high levels.
+    -normal_quantile(level.alpha() / 2.0)
+}
+
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
 fn lower_limit(share: Share, tail: f64) -> f64 {
     if share.k == 0 {
@@ -84,6 +97,64 @@ fn upper_limit(share: Share, tail: f64) -> f64 {
     } else {
         beta_quantile(share.k as f64 + 1.0, share.rest() as f64, 1.0 - tail)
     }
+}
+
+/// The two-sided mid-p limits: half of the probability of the observed count belongs to each tail (H. O. Lancaster,
+/// Journal of the American Statistical Association 56, 1961). They lie inside those of Clopper and Pearson and miss
+/// alpha on average instead of at most; at 0 of n the lower limit is 0 and the upper 1 - alpha^(1/n).
+#[must_use]
+pub fn mid_p(share: Share, level: Level) -> Limits {
+    let exact = clopper_pearson(share, level);
+    let alpha = level.alpha();
+    if share.k == 0 {
+        return Limits { lower: 0.0, upper: upper_limit(share, alpha) };
+    }
+    if share.rest() == 0 {
+        return Limits { lower: lower_limit(share, alpha), upper: 1.0 };
+    }
+    if share.rest() < share.k {
+        // The limits near 0 have all their digits.
+        let mirrored = mid_p(Share { k: share.rest(), n: share.n }, level);
+        return Limits { lower: 1.0 - mirrored.upper, upper: 1.0 - mirrored.lower };
+    }
+    let (low, high) = (exact.lower.ln(), exact.upper.ln());
+    let upper_tail = |ln: f64| {
+        let chance = Binomial::in_proportion(share.n, ln.exp(), -ln.exp_m1());
+        (chance.at_least(share.k), 0.5 * chance.ln_exactly(share.k).exp())
+    };
+    let lower = root(low, high, |ln| {
+        let (tail, half) = upper_tail(ln);
+        tail - half - alpha / 2.0
+    });
+    let upper = root(low, high, |ln| {
+        let (tail, half) = upper_tail(ln);
+        1.0 - tail + half - alpha / 2.0
+    });
+    Limits { lower: lower.exp(), upper: upper.exp() }
+}
+
+/// The score limits of E. B. Wilson (Journal of the American Statistical Association 22, 1927), for checking published
+/// figures that use them. No report of ours does: at expected counts below one the lower limit is too high.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+pub fn wilson(share: Share, level: Level) -> Limits {
+    let (k, n, rest) = (share.k as f64, share.n as f64, share.rest() as f64);
+    let square = two_sided_z(level).powi(2);
+    let half = (square * (square / 4.0 + k * rest / n)).sqrt();
+    let upper = if share.rest() == 0 { 1.0 } else { (k + square / 2.0 + half) / (n + square) };
+    // The two limits' product is k^2 / (n (n + z^2)): a quotient keeps the digits that a difference loses.
+    let lower = if share.k == 0 { 0.0 } else { k * k / n / (k + square / 2.0 + half) };
+    Limits { lower, upper }
+}
+
+/// -ln(alpha) / n: the upper limit of 0 of n events by Poisson's approximation, which "three over n" rounds at 95%. It
+/// lies above [`one_sided_upper`], and above 1 for few units.
+///
+/// `None` without a unit.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+pub fn rule_of_three(n: u64, level: Level) -> Option<f64> {
+    (n > 0).then(|| -level.alpha().ln() / n as f64)
 }
 
 #[cfg(test)]
@@ -124,9 +195,27 @@ mod tests {
     #[test]
     fn the_rule_of_three_agrees_with_the_golden_values() {
         golden::check("rule_of_three", |input, expected| {
-            let upper = one_sided_upper(share(0, input["n"].as_u64().unwrap()), level(number(input, "level")));
-            vec![(upper, number(expected, "exact_upper"))]
+            let (n, level) = (input["n"].as_u64().unwrap(), level(number(input, "level")));
+            vec![
+                (one_sided_upper(share(0, n), level), number(expected, "exact_upper")),
+                (rule_of_three(n, level).unwrap(), number(expected, "log_upper")),
+            ]
         });
+        assert_eq!(rule_of_three(0, level(0.95)), None);
+    }
+
+    #[test]
+    fn mid_p_and_wilson_agree_with_the_golden_values() {
+        for (method, limits) in [
+            ("clopper_pearson_midp", mid_p as fn(Share, Level) -> Limits),
+            ("wilson", wilson as fn(Share, Level) -> Limits),
+        ] {
+            golden::check(method, |input, expected| {
+                let share = share(input["k"].as_u64().unwrap(), input["n"].as_u64().unwrap());
+                let found = limits(share, level(number(input, "level")));
+                vec![(found.lower, number(expected, "lower")), (found.upper, number(expected, "upper"))]
+            });
+        }
     }
 
     /// The published rates of the example behaviour: `domain.md` section 2, in percent, to the printed digit.
@@ -164,6 +253,22 @@ mod tests {
         assert_eq!((Share::new(0, 0), Share::new(2, 1)), (None, None));
     }
 
+    /// Levels so near to 0 and 1 that alpha is all there is, or next to nothing.
+    #[test]
+    fn extreme_levels_stay_numbers() {
+        for at in [1e-300, 1.0 - f64::EPSILON / 2.0] {
+            for (k, n) in [(0, 1), (1, 1), (1, 2), (0, 50_000_000), (7, 50_000_000), (49_999_999, 50_000_000)] {
+                for limits in [clopper_pearson, mid_p, wilson] {
+                    let found = limits(share(k, n), level(at));
+                    let estimate = share(k, n).estimate();
+                    assert!(0.0 <= found.lower && found.upper <= 1.0, "{k}/{n} at {at}: {found:?}");
+                    assert!(found.lower <= found.upper && found.upper.is_finite(), "{k}/{n} at {at}: {found:?}");
+                    assert!(at < 0.5 || found.lower <= estimate && estimate <= found.upper, "{found:?}");
+                }
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn limits_behave(
@@ -178,6 +283,27 @@ mod tests {
                 let more = clopper_pearson(share(k + 1, n), level(wide));
                 prop_assert!(outer.lower <= more.lower && outer.upper <= more.upper, "monotone");
             }
+        }
+
+        #[test]
+        fn other_limits_behave(
+            (n, k) in prop_oneof![1..40_u64, 1..50_000_000_u64].prop_flat_map(|n| (Just(n), prop_oneof![0..=n, 0..=n.min(30)])),
+            wide in 0.5..0.999_f64,
+        ) {
+            let share_of = |k| share(k, n);
+            let estimate = share_of(k).estimate();
+            for limits in [mid_p, wilson] {
+                let (outer, inner) = (limits(share_of(k), level(wide)), limits(share_of(k), level(wide * 0.9)));
+                prop_assert!(0.0 <= outer.lower && outer.upper <= 1.0);
+                prop_assert!(outer.lower <= inner.lower && inner.upper <= outer.upper, "nested: {outer:?} {inner:?}");
+                prop_assert!(inner.lower <= estimate && estimate <= inner.upper, "{inner:?} {estimate}");
+                if k < n {
+                    let more = limits(share_of(k + 1), level(wide));
+                    prop_assert!(outer.lower <= more.lower && outer.upper <= more.upper, "monotone");
+                }
+            }
+            let (exact, mid) = (clopper_pearson(share_of(k), level(wide)), mid_p(share_of(k), level(wide)));
+            prop_assert!(exact.lower <= mid.lower && mid.upper <= exact.upper, "{exact:?} {mid:?}");
         }
     }
 }

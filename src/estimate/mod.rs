@@ -4,13 +4,21 @@
 //! and with a reason, never a zero.
 
 pub mod agreement;
+pub mod betting;
+mod binomial;
 pub mod calibration;
+pub mod compare;
+pub mod count;
+pub mod detect;
 mod floor;
 #[cfg(test)]
-mod golden;
+pub(crate) mod golden;
+mod hypergeometric;
 pub mod interval;
 pub mod log_odds;
 mod number;
+pub mod recapture;
+mod root;
 pub mod scores;
 pub mod sequential;
 pub mod special;

@@ -87,6 +87,21 @@ impl Drawn {
     pub const fn new(k: u64, n: u64, population: u64) -> Option<Self> {
         if k > n || n > population { None } else { Some(Self { k, n, population }) }
     }
+
+    /// Events among the units drawn.
+    pub(super) const fn k(self) -> u64 {
+        self.k
+    }
+
+    /// Units drawn.
+    pub(super) const fn n(self) -> u64 {
+        self.n
+    }
+
+    /// Units drawn and left.
+    pub(super) const fn population(self) -> u64 {
+        self.population
+    }
 }
 
 /// Events of a whole population: at least `lower`, at most `upper`.

@@ -10,6 +10,8 @@
 use std::f64::consts::{PI, SQRT_2};
 
 use statrs::function::erf;
+/// The lower and the upper regularised incomplete gamma function, of shape and x.
+pub(super) use statrs::function::gamma::{gamma_lr, gamma_ur};
 
 /// Terms of the continued fraction. About the square root of the larger argument is needed; this covers 1e9.
 const MAX_TERMS: u32 = 100_000;
@@ -95,7 +97,7 @@ pub fn ln_beta(a: f64, b: f64) -> f64 {
 }
 
 /// ln Gamma(x) minus Stirling's formula (x - 1/2) ln x - x + ln(2 pi) / 2 (DLMF 5.11.1).
-fn stirling(x: f64) -> f64 {
+pub(super) fn stirling(x: f64) -> f64 {
     /// From here on, seven terms of the series are exact to the last bit.
     const LARGE: f64 = 10.0;
     const TERMS: [f64; 7] =
