@@ -7,20 +7,37 @@ pub mod agreement;
 pub mod betting;
 mod binomial;
 pub mod calibration;
+pub mod cell;
+mod clusters;
 pub mod compare;
 pub mod count;
 pub mod detect;
+pub mod drift;
 mod floor;
+pub mod gamma;
 #[cfg(test)]
 pub(crate) mod golden;
+pub mod homogeneity;
 mod hypergeometric;
+mod incomplete_gamma;
 pub mod interval;
 pub mod log_odds;
+mod melded;
 mod number;
+#[cfg(test)]
+mod printed_tests;
+pub mod ratio;
 pub mod recapture;
+pub mod review_error;
 mod root;
 pub mod scores;
+pub mod sensitivity;
 pub mod sequential;
 pub mod special;
+pub mod support;
+pub mod total;
+#[cfg(test)]
+mod total_tests;
+pub mod ungraded;
 
 pub use floor::rates;

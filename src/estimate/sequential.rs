@@ -143,8 +143,9 @@ fn ln_order(Drawn { k, n, population }: Drawn, total: u64) -> f64 {
     ln_choose(population - n, total - k) - ln_choose(population, total)
 }
 
+/// The logarithm of the number of ways to choose `k` of `n`.
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-fn ln_choose(n: u64, k: u64) -> f64 {
+pub(super) fn ln_choose(n: u64, k: u64) -> f64 {
     if k == 0 || k == n {
         return 0.0;
     }

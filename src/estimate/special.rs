@@ -67,7 +67,7 @@ fn lower_quantile(a: f64, b: f64, p: f64) -> f64 {
         }
         // d/d(ln x) of the distribution function is x times the density.
         let newton = log_x - excess * (1.0 - x) / beta_kernel(a, b, x);
-        let next = if newton > low && newton < high { newton } else { f64::midpoint(low, high) };
+        let next = if newton >= low && newton <= high { newton } else { f64::midpoint(low, high) };
         let step = (next - log_x).abs();
         log_x = next;
         if step <= f64::EPSILON * log_x.abs() {
@@ -78,7 +78,7 @@ fn lower_quantile(a: f64, b: f64, p: f64) -> f64 {
 }
 
 /// x^a (1-x)^b / B(a, b), relative to its maximum so that large arguments do not cancel.
-fn beta_kernel(a: f64, b: f64, x: f64) -> f64 {
+pub(super) fn beta_kernel(a: f64, b: f64, x: f64) -> f64 {
     let sum = a + b;
     let mean = a / sum;
     let shape = a * (x / mean).ln() + b * ((mean - x) / (b / sum)).ln_1p();
@@ -135,10 +135,41 @@ fn beta_fraction(a: f64, b: f64, x: f64) -> f64 {
     fraction
 }
 
+/// The complementary error function of `z` >= 0, where `gaussian` is e^(-z^2).
+///
+/// The midpoint rule with step 1/2 on DLMF 7.7.1, with the term of its pole (C. Chiarella and A. Reichel, Mathematics of
+/// Computation 22, 1968): its error is e^(-4 pi^2) of the value. That of statrs is 1e-10 of it in places.
+pub(super) fn erfc_of(z: f64, gaussian: f64) -> f64 {
+    const STEP: f64 = 0.5;
+    /// Squares of the midpoints, and e to minus them.
+    const POINTS: [(f64, f64); 13] = [
+        (0.0625, 0.939_413_062_813_475_8),
+        (0.5625, 0.569_782_824_730_923),
+        (1.5625, 0.209_611_387_151_097_8),
+        (3.0625, 0.046_770_622_383_958_98),
+        (5.0625, 0.006_329_715_427_485_747),
+        (7.5625, 0.000_519_574_682_154_838_4),
+        (10.5625, 2.586_810_022_265_412e-05),
+        (14.0625, 7.811_489_408_304_491e-07),
+        (18.0625, 1.430_724_191_856_768_8e-08),
+        (22.5625, 1.589_391_009_451_636_8e-10),
+        (27.5625, 1.070_923_238_250_807_7e-12),
+        (33.0625, 4.376_618_502_870_85e-15),
+        (39.0625, 1.084_855_264_042_937_8e-17),
+    ];
+    /// Beyond it the pole contributes nothing, and its term would.
+    const POLE: f64 = 6.0;
+    let square = z * z;
+    let sum: f64 = POINTS.iter().map(|(point, weight)| weight / (square + point)).sum();
+    let pole = if z < POLE { 2.0 / (1.0 + (2.0 * PI * z / STEP).exp()) } else { 0.0 };
+    2.0 * STEP * z * gaussian / PI * sum + pole
+}
+
 /// The distribution function of the standard normal distribution.
 #[must_use]
 pub fn normal_cdf(z: f64) -> f64 {
-    0.5 * erf::erfc(-z / SQRT_2)
+    let tail = 0.5 * erfc_of(z.abs() / SQRT_2, (-0.5 * z * z).exp());
+    if z > 0.0 { 1.0 - tail } else { tail }
 }
 
 /// The z at which [`normal_cdf`] is `p`, for `p` strictly between 0 and 1.
@@ -183,6 +214,25 @@ mod tests {
             };
             vec![(found, expected["value"].as_f64().unwrap())]
         });
+    }
+
+    /// To 16 digits (mpmath, 40 digits).
+    #[test]
+    fn the_complementary_error_function_has_all_its_digits() {
+        let cases: [(f64, f64); 8] = [
+            (0.0, 1.0),
+            (0.001, 0.998_871_621_209_030_8),
+            (0.25, 0.723_673_609_831_763_1),
+            (1.0, 0.157_299_207_050_285_1),
+            (3.0, 2.209_049_699_858_544e-5),
+            (5.9, 7.190_409_783_550_478e-17),
+            (6.1, 6.314_602_150_193_718e-18),
+            (12.0, 1.356_261_169_205_904e-64),
+        ];
+        for (z, expected) in cases {
+            let found = erfc_of(z, (-z * z).exp());
+            assert!((found - expected).abs() <= 4e-15 * expected, "{z}: {found:e}, not {expected:e}");
+        }
     }
 
     #[test]
