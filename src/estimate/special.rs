@@ -13,6 +13,8 @@ use statrs::function::erf;
 /// The lower and the upper regularised incomplete gamma function, of shape and x.
 pub(super) use statrs::function::gamma::{gamma_lr, gamma_ur};
 
+use super::incomplete_gamma::Gamma;
+
 /// Terms of the continued fraction. About the square root of the larger argument is needed; this covers 1e9.
 const MAX_TERMS: u32 = 100_000;
 
@@ -163,6 +165,22 @@ pub(super) fn erfc_of(z: f64, gaussian: f64) -> f64 {
     let sum: f64 = POINTS.iter().map(|(point, weight)| weight / (square + point)).sum();
     let pole = if z < POLE { 2.0 / (1.0 + (2.0 * PI * z / STEP).exp()) } else { 0.0 };
     2.0 * STEP * z * gaussian / PI * sum + pole
+}
+
+/// The distribution function of the gamma distribution with scale 1 at `x`.
+///
+/// `shape` lies between 1e-3 and 1e9, and `x` is not negative.
+#[must_use]
+pub fn gamma_cdf(shape: f64, x: f64) -> f64 {
+    if x > 0.0 { Gamma::new(shape).at(x).lower } else { 0.0 }
+}
+
+/// The `p` quantile of the gamma distribution with scale 1: the x at which [`gamma_cdf`] is `p`.
+///
+/// `shape` lies between 1e-3 and 1e9, and `p` strictly between 0 and 1.
+#[must_use]
+pub fn gamma_quantile(shape: f64, p: f64) -> f64 {
+    Gamma::new(shape).quantile(p)
 }
 
 /// The distribution function of the standard normal distribution.
