@@ -20,8 +20,8 @@ pub(crate) enum Reference {
     Refused { reason: &'static str },
 }
 
-/// Method, beginning of the figure's name, tolerance. The texts of the files announce the first five as 1e-3, 1e-4 and
-/// 2e-2.
+/// Method, beginning of the figure's name, tolerance: those that the texts of the files announce (1e-3, 1e-4 and 2e-2).
+/// The odds ratios keep their 1e-4 only on the scale that the source's root finder works on.
 const TOLERANCES: [(&str, &str, Tolerance); 6] = [
     // The published maximisation over the nuisance parameter is numeric.
     ("fisher_barnard", "barnard", Tolerance::Near { relative: 1e-3, absolute: 0.0 }),

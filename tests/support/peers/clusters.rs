@@ -80,8 +80,8 @@ fn intraclass(clusters: &[Cluster]) -> f64 {
     (between - within) / (between + (usual - 1.0) * within)
 }
 
-/// The bias-reduced standard error of a mean (R. M. Bell and others, Survey Methodology 28, 2002), and the degrees of freedom of
-/// Satterthwaite, both under independence within clusters as the working model.
+/// The bias-reduced standard error of a mean (R. M. Bell and others, Survey Methodology 28, 2002), and the degrees of
+/// freedom of Satterthwaite, both under independence within clusters as the working model.
 pub(crate) fn bias_reduced(clusters: &[Cluster]) -> (f64, f64) {
     let (n, mean) = (units(clusters), ratio(clusters));
     let (mut variance, mut own, mut across, mut trace) = (0.0, 0.0, 0.0, 0.0);
