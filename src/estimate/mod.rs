@@ -40,7 +40,7 @@ mod scope;
 pub mod scores;
 pub mod sensitivity;
 pub mod sequential;
-mod special;
+pub mod special;
 pub mod support;
 pub mod total;
 pub mod ungraded;

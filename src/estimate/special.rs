@@ -1,5 +1,8 @@
 //! The distribution functions that limits are made of, and their inverses, up to counts of fifty million.
 //!
+//! Public so that a figure can be recomputed outside the crate with the very functions that made it. Arguments outside
+//! the stated ranges, and arguments that are not numbers, give figures without a meaning: callers check theirs.
+//!
 //! Published beta quantiles hang or lose digits at (1, 5e7), so this one is ours: Newton's method in ln x, kept in a
 //! bracket, on the continued fraction of NIST DLMF 8.17.22 by the modified Lentz algorithm (Thompson and Barnett,
 //! 1986), with ln B from Stirling's series so that nothing cancels at large arguments.
@@ -7,6 +10,8 @@
 use std::f64::consts::{PI, SQRT_2};
 
 use statrs::function::erf;
+
+use super::incomplete_gamma::Gamma;
 
 /// Terms of the continued fraction. About the square root of the larger argument is needed; this covers 1e9.
 const MAX_TERMS: u32 = 100_000;
@@ -17,7 +22,8 @@ const MAX_STEPS: u32 = 120;
 /// The distribution function of Beta(a, b) at `x`.
 ///
 /// `a` and `b` are positive and `x` lies between 0 and 1.
-pub(super) fn beta_cdf(a: f64, b: f64, x: f64) -> f64 {
+#[must_use]
+pub fn beta_cdf(a: f64, b: f64, x: f64) -> f64 {
     if x <= 0.0 {
         return 0.0;
     }
@@ -36,7 +42,8 @@ pub(super) fn beta_cdf(a: f64, b: f64, x: f64) -> f64 {
 /// The `p` quantile of Beta(a, b): the x at which [`beta_cdf`] is `p`.
 ///
 /// `a` and `b` are positive and `p` lies between 0 and 1.
-pub(super) fn beta_quantile(a: f64, b: f64, p: f64) -> f64 {
+#[must_use]
+pub fn beta_quantile(a: f64, b: f64, p: f64) -> f64 {
     if p <= 0.0 {
         return 0.0;
     }
@@ -80,7 +87,8 @@ pub(super) fn beta_kernel(a: f64, b: f64, x: f64) -> f64 {
 }
 
 /// ln B(a, b) for positive arguments, without cancellation where they are large.
-pub(super) fn ln_beta(a: f64, b: f64) -> f64 {
+#[must_use]
+pub fn ln_beta(a: f64, b: f64) -> f64 {
     let sum = a + b;
     // a ln(a / sum) + b ln(b / sum), the logarithm of the larger share by way of the smaller one.
     let shape = |x: f64, rest: f64| x * if x < rest { (x / sum).ln() } else { (-rest / sum).ln_1p() };
@@ -157,20 +165,45 @@ pub(super) fn erfc_of(z: f64, gaussian: f64) -> f64 {
     2.0 * STEP * z * gaussian / PI * sum + pole
 }
 
+/// The distribution function of the gamma distribution with scale 1 at `x`.
+///
+/// `shape` lies between 1e-3 and 1e9, and `x` is not negative.
+#[must_use]
+pub fn gamma_cdf(shape: f64, x: f64) -> f64 {
+    if x > 0.0 { Gamma::new(shape).at(x).lower } else { 0.0 }
+}
+
+/// The `p` quantile of the gamma distribution with scale 1: the x at which [`gamma_cdf`] is `p`.
+///
+/// `shape` lies between 1e-3 and 1e9, and `p` strictly between 0 and 1.
+#[must_use]
+pub fn gamma_quantile(shape: f64, p: f64) -> f64 {
+    Gamma::new(shape).quantile(p)
+}
+
 /// The distribution function of the standard normal distribution.
-pub(super) fn normal_cdf(z: f64) -> f64 {
+#[must_use]
+pub fn normal_cdf(z: f64) -> f64 {
     let tail = 0.5 * erfc_of(z.abs() / SQRT_2, (-0.5 * z * z).exp());
     if z > 0.0 { 1.0 - tail } else { tail }
 }
 
 /// The z at which [`normal_cdf`] is `p`, for `p` strictly between 0 and 1.
-pub(super) fn normal_quantile(p: f64) -> f64 {
+#[must_use]
+pub fn normal_quantile(p: f64) -> f64 {
     -SQRT_2 * erf::erfc_inv(2.0 * p)
 }
 
-/// The t at which the distribution function of Student's t with `df` > 0 degrees of freedom is `p` (DLMF 8.17 by way of
-/// the beta), for `p` strictly between 0 and 1.
-pub(super) fn student_quantile(p: f64, df: f64) -> f64 {
+/// The distribution function of Student's t with `df` > 0 degrees of freedom (DLMF 8.17 by way of the beta).
+#[must_use]
+pub fn student_cdf(t: f64, df: f64) -> f64 {
+    let tail = 0.5 * beta_cdf(df / 2.0, 0.5, df / (df + t * t));
+    if t > 0.0 { 1.0 - tail } else { tail }
+}
+
+/// The t at which [`student_cdf`] is `p`, for `p` strictly between 0 and 1.
+#[must_use]
+pub fn student_quantile(p: f64, df: f64) -> f64 {
     // Both arguments of the beta are kept away from 1, where a quotient of its complement has no digits.
     let tail = 2.0 * p.min(1.0 - p);
     let x = beta_quantile(df / 2.0, 0.5, tail);
@@ -184,11 +217,6 @@ mod tests {
 
     use super::*;
     use crate::estimate::golden;
-
-    fn student_cdf(t: f64, df: f64) -> f64 {
-        let tail = 0.5 * beta_cdf(df / 2.0, 0.5, df / (df + t * t));
-        if t > 0.0 { 1.0 - tail } else { tail }
-    }
 
     #[test]
     fn special_functions_agree_with_the_golden_values() {
