@@ -26,7 +26,11 @@ pub(super) fn corrected(scope: &Scope<'_>, target: Target) -> Rate {
     let refused = |reason: String| scope.refused(RateName::Corrected, target, reason);
     let counted = match counted(scope, false) {
         Ok(counted) => counted,
-        Err(reason) => return refused(reason),
+        Err(reason) => {
+            // Both obstacles at once, so that nobody clears one to find the other.
+            let known = sensitivity_of(scope).err().filter(|_| scope.mixed.is_none());
+            return refused([Some(reason), known].into_iter().flatten().collect::<Vec<_>>().join("; "));
+        }
     };
     if scope.unit == UnitKind::Conversation && scope.design.tally.plan.unit == UnitKind::Turn {
         return super::conversations::bounds(scope, target, &counted);

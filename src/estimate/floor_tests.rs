@@ -88,7 +88,7 @@ fn the_floor_is_a_count_over_the_whole_corpus() {
 fn a_rate_per_turn_of_traffic_rests_on_ten_conversations() {
     let few = floor(&tally(&apart(9)), Some("rl"), UnitKind::Turn, Target::Traffic);
     assert_eq!((few.k, few.clusters, few.upper), (Some(9), Some(9), None));
-    assert!(few.reason.unwrap().contains("only 9 conversations hold confirmed turns"));
+    assert!(few.reason.unwrap().contains("fewer than 10 conversations hold a confirmed turn"));
     let enough = floor(&tally(&apart(10)), Some("rl"), UnitKind::Turn, Target::Traffic);
     assert_eq!((enough.clusters, enough.method), (Some(10), Some(Method::ClopperPearson)));
     let mut alone = tally(&apart(3));
@@ -191,5 +191,5 @@ fn units_of_one_cluster_are_not_independent_wherever_they_stand() {
         assert_eq!((rate.k, rate.clusters), (Some(12), Some(9)));
     }
     let turns = floor(&tally, Some("rl"), UnitKind::Turn, Target::Traffic);
-    assert!(turns.reason.unwrap().contains("only 9 users hold"));
+    assert!(turns.reason.unwrap().contains("fewer than 10 users hold"));
 }

@@ -43,6 +43,8 @@ pub mod sequential;
 pub mod special;
 pub mod support;
 pub mod total;
+#[cfg(test)]
+mod total_tests;
 pub mod ungraded;
 
 pub use contrasts::comparisons;

@@ -24,7 +24,7 @@ pub(super) fn of_total(design: &Design<'_>, group: Option<&Group>, with_cleared:
     let shortages: Vec<String> =
         design.funnel.shortages(in_scope).filter_map(|shortage| unread(design, &shortage)).collect();
     if !shortages.is_empty() {
-        reasons.push(format!("people have read too few: {}", named(&shortages)));
+        reasons.push(format!("people have to read at least {}", named(&shortages)));
     }
     reasons
 }
@@ -36,18 +36,19 @@ fn unread(design: &Design<'_>, shortage: &Unsupported) -> Option<String> {
     let stratum = &design.tally.strata[place.stratum].stratum;
     let which = match (phase, place.route?) {
         (Phase::Third, _) => "to be looked at once more",
-        (Phase::Review, Route::Upheld) => "flagged and upheld",
-        (Phase::Review, Route::TurnedDown) => "flagged and turned down",
+        (Phase::Review, Route::Upheld) => "upheld",
+        (Phase::Review, Route::TurnedDown) => "turned down",
         (Phase::Review, Route::Unconfirmed) => "flagged",
-        (Phase::Review, Route::Copies) => "flagged and copies of each other",
+        (Phase::Review, Route::Copies) => "copies of each other",
         (Phase::Review, Route::Cleared) => "cleared",
     };
-    Some(format!("{stratum}: {flagged} {which}, {reviewed} read, read at least {wanted}"))
+    Some(format!("{wanted} of {stratum} ({flagged} {which}, {reviewed} read)"))
 }
 
+/// The first of them, and how many there are.
 fn named(all: &[String]) -> String {
-    let shown = all.iter().take(NAMED).cloned().collect::<Vec<_>>().join("; ");
-    if all.len() > NAMED { format!("{shown}; and {} more strata", all.len() - NAMED) } else { shown }
+    let shown = all.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    if all.len() > NAMED { format!("{shown} and so on in {} strata", all.len()) } else { shown }
 }
 
 /// The reason in words, where it is not about cells.

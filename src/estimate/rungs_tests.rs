@@ -176,7 +176,7 @@ fn too_few_decisions_are_named_with_their_stratum() {
         .cells
         .insert(Route::TurnedDown, CellTally { units: 300, drawn: 50, read: 12, ..CellTally::default() });
     let reason = reason(&tally, RateName::Catchable, Target::Corpus);
-    assert!(reason.contains("core / rl: 300 flagged and turned down, 12 read, read at least 50"), "{reason}");
+    assert!(reason.contains("read at least 50 of core / rl (300 turned down, 12 read)"), "{reason}");
 }
 
 #[test]
@@ -200,7 +200,10 @@ fn nothing_confirmed_is_no_zero() {
     assert_eq!((corpus.estimate, corpus.lower), (Some(0.0), Some(0.0)));
     // -ln(0.025) times a weight of ten.
     near(corpus.upper, 36.888_794_541_139_36 / 100_000.0);
-    assert!(reason(&tally, RateName::Catchable, Target::Traffic).contains("no conversation holds a confirmed turn"));
+    assert!(
+        reason(&tally, RateName::Catchable, Target::Traffic)
+            .contains("fewer than 10 conversations hold a confirmed turn")
+    );
 }
 
 #[test]

@@ -57,14 +57,9 @@ impl<'a> Scope<'a> {
             return None;
         }
         let cluster = self.design.tally.plan.cluster_by.as_deref().unwrap_or("conversation");
-        let held = match affected {
-            0 => format!("no {cluster} holds a confirmed turn"),
-            1 => format!("only one {cluster} holds confirmed turns"),
-            many => format!("only {many} {cluster}s hold confirmed turns"),
-        };
         Some(format!(
-            "{held}, and turns of one {cluster} are not independent: at least {LEAST_CLUSTERS} are needed for the rate of \
-             other traffic; read the rate of this corpus, or the rate per conversation"
+            "fewer than {LEAST_CLUSTERS} {cluster}s hold a confirmed turn, and turns of one {cluster} are not independent: \
+             read the rate of this corpus, or the rate per conversation"
         ))
     }
 
