@@ -8,6 +8,7 @@ use super::event::{
 };
 use super::grading::{PromptLabel, Stage};
 use super::hash::Digest;
+use super::known_plan::KnownPlan;
 use super::label::{Decision, Label};
 use super::money::{NanoUsd, Usage};
 use super::outcome::Outcome;
@@ -57,6 +58,7 @@ pub(crate) fn planned(strata: &[StratumSpec]) -> Planned {
         cap_total: None,
         retry: 0,
         planted: None,
+        known: KnownPlan::default(),
     }
 }
 
@@ -113,7 +115,7 @@ pub(crate) fn closed(reason: StopReason, at_ms: u64) -> Event {
 /// Admits a unit with content of its own.
 pub(crate) fn admitted(ordinal: u64, stratum: u32, unit: UnitId) -> Event {
     let content = unit.key();
-    Event::Admitted(Admitted { ordinal: Ordinal(ordinal), unit, stratum, content })
+    Event::Admitted(Admitted { ordinal: Ordinal(ordinal), unit, stratum: Some(stratum), content })
 }
 
 pub(crate) fn graded(verdict: Judgement) -> Outcome {

@@ -6,8 +6,11 @@ pub mod conversation;
 pub mod event;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod found_by;
 pub mod grading;
 pub mod hash;
+pub mod known;
+pub mod known_plan;
 pub mod label;
 pub mod money;
 pub mod outcome;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::bucket::{Bucket, Buckets};
 use super::event::{Planned, StopReason};
+use super::found_by::KnownUse;
 use super::grading::Stage;
 use super::hash::Digest;
 use super::money::{NanoUsd, Usage};
@@ -140,6 +141,27 @@ pub struct Sessions {
     pub version: Option<String>,
 }
 
+/// Known positives of one group, class and use, counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownTally {
+    /// The group.
+    pub group: Group,
+    /// The prefilter class: one that a cue hits, or [`super::unit::CLASS_NONE`].
+    pub class: String,
+    /// What they may be used for.
+    pub usage: KnownUse,
+    /// Items of the plan: `usable + ungraded + unfinished`.
+    pub items: u64,
+    /// Items with a usable verdict of every stage of the gate: m.
+    pub usable: u64,
+    /// Those of them that pass the gate: c.
+    pub passed: u64,
+    /// Items that ended without a usable verdict.
+    pub ungraded: u64,
+    /// Items that were not admitted or have not ended.
+    pub unfinished: u64,
+}
+
 /// What a run found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tally {
@@ -155,6 +177,8 @@ pub struct Tally {
     pub screen: StageTally,
     /// The confirmer, if there is one.
     pub confirm: Option<StageTally>,
+    /// Known positives by group, class and use, in this order; the version of their set is in the plan.
+    pub known: Vec<KnownTally>,
     /// Version of the parser that derived every verdict; absent if there are none.
     pub parser: Option<u32>,
     /// Admitted units whose text imitates delimiters or addresses a grader.
