@@ -28,6 +28,7 @@ fn tally(confirmed: &[(&str, &str, u32)]) -> Tally {
         confirmed: confirmed.iter().map(confirm).collect(),
         screen: StageTally::default(),
         confirm: Some(StageTally::default()),
+        known: Vec::new(),
         parser: Some(1),
         injection_suspected: 0,
         requests: Requests::default(),

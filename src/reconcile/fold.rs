@@ -8,6 +8,7 @@ use super::bucket::bucket;
 use super::counts::Counts;
 use super::definitions::Definitions;
 use super::error::FoldError;
+use super::known::KnownUnits;
 use super::labels::{Labels, Ruling};
 use super::unit::{Address, Mark, UnitState};
 use crate::model::bucket::Bucket;
@@ -36,6 +37,8 @@ pub struct Fold {
     /// Units of the plan that are selected.
     planned: u64,
     units: Vec<UnitState>,
+    /// Known positives: their ordinals come before those of the units.
+    known: KnownUnits,
     /// Units that are flagged or may yet be.
     named: HashMap<Ordinal, Named>,
     /// Exclusions that the confirmer gave for units it turned down.
@@ -60,6 +63,7 @@ impl Fold {
             plan: None,
             planned: 0,
             units: Vec::new(),
+            known: KnownUnits::default(),
             named: HashMap::new(),
             codes: HashMap::new(),
             parsers: Vec::new(),
@@ -134,7 +138,9 @@ impl Fold {
         self.join_labels(&plan);
 
         let mut counts = Counts::new(&plan, self.definitions.has_confirmer(), std::mem::take(&mut self.models));
-        for (index, unit) in (0u64..).zip(std::mem::take(&mut self.units)) {
+        let known = self.known.finish(&plan)?;
+        counts.replayed += self.known.marks().filter(|mark| mark.replayed).count() as u64;
+        for (index, unit) in (self.known.len()..).zip(std::mem::take(&mut self.units)) {
             self.count(&mut counts, Ordinal(index), &unit)?;
         }
         let (mut requests, spend) = self.attempts.finish();
@@ -146,6 +152,7 @@ impl Fold {
             confirmed: counts.confirmed,
             screen: counts.screen,
             confirm: counts.confirm,
+            known,
             parser,
             injection_suspected: counts.injection_suspected,
             requests,
@@ -195,22 +202,24 @@ impl Fold {
             return Err(FoldError::OverPlanned { stratum: over.stratum.to_string(), units, planned });
         }
         self.planned = plan.strata.iter().map(|stratum| stratum.planned).sum();
+        self.known = KnownUnits::of(plan);
         self.plan = Some(plan.clone());
         Ok(())
     }
 
     fn admitted(&mut self, admitted: &Admitted) -> Result<(), FoldError> {
         let strata = self.plan.as_ref().ok_or(FoldError::NoPlan)?.strata.len();
-        if admitted.stratum as usize >= strata {
+        let Some(stratum) = admitted.stratum else { return self.known.admit(admitted) };
+        if stratum as usize >= strata {
             return Err(FoldError::OutsidePlan(admitted.ordinal));
         }
         let address = Address::of(&admitted.unit.to_string());
         let unit = self.unit(admitted.ordinal)?;
-        if unit.stratum.is_some_and(|known| known != admitted.stratum || unit.address != address) {
+        if unit.stratum.is_some_and(|known| known != stratum || unit.address != address) {
             return Err(FoldError::Reassigned(admitted.ordinal));
         }
         unit.address = address;
-        unit.stratum = Some(admitted.stratum);
+        unit.stratum = Some(stratum);
         self.named.insert(admitted.ordinal, Named { unit: admitted.unit.clone(), content: admitted.content });
         Ok(())
     }
@@ -230,6 +239,10 @@ impl Fold {
             cut: judged.seen.cut,
             injection_suspected: judged.injection_suspected,
         };
+        if let Some(known) = self.known.get(ordinal) {
+            *known.state.mark(stage) = Some(mark);
+            return Ok(());
+        }
         *self.unit(ordinal)?.mark(stage) = Some(mark);
         match stage {
             // A cleared unit's name is not needed again: a resume that judges it otherwise admits it anew first.
@@ -250,7 +263,8 @@ impl Fold {
 
     fn unit(&mut self, ordinal: Ordinal) -> Result<&mut UnitState, FoldError> {
         let planned = if self.plan.is_some() { self.planned } else { return Err(FoldError::NoPlan) };
-        let index = usize::try_from(ordinal.0).ok().filter(|_| ordinal.0 < planned);
+        let position = ordinal.0.checked_sub(self.known.len()).filter(|position| *position < planned);
+        let index = position.and_then(|position| usize::try_from(position).ok());
         let index = index.ok_or(FoldError::OutsidePlan(ordinal))?;
         if self.units.len() <= index {
             // All of them will be needed in the end, and growing by doubling takes three times that. Where there is no
@@ -282,7 +296,8 @@ impl Fold {
 
     /// The one parser version behind the verdicts that count: those of earlier sessions were derived anew.
     fn parser(&self) -> Result<Option<u32>, FoldError> {
-        let indices: BTreeSet<u8> = self.units.iter().flat_map(UnitState::marks).map(|mark| mark.parser).collect();
+        let marks = self.units.iter().flat_map(UnitState::marks).chain(self.known.marks());
+        let indices: BTreeSet<u8> = marks.map(|mark| mark.parser).collect();
         let used: BTreeSet<u32> = indices.into_iter().map(|index| self.parsers[usize::from(index)]).collect();
         if used.len() > 1 {
             return Err(FoldError::MixedParsers(used.into_iter().collect()));

@@ -10,6 +10,7 @@ mod counts;
 mod definitions;
 mod error;
 mod fold;
+mod known;
 mod labels;
 mod unit;
 

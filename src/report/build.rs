@@ -3,15 +3,16 @@
 use super::funnel;
 use super::json::{
     ConfirmedRow, CorpusRow, Design, Grader, GraderHealth, GroupFields, GroupRow, LabelCount, ModelRow, REPORT_SCHEMA,
-    RateRow, Report, RequestCount, SessionCount, SpendCount, WorkspaceSpend,
+    RateRow, Report, RequestCount, SensitivityCount, SensitivityRow, SessionCount, SpendCount, WorkspaceSpend,
 };
 use super::warnings::warnings;
 use crate::estimate;
 use crate::model::event::{Planned, PlannedGrader};
+use crate::model::grading::Stage;
 use crate::model::hash::Digest;
 use crate::model::money::NanoUsd;
 use crate::model::rate::{Rate, Target};
-use crate::model::tally::{ConfirmedUnit, ModelTally, StageTally, Tally};
+use crate::model::tally::{ConfirmedUnit, KnownTally, ModelTally, StageTally, Tally};
 use crate::model::unit::{Group, UnitKind};
 
 impl Report {
@@ -39,6 +40,7 @@ impl Report {
             rates: estimate::rates(tally).iter().map(|rate| rate_row(plan, rate)).collect(),
             comparisons: (),
             comparisons_reason: "this version does not compare groups".to_owned(),
+            sensitivity: sensitivity(tally),
             grader_health: health(tally),
             labels: labels(tally),
             confirmed_units: confirmed_units(tally),
@@ -194,6 +196,27 @@ fn health(tally: &Tally) -> GraderHealth {
         agreement: (),
         agreement_reason: "this version does not compare grader and people".to_owned(),
     }
+}
+
+fn sensitivity(tally: &Tally) -> Option<SensitivityCount> {
+    let plan = &tally.plan;
+    let row = |known: &KnownTally| SensitivityRow {
+        group: fields(plan, &known.group),
+        class: known.class.clone(),
+        usage: known.usage,
+        items: known.items,
+        usable: known.usable,
+        passed: known.passed,
+        ungraded: known.ungraded,
+        unfinished: known.unfinished,
+    };
+    let gate = std::iter::once(Stage::Screen).chain(plan.gate_includes_confirmer().then_some(Stage::Confirm));
+    (!plan.known.is_empty()).then(|| SensitivityCount {
+        version: plan.known.version,
+        gate: gate.collect(),
+        rows: tally.known.iter().map(row).collect(),
+        left_out: plan.known.left_out.clone(),
+    })
 }
 
 fn labels(tally: &Tally) -> LabelCount {

@@ -7,6 +7,7 @@ use super::json::{Funnel, Grader, GroupFields, Report, SpendCount};
 pub use super::layout::Style;
 use super::layout::{Ink, Page, fitted};
 use super::rate::{count, units};
+use super::sensitivity_table;
 use crate::model::event::StopReason;
 use crate::model::grading::Stage;
 use crate::model::outcome::OutcomeKind;
@@ -22,6 +23,7 @@ pub fn render(report: &Report, style: Style) -> String {
     classes(&mut page, report);
     floor_table::floors(&mut page, report);
     rungs(&mut page, report);
+    sensitivity_table::sensitivity(&mut page, report);
     health(&mut page, report);
     cost(&mut page, report);
     if !report.warnings.is_empty() {

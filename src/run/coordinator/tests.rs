@@ -9,7 +9,7 @@ use crate::model::verdict::Judgement;
 
 pub(super) fn unit(ordinal: u64) -> Admitted {
     let id = UnitId { group: Group::default(), conversation: format!("c{ordinal}"), turn: Some(1) };
-    Admitted { ordinal: Ordinal(ordinal), unit: id, stratum: 0, content: Digest::of(b"") }
+    Admitted { ordinal: Ordinal(ordinal), unit: id, stratum: Some(0), content: Digest::of(b"") }
 }
 
 fn coordinator(cap: Option<u64>, deadline: Option<Deadline>) -> Coordinator {
