@@ -16,6 +16,7 @@ mod ready;
 mod rehearse;
 mod report;
 mod run;
+mod sensitivity;
 mod show;
 mod status;
 mod trust;
@@ -64,6 +65,7 @@ fn dispatch(invocation: &Invocation, command: Command, printer: Printer) -> Resu
         Command::Status(args) => status::run(invocation, &args, printer),
         Command::Show(args) => show::run(invocation, &args, printer),
         Command::Prompts(command) => prompts::run(invocation, &command, printer),
+        Command::Sensitivity(command) => sensitivity::run(invocation, &command, printer),
         Command::Cache(command) => cache::run(invocation, &command, printer),
         Command::Rehearse(args) => rehearse::run(&args, printer),
     }
