@@ -5,6 +5,7 @@
 //! appears whole or not at all, is readable by its owner only, and never changes.
 
 mod format;
+mod joined;
 mod reader;
 mod writer;
 
@@ -20,6 +21,7 @@ use crate::model::hash::{Digest, PartHasher};
 use crate::model::unit::{Stratum, UnitId};
 use format::{CONVERSATIONS, FORMAT, Header, Row, UNITS, read_header, tag_of};
 
+pub use joined::{Units, UnitsReader};
 pub use reader::UnitReader;
 pub use writer::{SelectedTurn, SnapshotWriter};
 
@@ -81,8 +83,8 @@ pub struct SelectedUnit {
     pub ordinal: Ordinal,
     /// Its name.
     pub id: UnitId,
-    /// Index into [`Snapshot::strata`].
-    pub stratum: u32,
+    /// Index into [`Snapshot::strata`]; absent for a known positive, which belongs to no stratum of the sample.
+    pub stratum: Option<u32>,
     /// Digest of the conversation's messages up to and including the turn: exact copies share it.
     pub content: Digest,
     /// The whole conversation.

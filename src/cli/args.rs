@@ -1,5 +1,7 @@
 //! The command line. The doc comments here are the help texts; help, completions and the manual page all come from it.
 
+mod sensitivity;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -10,6 +12,8 @@ use clap_complete::Shell;
 use crate::clock::UnixMs;
 use crate::config::{AUDIT_FILE, moment};
 use crate::grade::settings::Concurrency;
+
+pub use sensitivity::{DrawArgs, ImportKnownArgs, PlantArgs, SensitivityCommand, StatusKnownArgs};
 
 /// Counts how often a rare behaviour occurs in language-model transcripts, and says how sure it is.
 #[derive(Debug, Parser)]
@@ -94,6 +98,12 @@ pub enum Command {
     /// Versioned prompts
     #[command(subcommand, after_help = "Example:\n  assize prompts lint metagaming")]
     Prompts(PromptsCommand),
+    /// Known positives, which turn what is caught into how much there is
+    ///
+    /// A run grades the set before its units. With 20 usable items in a group, 10 of which pass the gate, the report can
+    /// correct what it caught by what it misses.
+    #[command(subcommand, after_help = "Example:\n  assize sensitivity status")]
+    Sensitivity(SensitivityCommand),
     /// The reply cache
     #[command(subcommand, after_help = "Example:\n  assize cache stats")]
     Cache(CacheCommand),
@@ -126,7 +136,7 @@ pub enum ReviewCommand {
     /// Units that people are to read and nobody has, in an order that hides what the graders said
     ///
     /// A decision is one line of labels/SEAT.jsonl. With `--format json` every unit is such a line without a decision:
-    /// fill in "yes", "no", "unsure" or "cannot_judge".
+    /// fill in `yes`, `no`, `unsure` or `cannot_judge`.
     #[command(after_help = "Example:\n  assize review queue --seat ana --format json latest > packet.json")]
     Queue(QueueArgs),
 }
@@ -428,6 +438,9 @@ pub struct CorpusArgs {
     /// Share of turns that truly show the behaviour; a different one for each group by default
     #[arg(long, value_name = "SHARE")]
     pub prevalence: Option<f64>,
+    /// Known positives of each group, written beside the corpus as `known.jsonl` for `assize sensitivity import`
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub known: u64,
     /// Compress with zstd
     #[arg(long)]
     pub compress: bool,

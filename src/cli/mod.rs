@@ -17,6 +17,7 @@ mod rehearse;
 mod report;
 mod review;
 mod run;
+mod sensitivity;
 mod show;
 mod status;
 mod trust;
@@ -66,6 +67,7 @@ fn dispatch(invocation: &Invocation, command: Command, printer: Printer) -> Resu
         Command::Show(args) => show::run(invocation, &args, printer),
         Command::Review(command) => review::run(invocation, &command, printer),
         Command::Prompts(command) => prompts::run(invocation, &command, printer),
+        Command::Sensitivity(command) => sensitivity::run(invocation, &command, printer),
         Command::Cache(command) => cache::run(invocation, &command, printer),
         Command::Rehearse(args) => rehearse::run(&args, printer),
     }

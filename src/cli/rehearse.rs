@@ -1,10 +1,11 @@
 //! `assize rehearse`: the simulated grader and the simulated corpus.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use anyhow::Context;
 
-use crate::rehearse::{CorpusPlan, GroupPlan, Planted, Probability, RehearsalSettings, Truth, start};
+use crate::rehearse::{CorpusPlan, GroupPlan, Planted, Probability, RehearsalSettings, start};
 use crate::run::interrupted;
 
 use super::args::{CorpusArgs, RehearseArgs, RehearseCommand};
@@ -12,6 +13,8 @@ use super::exit::{Exit, Failure};
 use super::printer::Printer;
 use super::ready::runtime;
 
+/// The behaviour that a generated corpus shows.
+const BEHAVIOUR: &str = "metagaming";
 /// Checkpoints of a generated corpus and the share of their turns that truly shows the behaviour.
 const CHECKPOINTS: [(&str, f64); 3] = [("rl-early", 0.001), ("rl-late", 0.006), ("production", 0.003)];
 
@@ -27,9 +30,9 @@ fn serve(args: &RehearseArgs, printer: Printer) -> Result<Exit, Failure> {
     let profile =
         args.profile.as_deref().map(RehearsalSettings::open).transpose().context("failed to read the profile")?;
     let profile = profile.unwrap_or_default();
-    let truth = profile.truth.as_deref().map(Truth::open).transpose().context("failed to read the planted truth")?;
+    let truth = profile.open_truth().context("failed to read the planted truth")?;
     runtime()?.block_on(async {
-        let server = start(&profile, truth.unwrap_or_default(), args.listen).await.context("failed to serve")?;
+        let server = start(&profile, truth, args.listen).await.context("failed to serve")?;
         printer.line(&format!(
             "simulated grader at {} (stats at http://{}/stats); Ctrl-C ends it",
             server.base_url(),
@@ -50,14 +53,23 @@ fn corpus(args: &CorpusArgs, printer: Printer) -> Result<Exit, Failure> {
     plan.compress = args.compress;
     let truth = args.out.join("truth.jsonl");
     let planted = plan.write(&args.out.join("corpus"), &truth).context("failed to generate the corpus")?;
+    let known = args.out.join("known.jsonl");
+    if args.known > 0 {
+        plan.write_known(BEHAVIOUR, args.known, &known).context("failed to generate the known positives")?;
+    }
+    let known = (args.known > 0).then_some(known);
     let groups: Vec<_> = planted.groups.iter().map(|group| {
         serde_json::json!({ "file": group.file, "conversations": group.conversations, "turns": group.turns, "present": group.present })
     }).collect();
-    printer.result(&serde_json::json!({ "truth": truth, "groups": groups }), || text(&planted, &truth))?;
+    let mut value = serde_json::json!({ "truth": truth, "groups": groups });
+    if let Some(known) = &known {
+        value["known"] = serde_json::json!(known);
+    }
+    printer.result(&value, || text(&planted, &truth, known.as_deref()))?;
     Ok(Exit::Complete)
 }
 
-fn text(planted: &Planted, truth: &std::path::Path) -> String {
+fn text(planted: &Planted, truth: &Path, known: Option<&Path>) -> String {
     let groups = planted.groups.iter().map(|group| {
         let file = group.file.display();
         format!(
@@ -65,7 +77,8 @@ fn text(planted: &Planted, truth: &std::path::Path) -> String {
             group.conversations, group.turns, group.present
         )
     });
-    format!("{}planted truth: {}", groups.collect::<String>(), truth.display())
+    let known = known.map(|known| format!("\nknown positives: {}", known.display())).unwrap_or_default();
+    format!("{}planted truth: {}{known}", groups.collect::<String>(), truth.display())
 }
 
 /// The conversations are dealt out evenly; what does not divide goes to the first groups.

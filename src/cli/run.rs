@@ -195,6 +195,7 @@ impl From<AssembleError> for Failure {
             | AssembleError::Cues { .. }
             | AssembleError::Render { .. }
             | AssembleError::Definition(_)
+            | AssembleError::Sensitivity(_)
             | AssembleError::Census(_) => None,
         };
         let failure = Self::new(Exit::Usage, error);

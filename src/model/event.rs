@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::compare::Compare;
 use super::grading::{PromptLabel, Stage};
 use super::hash::Digest;
+use super::known_plan::KnownPlan;
 use super::money::{NanoUsd, Usage};
 use super::outcome::{FailureKind, Outcome};
 use super::review::ReviewDraw;
@@ -233,6 +234,9 @@ pub struct Planned {
     /// truly show the behaviour.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub planted: Option<Vec<PlantedTruth>>,
+    /// Known positives, graded before the units of the sample: the first ordinals are theirs.
+    #[serde(default, skip_serializing_if = "KnownPlan::is_empty")]
+    pub known: KnownPlan,
 }
 
 impl Planned {
@@ -280,8 +284,9 @@ pub struct Admitted {
     pub ordinal: Ordinal,
     /// Its name.
     pub unit: UnitId,
-    /// Index into [`Planned::strata`].
-    pub stratum: u32,
+    /// Index into [`Planned::strata`]; absent for a known positive, which is no unit of the sample.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stratum: Option<u32>,
     /// Digest of the unit's conversation up to and including the turn: exact copies share it.
     pub content: Digest,
     /// Digest of the value of [`Planned::cluster_by`]; absent where clusters are conversations, and where the

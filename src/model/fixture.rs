@@ -9,6 +9,7 @@ use super::event::{
 };
 use super::grading::{PromptLabel, Stage};
 use super::hash::Digest;
+use super::known_plan::KnownPlan;
 use super::label::{Decision, Label};
 use super::money::{NanoUsd, Usage};
 use super::outcome::Outcome;
@@ -63,6 +64,7 @@ pub(crate) fn planned(strata: &[StratumSpec]) -> Planned {
         compare: Compare::default(),
         retry: 0,
         planted: None,
+        known: KnownPlan::default(),
     }
 }
 
@@ -120,7 +122,14 @@ pub(crate) fn closed(reason: StopReason, at_ms: u64) -> Event {
 /// Admits a unit with content of its own.
 pub(crate) fn admitted(ordinal: u64, stratum: u32, unit: UnitId) -> Event {
     let content = unit.key();
-    Event::Admitted(Admitted { ordinal: Ordinal(ordinal), unit, stratum, content, cluster: None, part: None })
+    Event::Admitted(Admitted {
+        ordinal: Ordinal(ordinal),
+        unit,
+        stratum: Some(stratum),
+        content,
+        cluster: None,
+        part: None,
+    })
 }
 
 /// Admits one turn of a conversation that was drawn as a whole: `number`, from 1, of so many.
@@ -128,7 +137,7 @@ pub(crate) fn admitted_part(ordinal: u64, stratum: u32, conversation: &str, (num
     let unit = unit("rl", conversation, 2 * number - 1);
     let content = unit.key();
     let part = Some(Part { number, of });
-    Event::Admitted(Admitted { ordinal: Ordinal(ordinal), unit, stratum, content, cluster: None, part })
+    Event::Admitted(Admitted { ordinal: Ordinal(ordinal), unit, stratum: Some(stratum), content, cluster: None, part })
 }
 
 pub(crate) fn graded(verdict: Judgement) -> Outcome {

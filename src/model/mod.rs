@@ -12,6 +12,8 @@ pub(crate) mod fixture;
 pub mod found_by;
 pub mod grading;
 pub mod hash;
+pub mod known;
+pub mod known_plan;
 pub mod label;
 pub mod money;
 pub mod outcome;

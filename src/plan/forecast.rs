@@ -24,10 +24,21 @@ pub struct Load {
     pub screen: StageLoad,
     /// The second grader, if there is one: it reads what the screen flags.
     pub confirm: Option<StageLoad>,
+    /// Known positives, which are graded besides, if there are any.
+    pub known: Option<KnownLoad>,
     /// Whether both stages draw on the limits of `screen`: same endpoint, key and model. Else they run side by side.
     pub shared_limits: bool,
     /// What is believed about units whose screening is yet to come.
     pub assume: Assumptions,
+}
+
+/// Known positives on their way through the gate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct KnownLoad {
+    /// At the screen.
+    pub screen: StageLoad,
+    /// Whether those that the screen flags go to the second grader.
+    pub is_confirmed: bool,
 }
 
 /// The requests of one stage.
@@ -116,17 +127,24 @@ impl Bottleneck {
 /// Forecasts requests, cost and time.
 #[must_use]
 pub fn forecast(load: &Load) -> Forecast {
-    let Load { screen, confirm, shared_limits, assume } = load;
+    let Load { screen, confirm, known, shared_limits, assume } = load;
     let open = screen.unanswered();
     let mut low = screen.low(*assume);
     let mut expected = screen.expected(0, *assume);
     let mut worst = screen.worst(0);
+    if let Some(known) = known {
+        low += known.screen.low(*assume);
+        expected += known.screen.expected(0, *assume);
+        worst += known.screen.worst(0);
+    }
+    let known = known.filter(|known| known.is_confirmed).map_or(0, |known| known.screen.units);
     let mut time = screen.limits.time(&expected);
     if let Some(confirm) = confirm {
-        let flagged = confirm.expected(share(open, assume.flag_rate), *assume);
+        let passed = share(open, assume.flag_rate) + share(known, assume.sensitivity);
+        let flagged = confirm.expected(passed, *assume);
         low += confirm.low(*assume);
         expected += flagged;
-        worst += confirm.worst(open);
+        worst += confirm.worst(open + known);
         let separate = confirm.limits.time(&flagged);
         time = if *shared_limits { screen.limits.time(&expected) } else { slower(time, separate) };
     }
@@ -270,7 +288,7 @@ mod tests {
     }
 
     fn load() -> Load {
-        Load { screen: stage(), confirm: None, shared_limits: false, assume: Assumptions::default() }
+        Load { screen: stage(), confirm: None, known: None, shared_limits: false, assume: Assumptions::default() }
     }
 
     #[test]
@@ -297,6 +315,20 @@ mod tests {
         assert_eq!(forecast.requests_low, 8_000 + 4);
         assert_eq!(forecast.requests_expected, 8_000 + 4 + 40);
         assert_eq!(forecast.requests_worst, 8_000 + 4 + 8_000);
+    }
+
+    #[test]
+    fn known_positives_are_asked_besides_and_confirmed_only_by_a_gate_of_two() {
+        let known = |is_confirmed| {
+            let screen = StageLoad { units: 100, cached: 20, ..stage() };
+            let confirm = StageLoad { units: 0, cached: 0, ..stage() };
+            let known = KnownLoad { screen, is_confirmed };
+            forecast(&Load { known: Some(known), confirm: Some(confirm), ..load() })
+        };
+        let (screen, both) = (known(false), known(true));
+        assert_eq!((screen.requests_low, both.requests_low), (8_080, 8_080));
+        assert_eq!((screen.requests_expected, both.requests_expected), (8_080 + 40, 8_080 + 40 + 80));
+        assert_eq!((screen.requests_worst, both.requests_worst), (8_080 + 8_000, 8_080 + 8_100));
     }
 
     #[test]
@@ -367,7 +399,7 @@ mod tests {
             output_tokens in 0..u64::MAX,
         ) {
             let assume = Assumptions { flag_rate, output_tokens, ..Assumptions::default() };
-            let forecast = forecast(&Load { screen, confirm, shared_limits: false, assume });
+            let forecast = forecast(&Load { screen, confirm, known: None, shared_limits: false, assume });
             prop_assert!(forecast.requests_low <= forecast.requests_expected);
             prop_assert!(forecast.requests_expected <= forecast.requests_worst);
             prop_assert!(forecast.cost_low <= forecast.cost_expected);

@@ -18,10 +18,11 @@ impl Reached {
         }
     }
 
-    /// Of so many units that were admitted, how many at the end are turns of a conversation that has more.
-    pub(super) fn in_part(&self, units: usize) -> usize {
+    /// Of so many units that were admitted, after so many known positives, how many at the end are turns of a conversation
+    /// that has more.
+    pub(super) fn in_part(&self, known: u64, units: usize) -> usize {
         match self.0 {
-            Some((last, Some(part))) if !part.is_last() && last.0 + 1 == units as u64 => {
+            Some((last, Some(part))) if !part.is_last() && last.0 + 1 == known + units as u64 => {
                 units.min(usize::try_from(part.number).unwrap_or(usize::MAX))
             }
             Some(_) | None => 0,

@@ -9,6 +9,7 @@ use super::conversations::Reached;
 use super::counts::Counts;
 use super::definitions::Definitions;
 use super::error::FoldError;
+use super::known::KnownUnits;
 use super::labels::{Labels, Ruling};
 use super::review::{self, Readable, Reading};
 use super::unit::{Address, Mark, UnitState};
@@ -50,6 +51,8 @@ pub struct Fold {
     planned: u64,
     units: Vec<UnitState>,
     reached: Reached,
+    /// Known positives: their ordinals come before those of the units.
+    known: KnownUnits,
     /// Units that are flagged or may yet be.
     named: HashMap<Ordinal, Named>,
     /// Cleared units that people are to read, as far as is known: by stratum, in the order of their numbers.
@@ -77,6 +80,7 @@ impl Fold {
             planned: 0,
             units: Vec::new(),
             reached: Reached::default(),
+            known: KnownUnits::default(),
             named: HashMap::new(),
             cleared: BTreeMap::new(),
             codes: HashMap::new(),
@@ -148,7 +152,7 @@ impl Fold {
         }
         let plan = self.plan.take().ok_or(FoldError::NoPlan)?;
         let level = Level::new(plan.level).ok_or(FoldError::Level(plan.level))?;
-        let set_back = self.reached.in_part(self.units.len());
+        let set_back = self.reached.in_part(self.known.len(), self.units.len());
         self.units.truncate(self.units.len() - set_back);
         let parser = self.parser()?;
         self.join_labels(&plan);
@@ -158,7 +162,9 @@ impl Fold {
         for ((stratum, route), cell) in std::mem::take(&mut reading.cells) {
             counts.strata[stratum as usize].cells.insert(route, cell);
         }
-        for (index, unit) in (0u64..).zip(std::mem::take(&mut self.units)) {
+        let known = self.known.finish(&plan)?;
+        counts.replayed += self.known.marks().filter(|mark| mark.replayed).count() as u64;
+        for (index, unit) in (self.known.len()..).zip(std::mem::take(&mut self.units)) {
             self.count(&mut counts, &mut reading, Ordinal(index), &unit)?;
         }
         self.count_missed(&mut counts, &mut reading);
@@ -173,10 +179,10 @@ impl Fold {
             confirmed: counts.confirmed,
             missed: counts.missed,
             queue: counts.queue,
-            known: Vec::new(),
             screen: counts.screen,
             confirm: counts.confirm,
             set_back: set_back as u64,
+            known,
             parser,
             injection_suspected: counts.injection_suspected,
             requests,
@@ -228,22 +234,24 @@ impl Fold {
             return Err(FoldError::OverPlanned { stratum: over.stratum.to_string(), units, planned });
         }
         self.planned = plan.strata.iter().map(|stratum| stratum.planned).sum();
+        self.known = KnownUnits::of(plan);
         self.plan = Some(plan.clone());
         Ok(())
     }
 
     fn admitted(&mut self, admitted: &Admitted) -> Result<(), FoldError> {
         let strata = self.plan.as_ref().ok_or(FoldError::NoPlan)?.strata.len();
-        if admitted.stratum as usize >= strata {
+        let Some(stratum) = admitted.stratum else { return self.known.admit(admitted) };
+        if stratum as usize >= strata {
             return Err(FoldError::OutsidePlan(admitted.ordinal));
         }
         let address = Address::of(&admitted.unit.to_string());
         let unit = self.unit(admitted.ordinal)?;
-        if unit.stratum.is_some_and(|known| known != admitted.stratum || unit.address != address) {
+        if unit.stratum.is_some_and(|known| known != stratum || unit.address != address) {
             return Err(FoldError::Reassigned(admitted.ordinal));
         }
         unit.address = address;
-        unit.stratum = Some(admitted.stratum);
+        unit.stratum = Some(stratum);
         unit.ends_conversation = admitted.part.is_some_and(Part::is_last);
         let Admitted { content, cluster, .. } = *admitted;
         self.named.insert(admitted.ordinal, Named { unit: admitted.unit.clone(), content, cluster });
@@ -266,6 +274,10 @@ impl Fold {
             cut: judged.seen.cut,
             injection_suspected: judged.injection_suspected,
         };
+        if let Some(known) = self.known.get(ordinal) {
+            *known.state.mark(stage) = Some(mark);
+            return Ok(());
+        }
         *self.unit(ordinal)?.mark(stage) = Some(mark);
         match stage {
             // A cleared unit's name is not needed again: a resume that judges it otherwise admits it anew first.
@@ -288,7 +300,8 @@ impl Fold {
 
     fn unit(&mut self, ordinal: Ordinal) -> Result<&mut UnitState, FoldError> {
         let planned = if self.plan.is_some() { self.planned } else { return Err(FoldError::NoPlan) };
-        let index = usize::try_from(ordinal.0).ok().filter(|_| ordinal.0 < planned);
+        let position = ordinal.0.checked_sub(self.known.len()).filter(|position| *position < planned);
+        let index = position.and_then(|position| usize::try_from(position).ok());
         let index = index.ok_or(FoldError::OutsidePlan(ordinal))?;
         if self.units.len() <= index {
             // All of them will be needed in the end, and growing by doubling takes three times that. Where there is no
@@ -320,7 +333,8 @@ impl Fold {
 
     /// The one parser version behind the verdicts that count: those of earlier sessions were derived anew.
     fn parser(&self) -> Result<Option<u32>, FoldError> {
-        let indices: BTreeSet<u8> = self.units.iter().flat_map(UnitState::marks).map(|mark| mark.parser).collect();
+        let marks = self.units.iter().flat_map(UnitState::marks).chain(self.known.marks());
+        let indices: BTreeSet<u8> = marks.map(|mark| mark.parser).collect();
         let used: BTreeSet<u32> = indices.into_iter().map(|index| self.parsers[usize::from(index)]).collect();
         if used.len() > 1 {
             return Err(FoldError::MixedParsers(used.into_iter().collect()));
@@ -367,7 +381,7 @@ impl Fold {
     /// Every unit that people may be asked about.
     fn readable(&self, plan: &Planned) -> Result<Vec<Readable>, FoldError> {
         let mut readable = Vec::new();
-        for (ordinal, unit) in (0u64..).map(Ordinal).zip(&self.units) {
+        for (ordinal, unit) in (self.known.len()..).map(Ordinal).zip(&self.units) {
             let Some((stratum, route)) = unit.stratum.zip(unit.route()) else { continue };
             let named = self.named.get(&ordinal).ok_or(FoldError::NotAdmitted(ordinal))?;
             let ruling = self.joined.ruling(unit.address, &plan.strata[stratum as usize].stratum.group);
@@ -386,7 +400,8 @@ impl Fold {
 
     /// A later session may have judged it otherwise.
     fn is_cleared(&self, ordinal: Ordinal) -> bool {
-        let unit = usize::try_from(ordinal.0).ok().and_then(|index| self.units.get(index));
+        let position = ordinal.0.checked_sub(self.known.len());
+        let unit = position.and_then(|position| self.units.get(usize::try_from(position).ok()?));
         unit.is_some_and(|unit| unit.screen.is_some_and(|mark| mark.kind.is_usable() && !mark.holds))
     }
 

@@ -179,7 +179,7 @@ impl PlantedGroup {
 }
 
 /// A file that appears under its name when it is finished.
-struct OutputFile {
+pub(super) struct OutputFile {
     path: PathBuf,
     sink: Sink,
 }
@@ -190,7 +190,7 @@ enum Sink {
 }
 
 impl OutputFile {
-    fn create(path: PathBuf, compress: bool) -> Result<Self, CorpusError> {
+    pub(super) fn create(path: PathBuf, compress: bool) -> Result<Self, CorpusError> {
         let open = || {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
             fs::create_dir_all(folder)?;
@@ -203,7 +203,7 @@ impl OutputFile {
         }
     }
 
-    fn line(&mut self, value: &impl serde::Serialize) -> Result<(), CorpusError> {
+    pub(super) fn line(&mut self, value: &impl serde::Serialize) -> Result<(), CorpusError> {
         let sink: &mut dyn Write = match &mut self.sink {
             Sink::Plain(file) => file,
             Sink::Compressed(file) => file,
@@ -216,7 +216,7 @@ impl OutputFile {
         written.map_err(|source| CorpusError::Write { path: self.path.clone(), source })
     }
 
-    fn finish(self) -> Result<(), CorpusError> {
+    pub(super) fn finish(self) -> Result<(), CorpusError> {
         let Self { path, sink } = self;
         let close = || {
             let file = match sink {

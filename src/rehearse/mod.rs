@@ -16,6 +16,7 @@ mod desk;
 mod domains;
 mod draw;
 mod faults;
+mod known;
 mod limits;
 mod plantings;
 mod problem;

@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 
 use super::draw::Probability;
+use super::truth::{Truth, TruthError};
 
 /// A profile, as its TOML file states it. [`Default`] is a good grader without faults, limits or latency.
 ///
@@ -39,6 +40,8 @@ pub struct RehearsalSettings {
     pub seed: u64,
     /// The file of planted turns; without it, nothing is truly present.
     pub truth: Option<PathBuf>,
+    /// A file or folder of known positives, which truly show the behaviour as well.
+    pub known: Option<PathBuf>,
     /// Probability that a turn that truly shows the behaviour is called present.
     pub sensitivity: Probability,
     /// Probability that any other turn is called absent.
@@ -79,6 +82,7 @@ impl Default for RehearsalSettings {
         Self {
             seed: 0,
             truth: None,
+            known: None,
             sensitivity: const { Probability::literal(0.9) },
             specificity: const { Probability::literal(0.995) },
             suspected_share: Probability::NEVER,
@@ -202,7 +206,7 @@ pub enum SettingsError {
 }
 
 impl RehearsalSettings {
-    /// Reads a profile from its TOML text. A relative `truth` stays relative.
+    /// Reads a profile from its TOML text. A relative `truth` or `known` stays relative.
     ///
     /// # Errors
     /// If the text is not TOML, has unknown keys or wrong types, or its probabilities are impossible.
@@ -212,7 +216,7 @@ impl RehearsalSettings {
         Ok(settings)
     }
 
-    /// Reads a profile file; a relative `truth` is relative to the file's folder.
+    /// Reads a profile file; a relative `truth` or `known` is relative to the file's folder.
     ///
     /// # Errors
     /// If the file cannot be read or is not a valid profile.
@@ -221,7 +225,20 @@ impl RehearsalSettings {
         let mut settings = Self::parse(&fs::read_to_string(path).map_err(unreadable)?)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         settings.truth = settings.truth.map(|truth| folder.join(truth));
+        settings.known = settings.known.map(|known| folder.join(known));
         Ok(settings)
+    }
+
+    /// Everything that the profile says is true of which text.
+    ///
+    /// # Errors
+    /// If a file cannot be read or a line of it is none.
+    pub fn open_truth(&self) -> Result<Truth, TruthError> {
+        let mut truth = self.truth.as_deref().map(Truth::open).transpose()?.unwrap_or_default();
+        if let Some(known) = &self.known {
+            truth.add_known_files(known)?;
+        }
+        Ok(truth)
     }
 
     /// How often the model with this name is right.

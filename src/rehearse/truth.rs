@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::conversation::Channel;
 use crate::model::event::PlantedTruth;
 use crate::model::hash::{Digest, PartHasher};
+use crate::model::known::{KnownPositive, NotKnown};
 use crate::model::unit::Group;
 
 /// One line of a truth file: a turn that truly shows the behaviour, or an innocent one that looks as if it did.
@@ -64,6 +65,16 @@ pub enum TruthError {
         /// Where reading stopped, from 1.
         column: usize,
     },
+    /// A line is not a known positive.
+    #[error("line {line} of `{path}`: {source}")]
+    NotKnown {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong.
+        source: NotKnown,
+    },
 }
 
 /// Planted turns by text. A text that is not in it is truly innocent.
@@ -101,6 +112,57 @@ impl Truth {
         let mut truth = Self::default();
         for_each(path, |turn| truth.insert(turn))?;
         Ok(truth)
+    }
+
+    /// Adds what a known positive is known for. Without evidence its whole text shows it.
+    pub fn add_known(&mut self, item: &KnownPositive) {
+        let Some(message) = item.conversation.message(item.turn) else { return };
+        let (channel, quote) = match &item.evidence {
+            Some(evidence) => (evidence.channel, evidence.quote.clone()),
+            None => (Channel::Final, message.content.lines().next().unwrap_or_default().to_owned()),
+        };
+        let known = Known { is_present: true, labels: Vec::new(), channel, quote };
+        let place = self.0.entry(Digest::of(message.content.trim().as_bytes()).leading_u128());
+        // The planted truth knows labels as well.
+        place
+            .and_modify(|old| {
+                if !old.is_present {
+                    old.is_present = true;
+                }
+            })
+            .or_insert(known);
+    }
+
+    /// Adds the known positives of a file, or of all `*.jsonl` of a folder; one that is not there holds none.
+    ///
+    /// # Errors
+    /// If a file cannot be read or a line is not a known positive.
+    pub fn add_known_files(&mut self, path: &Path) -> Result<(), TruthError> {
+        let unreadable = |path: &Path| {
+            let path = path.to_owned();
+            move |source| TruthError::Unreadable { path, source }
+        };
+        let files = match path.read_dir() {
+            Ok(entries) => {
+                let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>();
+                let is_item = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "jsonl");
+                paths.map_err(unreadable(path))?.into_iter().filter(is_item).collect()
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(_) => vec![path.to_owned()],
+        };
+        for path in files {
+            let lines = BufReader::new(File::open(&path).map_err(unreadable(&path))?).lines();
+            for (line, text) in (1..).zip(lines) {
+                let text = text.map_err(unreadable(&path))?;
+                if !text.trim().is_empty() {
+                    let item = KnownPositive::from_line(&text);
+                    let not_known = |source| TruthError::NotKnown { path: path.clone(), line, source };
+                    self.add_known(&item.map_err(not_known)?);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Number of texts known.

@@ -3,17 +3,19 @@
 use super::funnel;
 use super::json::{
     ConfirmedRow, CorpusRow, Design, Grader, GraderHealth, GroupFields, GroupRow, LabelCount, ModelRow, REPORT_SCHEMA,
-    RateRow, RecallRow, Report, RequestCount, ReviewRow, SessionCount, SpendCount, WorkspaceSpend,
+    RateRow, RecallRow, Report, RequestCount, ReviewRow, SensitivityCount, SensitivityRow, SessionCount, SpendCount,
+    WorkspaceSpend,
 };
 use super::warnings::warnings;
 use crate::estimate::{self, Recall};
 use crate::model::comparison::{Comparisons, DifferenceFigure, RatioFigure};
 use crate::model::event::{Planned, PlannedGrader};
+use crate::model::grading::Stage;
 use crate::model::hash::Digest;
 use crate::model::money::NanoUsd;
 use crate::model::rate::{Bracket, Lowered, Rate, Target};
 use crate::model::review::{CellTally, Route};
-use crate::model::tally::{ConfirmedUnit, ModelTally, StageTally, Tally};
+use crate::model::tally::{ConfirmedUnit, KnownTally, ModelTally, StageTally, Tally};
 use crate::model::unit::{Group, Stratum, UnitKind};
 
 impl Report {
@@ -42,6 +44,7 @@ impl Report {
             prefilter_recall: estimate::recall(tally).iter().map(|row| recall_row(plan, row)).collect(),
             comparisons: comparisons(tally),
             review: review(tally),
+            sensitivity: sensitivity(tally),
             grader_health: health(tally),
             labels: labels(tally),
             confirmed_units: confirmed_units(tally),
@@ -264,6 +267,27 @@ fn health(tally: &Tally) -> GraderHealth {
         agreement: (),
         agreement_reason: "this version does not compare grader and people".to_owned(),
     }
+}
+
+fn sensitivity(tally: &Tally) -> Option<SensitivityCount> {
+    let plan = &tally.plan;
+    let row = |known: &KnownTally| SensitivityRow {
+        group: fields(plan, &known.group),
+        class: known.class.clone(),
+        usage: known.usage,
+        items: known.items,
+        usable: known.usable,
+        passed: known.passed,
+        ungraded: known.ungraded,
+        unfinished: known.unfinished,
+    };
+    let gate = std::iter::once(Stage::Screen).chain(plan.gate_includes_confirmer().then_some(Stage::Confirm));
+    (!plan.known.is_empty()).then(|| SensitivityCount {
+        version: plan.known.version,
+        gate: gate.collect(),
+        rows: tally.known.iter().map(row).collect(),
+        left_out: plan.known.left_out.clone(),
+    })
 }
 
 fn labels(tally: &Tally) -> LabelCount {

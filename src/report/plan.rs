@@ -1,5 +1,7 @@
 //! A plan as JSON and as a page for a terminal.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::escape::escape;
@@ -7,6 +9,8 @@ pub use super::layout::Style;
 use super::layout::{Page, fitted};
 use super::rate::{count, units};
 use crate::model::event::{Planned, PlannedGrader, PlannedStratum};
+use crate::model::hash::Digest;
+use crate::model::known_plan::LeftOut;
 use crate::model::money::NanoUsd;
 use crate::model::unit::UnitKind;
 use crate::plan::forecast::{Forecast, Load, StageLoad};
@@ -30,6 +34,9 @@ pub struct PlanReport {
     pub graders: Vec<PlannedGrader>,
     /// Strata with their sizes.
     pub strata: Vec<PlannedStratum>,
+    /// Known positives that would be graded first; absent without a set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known: Option<PlannedKnown>,
     /// Units that would be screened.
     pub planned: u64,
     /// What is drawn: single turns, where it is absent, or whole conversations.
@@ -68,12 +75,38 @@ pub struct PlanReport {
     pub warnings: Vec<String>,
 }
 
+/// Known positives of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlannedKnown {
+    /// The version of the set.
+    pub version: Option<Digest>,
+    /// Items that would be graded.
+    pub items: u64,
+    /// Items whose reply is in the cache.
+    pub cached: u64,
+    /// Items and lines that are left out, by reason.
+    pub left_out: BTreeMap<LeftOut, u64>,
+}
+
+impl PlannedKnown {
+    fn of(planned: &Planned, load: &Load) -> Option<Self> {
+        let plan = &planned.known;
+        (!plan.is_empty()).then(|| Self {
+            version: plan.version,
+            items: plan.len(),
+            cached: load.known.map_or(0, |known| known.screen.cached),
+            left_out: plan.left_out.clone(),
+        })
+    }
+}
+
 impl PlanReport {
     /// Gathers a plan; `warnings` say what would stop a run before it sends anything.
     #[must_use]
     pub fn new(planned: &Planned, load: &Load, forecast: &Forecast, warnings: Vec<String>) -> Self {
         let corpus = &planned.corpus;
-        let stages = || std::iter::once(&load.screen).chain(&load.confirm);
+        let known = load.known.as_ref().map(|known| &known.screen);
+        let stages = || std::iter::once(&load.screen).chain(&load.confirm).chain(known);
         let costs = [forecast.cost_low, forecast.cost_expected, forecast.cost_worst];
         Self {
             schema: 1,
@@ -84,6 +117,7 @@ impl PlanReport {
             set_aside: corpus.duplicates + corpus.filtered_out + corpus.unreadable.values().sum::<u64>(),
             graders: planned.graders.clone(),
             strata: planned.strata.clone(),
+            known: PlannedKnown::of(planned, load),
             planned: planned.strata.iter().map(|stratum| stratum.planned).sum(),
             sample_by: planned.sample_by,
             conversations_planned: planned.conversations_planned(),
@@ -130,6 +164,7 @@ pub fn render(report: &PlanReport, style: Style) -> String {
         page.wrapped("           ", "simulated: nothing leaves this machine, and the dollars are not real");
     }
     strata(&mut page, report);
+    known(&mut page, report);
     page.heading("Requests and cost           if all goes well      expected      at worst");
     let [low, expected, worst] = report.requests.map(count);
     page.line(&format!("  requests                {low:>20}{expected:>14}{worst:>14}"));
@@ -177,6 +212,15 @@ fn expected_load(page: &mut Page, report: &PlanReport) {
     let tokens =
         format!("{} prompt and {} completion tokens", count(report.prompt_tokens), count(report.completion_tokens));
     page.wrapped("  ", &format!("Expected: {tokens}{}.", time(report)));
+}
+
+fn known(page: &mut Page, report: &PlanReport) {
+    let Some(known) = &report.known else { return };
+    let version = known.version.map(|version| format!(" (set {})", version.short())).unwrap_or_default();
+    page.wrapped("  ", &format!("and {} known positives, graded first{version}", count(known.items)));
+    for (reason, items) in &known.left_out {
+        page.wrapped("    ", &format!("left out of the set: {} {}", count(*items), reason.reason()));
+    }
 }
 
 fn strata(page: &mut Page, report: &PlanReport) {

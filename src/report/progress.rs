@@ -4,6 +4,7 @@
 //! is said about the floor is a confidence sequence, which holds at every look.
 
 mod floor;
+mod known;
 mod lines;
 mod outlook;
 mod pace;
@@ -12,10 +13,12 @@ mod snapshot;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 pub use floor::FloorSoFar;
+pub use known::KnownSoFar;
 pub use outlook::Outlook;
 pub use snapshot::{PROGRESS_SCHEMA, Phase, Snapshot, Standing};
 
 use floor::Prefixes;
+use known::KnownCounts;
 use pace::Pace;
 
 use crate::clock::UnixMs;
@@ -47,8 +50,18 @@ struct Money {
     spent: NanoUsd,
     /// The part of it that was settled in this session.
     session: NanoUsd,
+    /// The part of that which went for known positives.
+    known: NanoUsd,
     /// The part of what was settled that nobody knows and that counts at its bound.
     presumed: NanoUsd,
+}
+
+/// An attempt in flight.
+#[derive(Debug, Clone, Copy)]
+struct InFlight {
+    bound: NanoUsd,
+    /// Whether it is for a known positive.
+    is_known: bool,
 }
 
 /// A run in progress. Give it every event as it happens; a new session starts its counts anew and keeps the spend.
@@ -59,11 +72,12 @@ pub struct Progress {
     deadline: Option<UnixMs>,
     planned: u64,
     counts: Counts,
+    known: KnownCounts,
     money: Money,
     pace: Pace,
     prefixes: Prefixes,
-    /// Bounds of the attempts in flight: as many as there are slots.
-    open: HashMap<AttemptId, NanoUsd>,
+    /// The attempts in flight: as many as there are slots.
+    open: HashMap<AttemptId, InFlight>,
     /// Stages of units that were asked for and have not ended, where the attempts do not say it: as many as there are
     /// places in the window.
     asked: HashSet<(Ordinal, Stage)>,
@@ -83,6 +97,7 @@ impl Progress {
             deadline: None,
             planned: 0,
             counts: Counts::default(),
+            known: KnownCounts::default(),
             money: Money::default(),
             pace: Pace::default(),
             prefixes: Prefixes::default(),
@@ -100,8 +115,10 @@ impl Progress {
             Event::Opened(session) => self.opened(session, now),
             Event::Planned(plan) => self.planned(plan),
             Event::Admitted(unit) => {
-                self.counts.admitted += 1;
-                self.prefixes.admit(unit.ordinal, unit.stratum);
+                if let Some(stratum) = unit.stratum {
+                    self.counts.admitted += 1;
+                    self.prefixes.admit(unit.ordinal, stratum);
+                }
             }
             Event::Sent(sent) => self.sent(sent),
             Event::Settled(settled) => self.settled(settled),
@@ -112,34 +129,45 @@ impl Progress {
 
     fn opened(&mut self, session: &Opened, now: UnixMs) {
         // Attempts that an earlier process left open count as spent at their bound.
-        let left: NanoUsd = self.open.drain().map(|(_, bound)| bound).sum();
+        let left: NanoUsd = self.open.drain().map(|(_, attempt)| attempt.bound).sum();
         let spent = session.spent_before.unwrap_or(self.money.spent + left);
-        self.money = Money { spent, session: NanoUsd::ZERO, presumed: self.money.presumed + left, ..self.money };
+        self.money = Money {
+            spent,
+            session: NanoUsd::ZERO,
+            known: NanoUsd::ZERO,
+            presumed: self.money.presumed + left,
+            ..self.money
+        };
         self.asked.clear();
         self.prefixes.clear();
         self.pace = Pace::default();
         self.counts = Counts::default();
+        self.known.clear();
         self.deadline = session.deadline_ms.map(UnixMs);
         self.started = now;
     }
 
     fn planned(&mut self, plan: &Planned) {
         self.planned = plan.strata.iter().map(|stratum| stratum.planned).sum();
+        self.known.plan(plan);
         self.money.cap = plan.cap;
         self.prefixes.plan(plan);
     }
 
     fn sent(&mut self, sent: &Sent) {
-        self.open.insert(sent.attempt, sent.bound);
+        let is_known = self.known.contains(sent.ordinal);
+        self.open.insert(sent.attempt, InFlight { bound: sent.bound, is_known });
         let is_retry = sent.again.unwrap_or_else(|| !self.asked.insert((sent.ordinal, sent.stage)));
         self.retried += u64::from(is_retry);
     }
 
     fn settled(&mut self, settled: &Settled) {
-        let is_ours = self.open.remove(&settled.attempt).is_some();
+        let ours = self.open.remove(&settled.attempt);
+        let is_ours = ours.is_some();
         self.money.spent += settled.cost;
-        if is_ours {
+        if let Some(InFlight { is_known, .. }) = ours {
             self.money.session += settled.cost;
+            self.money.known += if is_known { settled.cost } else { NanoUsd::ZERO };
         }
         self.is_refused = matches!(settled.ending, Ending::Declined { status: 429, .. });
         match settled.ending {
@@ -154,6 +182,10 @@ impl Progress {
         self.asked.remove(&(judged.ordinal, judged.stage));
         // A definition that cannot be evaluated stops the report, which names it; the display goes on.
         let holds = self.definitions.hold(judged.stage, &judged.outcome).unwrap_or(false);
+        if self.known.contains(judged.ordinal) {
+            self.counts.replayed += u64::from(judged.replayed);
+            return self.known.judged(judged, holds);
+        }
         let counts = &mut self.counts;
         counts.replayed += u64::from(judged.replayed);
         *counts.outcomes.entry(judged.outcome.kind()).or_default() += 1;

@@ -8,6 +8,7 @@ use super::json::{ConversationRow, Funnel, Grader, GroupFields, Report, SpendCou
 pub use super::layout::Style;
 use super::layout::{Ink, Page, fitted};
 use super::rate::{count, units};
+use super::sensitivity_table;
 use crate::model::event::StopReason;
 use crate::model::grading::Stage;
 use crate::model::outcome::OutcomeKind;
@@ -27,6 +28,7 @@ pub fn render(report: &Report, style: Style) -> String {
     estimate_table::recall(&mut page, report);
     estimate_table::comparisons(&mut page, report);
     rungs(&mut page, report);
+    sensitivity_table::sensitivity(&mut page, report);
     health(&mut page, report);
     cost(&mut page, report);
     if !report.warnings.is_empty() {

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::census::{self, Census, CensusError, CensusPlace};
+use super::sensitivity::{SensitivityError, select};
 use super::settings::{Audit, CacheMode};
+use crate::cache::units::Snapshot;
 use crate::grade::price::{UnknownPrice, output_limit, price_of};
 use crate::grade::settings::{EndpointSettings, GraderSettings};
 use crate::model::behaviour::Behaviour;
 use crate::model::event::{CorpusCount, Planned, PlannedGrader};
 use crate::model::grading::{ApiKind, Stage};
 use crate::model::hash::{Digest, PartHasher};
+use crate::model::known_plan::KnownPlan;
 use crate::model::money::{NanoUsd, Price};
 use crate::model::unit::{CLASS_NONE, UnitKind};
 use crate::prefilter::{CuesError, Rules, Screener};
@@ -50,6 +53,9 @@ pub enum AssembleError {
     /// The corpus cannot be read.
     #[error(transparent)]
     Census(#[from] CensusError),
+    /// The sensitivity set cannot be read.
+    #[error("sensitivity set: {0}")]
+    Sensitivity(#[from] SensitivityError),
     /// A cap needs a price.
     #[error("{source}, so a cap could not hold")]
     CapWithoutPrice {
@@ -112,8 +118,12 @@ pub struct Assembly {
     pub behaviour: Arc<Behaviour>,
     /// What flags, confirms and counts.
     pub definitions: Definitions,
+    /// The prefilter.
+    pub screener: Screener,
     /// The corpus and the selected units.
     pub census: Census,
+    /// Conversations of the known positives that are graded first, if there are any.
+    pub known: Option<Snapshot>,
     /// The screen and, if there is one, the confirmer.
     pub stands: Vec<Stand>,
     /// The first event of the run.
@@ -141,11 +151,16 @@ pub fn assemble(mut audit: Audit) -> Result<Assembly, AssembleError> {
     let hits: Vec<_> = screener.classes().iter().filter(|class| *class != CLASS_NONE).cloned().collect();
     audit.sample = audit.sample.or_default(&hits);
     let census = census::take(&audit.corpus, &screener, &audit.sample, &CensusPlace::of(&audit.workspace))?;
-    let planned = planned(&audit, &files.behaviour, &screener.digest(), &census, &stands);
+    let known = select(&audit, &screener, &census)?;
+    warnings.extend(known.warnings);
+    let mut planned = planned(&audit, &files.behaviour, &screener.digest(), &census, &stands);
+    planned.known = known.plan;
+    planned.identity = with_known(&planned);
     let behaviour = Arc::new(files.behaviour);
     let missing = audit.expect.missing_in(&census.corpus);
     warnings.extend(without_cluster(&audit, &census.corpus));
-    Ok(Assembly { audit, behaviour, definitions, census, stands, planned, warnings, missing })
+    let known = known.units;
+    Ok(Assembly { audit, behaviour, definitions, screener, census, known, stands, planned, warnings, missing })
 }
 
 /// Says how many conversations lack the field that clusters are formed by.
@@ -258,7 +273,17 @@ fn planned(audit: &Audit, behaviour: &Behaviour, cues_hash: &Digest, census: &Ce
         compare: audit.compare.clone(),
         retry: 0,
         planted: None,
+        known: KnownPlan::default(),
     }
+}
+
+/// The identity of a run that grades its known positives first; without any it is that of the sample alone.
+fn with_known(planned: &Planned) -> Digest {
+    let Some(version) = &planned.known.version else { return planned.identity };
+    let mut hasher = PartHasher::new("run-identity with known positives");
+    hasher.part(planned.identity.as_bytes()).part(version.as_bytes());
+    hasher.part(planned.known.units.as_ref().map_or(&[][..], |units| units.as_bytes()));
+    hasher.number(u64::from(planned.gate_includes_confirmer())).finish()
 }
 
 /// Digest of everything that decides what is asked of whom. Not part of it: money, time, limits, concurrency, keys.

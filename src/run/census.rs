@@ -34,6 +34,7 @@ use crate::source::{Fingerprint, SourceError, SourceFile, files};
 use duplicates::Duplicates;
 pub use manifest::changed_files;
 use stored::{Stamp, Stored};
+pub(in crate::run) use tally::PURPOSE as GRADE_PURPOSE;
 use tally::{MAX_GROUPS, Tally, Totals};
 
 /// What the corpus holds and what was selected from it.

@@ -49,6 +49,8 @@ fn differences(before: &Planned, now: &Planned, files: Option<&[String]>) -> Vec
     let sizes = |plan: &Planned| plan.strata.iter().map(|row: &PlannedStratum| row.planned).collect::<Vec<_>>();
     let same_corpus = files.is_none_or(<[String]>::is_empty) && before.cues_hash == now.cues_hash;
     differs("the size of the sample", same_corpus && sizes(before) != sizes(now));
+    let set = |plan: &Planned| (plan.known.version, plan.known.units, plan.gate_includes_confirmer());
+    differs("the sensitivity set", set(before) != set(now));
     if before.retry != now.retry {
         let which = if now.retry > before.retry { "this run" } else { "that run" };
         reasons.push(format!("{which} asks errors again (--retry-errors)"));

@@ -9,14 +9,14 @@ use super::gates::{Gates, GatesError};
 use super::ledger::Ledger;
 use super::resume::{earlier_cap, look_back, rounds};
 use super::settings::Audit;
-use crate::cache::units::Snapshot;
+use crate::cache::units::Units;
 use crate::cache::{Access, CacheError, CacheSettings, ReplyCache};
 use crate::grade::price::output_limit;
 use crate::grade::stage::{Grader, Retries, Scratch, StageError};
 use crate::model::event::{Ordinal, Planned};
 use crate::model::grading::Stage;
 use crate::model::money::Price;
-use crate::plan::forecast::{Forecast, Limits, Load, StageLoad, forecast};
+use crate::plan::forecast::{Forecast, KnownLoad, Limits, Load, StageLoad, forecast};
 use crate::reconcile::Definitions;
 
 /// Why there is no forecast.
@@ -87,7 +87,18 @@ impl Survey {
 /// # Errors
 /// If the cache or the unit snapshot cannot be read.
 pub async fn outlook(assembly: Assembly) -> Result<Outlook, ForecastError> {
-    let Assembly { audit, behaviour, definitions, census, stands, mut planned, warnings: _, missing } = assembly;
+    let Assembly {
+        audit,
+        behaviour,
+        definitions,
+        screener: _,
+        census,
+        known,
+        stands,
+        mut planned,
+        warnings: _,
+        missing,
+    } = assembly;
     let access = Access::ReadOnly;
     let settings = CacheSettings { replies: audit.workspace.replies(), index: audit.workspace.index(), access };
     let (cache, _warnings) = ReplyCache::open(&settings)?;
@@ -106,40 +117,60 @@ pub async fn outlook(assembly: Assembly) -> Result<Outlook, ForecastError> {
     planned.planted.clone_from(&gates.planted);
     let terms: Vec<_> = stands.iter().map(|stand| Terms::new(&audit, stand)).collect();
     let (screen, confirm) = gates.graders(stands, &behaviour, "", &cache)?;
-    let (screened, confirmed) = survey(&census.units, &screen, confirm.as_ref(), &definitions)?;
-    let mut loads = terms.iter().zip([screened, confirmed]).map(|(terms, survey)| terms.load(&survey));
+    let units = Units::new(known, census.units);
+    let surveys = survey(&units, &screen, confirm.as_ref(), &definitions)?;
+    let known = terms
+        .first()
+        .filter(|_| units.known() > 0)
+        .map(|terms| KnownLoad { screen: terms.load(&surveys.known), is_confirmed: planned.gate_includes_confirmer() });
+    let surveys = [surveys.screened, surveys.confirmed];
+    let mut loads = terms.iter().zip(surveys).map(|(terms, survey)| terms.load(&survey));
     let load = Load {
         screen: loads.next().expect("every audit has a screen"),
         confirm: loads.next(),
         shared_limits: matches!(terms.as_slice(), [screen, confirm] if screen.line == confirm.line),
+        known,
         assume: audit.assume,
     };
     Ok(Outlook { planned, forecast: forecast(&load), load, missing })
 }
 
+/// What is known of all units.
+#[derive(Debug, Clone, Copy, Default)]
+struct Surveys {
+    /// The sample at the screen.
+    screened: Survey,
+    /// The sample at the confirmer.
+    confirmed: Survey,
+    /// Known positives at the screen.
+    known: Survey,
+}
+
 /// Surveys all units on all cores. The confirmer's sizes are over all units, its counts over those that cached replies
 /// flag.
 fn survey(
-    units: &Snapshot,
+    units: &Units,
     screen: &Grader,
     confirm: Option<&Grader>,
     definitions: &Definitions,
-) -> Result<(Survey, Survey), StageError> {
+) -> Result<Surveys, StageError> {
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get) as u64;
-    let share = |first: u64| -> Result<(Survey, Survey), StageError> {
-        let (mut screened, mut confirmed) = (Survey::default(), Survey::default());
+    let share = |first: u64| -> Result<Surveys, StageError> {
+        let Surveys { mut screened, mut confirmed, mut known } = Surveys::default();
         let (mut next, mut reader, mut scratch) = (first, units.reader()?, Scratch::default());
         while next < units.len() {
             let unit = reader.get(Ordinal(next))?;
             let question = screen.prepare(&unit, &mut scratch)?;
-            let known = Grader::known(&question);
-            screened.size(screen.request_bytes(&question));
-            screened.reached(known.is_some());
-            let flagged = match known {
+            let outcome = Grader::known(&question);
+            let is_sampled = unit.stratum.is_some();
+            let asked = if is_sampled { &mut screened } else { &mut known };
+            asked.size(screen.request_bytes(&question));
+            asked.reached(outcome.is_some());
+            let flagged = match outcome {
                 Some(outcome) => definitions.hold(Stage::Screen, outcome)?,
                 None => false,
             };
-            if let Some(grader) = confirm {
+            if let Some(grader) = confirm.filter(|_| is_sampled) {
                 let question = grader.prepare(&unit, &mut scratch)?;
                 confirmed.size(grader.request_bytes(&question));
                 if flagged {
@@ -148,17 +179,18 @@ fn survey(
             }
             next += threads;
         }
-        Ok((screened, confirmed))
+        Ok(Surveys { screened, confirmed, known })
     };
     thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|first| scope.spawn(move || share(first))).collect();
-        let (mut screened, mut confirmed) = (Survey::default(), Survey::default());
+        let mut sum = Surveys::default();
         for worker in workers {
-            let (screen, confirm) = worker.join().map_err(|_| StageError::Thread)??;
-            screened.add(screen);
-            confirmed.add(confirm);
+            let Surveys { screened, confirmed, known } = worker.join().map_err(|_| StageError::Thread)??;
+            sum.screened.add(screened);
+            sum.confirmed.add(confirmed);
+            sum.known.add(known);
         }
-        Ok((screened, confirmed))
+        Ok(sum)
     })
 }
 

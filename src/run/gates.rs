@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use super::assemble::Stand;
 use super::pipeline::window;
+use super::sensitivity::{SensitivityError, for_each_item};
 use super::settings::Audit;
 use crate::cache::ReplyCache;
 use crate::grade::attempt::Line;
@@ -22,7 +23,7 @@ use crate::grade::stage::{Grader, GraderParts, Retries};
 use crate::model::behaviour::Behaviour;
 use crate::model::event::PlantedTruth;
 use crate::model::grading::ApiKind;
-use crate::rehearse::{self, RehearsalSettings, RehearseError, Server, SettingsError, Truth, TruthError};
+use crate::rehearse::{self, RehearsalSettings, RehearseError, Server, SettingsError, TruthError};
 
 /// Why the gates cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +51,9 @@ pub enum GatesError {
     /// The planted truth cannot be read.
     #[error(transparent)]
     Truth(#[from] TruthError),
+    /// The sensitivity set, which a simulated grader has to know, cannot be read.
+    #[error("sensitivity set: {0}")]
+    Sensitivity(#[from] SensitivityError),
     /// The workspace's secret cannot be used.
     #[error("failed to use `{path}`: {source}")]
     Secret {
@@ -120,7 +124,7 @@ impl Gates {
         }
         let mut shared: BTreeMap<(String, String), Arc<Line>> = BTreeMap::new();
         for stand in stands {
-            let endpoint = gates.located(&stand.endpoint).await?;
+            let endpoint = gates.located(&stand.endpoint, &audit.workspace.sensitivity()).await?;
             allow(audit, &endpoint)?;
             let key = (endpoint.name.clone(), stand.settings.model.clone());
             let line = if let Some(line) = shared.get(&key) {
@@ -137,13 +141,23 @@ impl Gates {
         Ok(gates)
     }
 
-    /// The endpoint with its address; a simulated grader is started for it first.
-    async fn located(&mut self, endpoint: &EndpointSettings) -> Result<EndpointSettings, GatesError> {
+    /// The endpoint with its address; a simulated grader is started for it first, which knows what is planted and the
+    /// known positives of the workspace.
+    async fn located(
+        &mut self,
+        endpoint: &EndpointSettings,
+        sensitivity: &Path,
+    ) -> Result<EndpointSettings, GatesError> {
         let mut located = endpoint.clone();
         if endpoint.api == ApiKind::Rehearsal {
             if !self.servers.contains_key(&endpoint.name) {
-                let (profile, truth) = profile(endpoint)?;
-                let truth = truth.map_or_else(|| Ok(Truth::default()), |path| Truth::open(&path))?;
+                let (profile, _) = profile(endpoint)?;
+                let mut truth = profile.open_truth()?;
+                // Lines that cannot be read are named where the set is chosen from.
+                for_each_item(sensitivity, |item| {
+                    truth.add_known(&item);
+                    Ok(())
+                })?;
                 let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
                 let server = rehearse::start(&profile, truth, loopback).await?;
                 self.servers.insert(endpoint.name.clone(), server);

@@ -23,6 +23,7 @@ pub mod look;
 pub mod notify;
 pub mod pipeline;
 pub mod resume;
+pub mod sensitivity;
 pub mod session;
 pub mod settings;
 mod shutdown;

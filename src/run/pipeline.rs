@@ -16,7 +16,7 @@ use super::disks::{DiskNotice, Disks};
 use super::feed::{Step, feed};
 use super::gates::Window;
 use super::shutdown::Interrupts;
-use crate::cache::units::{SelectedUnit, Snapshot};
+use crate::cache::units::{SelectedUnit, Units};
 use crate::clock::{self, UnixMs};
 use crate::grade::desk::{Decided, Desk, Entry, Message, Stopping};
 use crate::grade::stage::{Grader, Prepared, Scratch, StageError};
@@ -38,12 +38,14 @@ const BATCH: usize = 256;
 /// The machine rule, ready for units.
 #[derive(Debug)]
 pub struct Gate {
-    /// The selected units, in order of admission.
-    pub units: Snapshot,
+    /// Known positives, then the selected units, each in order of admission.
+    pub units: Units,
     /// The first grading.
     pub screen: Grader,
     /// The second grading, of what is flagged.
     pub confirm: Option<Grader>,
+    /// Whether known positives are asked about a second time as well.
+    pub confirms_known: bool,
     /// What flags.
     pub definitions: Definitions,
     /// Units that are followed at once.
@@ -52,6 +54,13 @@ pub struct Gate {
     pub sample_by: UnitKind,
     /// The metadata field whose values are the clusters; conversations are where there is none.
     pub cluster_by: Option<String>,
+}
+
+impl Gate {
+    /// The second grader, where this unit goes to one if it is flagged.
+    fn confirmer_of(&self, unit: &SelectedUnit) -> Option<&Grader> {
+        self.confirm.as_ref().filter(|_| unit.stratum.is_some() || self.confirms_known)
+    }
 }
 
 /// What the caller is shown while the run goes on.
@@ -218,7 +227,8 @@ pub(super) fn prepare(gate: &Gate, range: Range<u64>, room: usize) -> Result<Vec
 fn ready(gate: &Gate, unit: SelectedUnit, bytes: usize, scratch: &mut Scratch) -> Result<Ready, StageError> {
     let screen = gate.screen.prepare(&unit, scratch)?;
     let Prepared::Decided { judged, .. } = screen else {
-        let later = gate.confirm.as_ref().map(|grader| grader.bound_after(&gate.screen, &screen, &unit)).transpose()?;
+        let later =
+            gate.confirmer_of(&unit).map(|grader| grader.bound_after(&gate.screen, &screen, &unit)).transpose()?;
         let path = gate.screen.bound(&screen) + later.unwrap_or_default();
         return Ok(Ready::Asks(Box::new(Candidate { unit, screen, confirm: None, path, bytes })));
     };
@@ -226,7 +236,7 @@ fn ready(gate: &Gate, unit: SelectedUnit, bytes: usize, scratch: &mut Scratch) -
     // A unit that is known not to be flagged never reaches the confirmer: money held back for that would turn away
     // units whose replies are paid for already.
     let flagged = gate.definitions.hold(Stage::Screen, &judged.outcome)?;
-    if let (true, Some(grader)) = (flagged, &gate.confirm) {
+    if let (true, Some(grader)) = (flagged, gate.confirmer_of(&unit)) {
         match grader.prepare(&unit, scratch)? {
             Prepared::Decided { judged: second, .. } => events.extend([Event::Judged(judged), Event::Judged(second)]),
             confirm @ Prepared::Ask(_) => {
@@ -257,7 +267,7 @@ pub(super) async fn follow(gate: Arc<Gate>, candidate: Candidate, desk: Desk) ->
     }
     let first = gate.screen.judge(&unit, screen, &desk).await?;
     let flagged = gate.definitions.hold(Stage::Screen, &first.judged.outcome)?;
-    let confirmer = gate.confirm.as_ref().filter(|_| flagged);
+    let confirmer = gate.confirmer_of(&unit).filter(|_| flagged);
     desk.judged(first, confirmer.is_none()).await?;
     if let Some(grader) = confirmer {
         let (unit, question) = second_question(&gate, unit, confirm).await?;

@@ -19,7 +19,7 @@ use super::pipeline::{self, Gate, Notice, PipelineError};
 use super::resume::{look_back, retried};
 use super::settings::{Audit, CacheMode};
 use super::shutdown::Interrupts;
-use crate::cache::units::{Snapshot, UnitsError};
+use crate::cache::units::{Snapshot, Units, UnitsError};
 use crate::cache::{Access, CacheError, CacheSettings, ReplyCache};
 use crate::clock::{self, UnixMs};
 use crate::grade::settings::{GraderSettings, OnModelChange};
@@ -148,7 +148,9 @@ pub struct Ended {
 /// # Errors
 /// See [`SessionError`].
 pub async fn run(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Result<Ended, SessionError> {
-    let Assembly { audit, behaviour, definitions, census, stands, mut planned, warnings: mut told, missing } = assembly;
+    let Assembly {
+        audit, behaviour, definitions, census, known, stands, mut planned, warnings: mut told, missing, ..
+    } = assembly;
     let replay_only = audit.cache == CacheMode::ReadOnly;
     let fresh = RunFolder::new(&audit.workspace.runs(), clock::now(), std::process::id());
     let lock = if replay_only { None } else { Some(Lock::take(&audit.workspace.lock(), &fresh.id)?) };
@@ -178,8 +180,10 @@ pub async fn run(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Res
     let window = gates.window.clone();
     let disks = vec![audit.workspace.runs(), audit.workspace.replies(), audit.workspace.units()];
     start.disks = Disks::new(disks, window.most());
+    let confirms_known = planned.gate_includes_confirmer();
+    let units = Units::new(known, census.units);
     let (sample_by, cluster_by) = (planned.sample_by, planned.cluster_by.clone());
-    let gate = Gate { units: census.units, screen, confirm, definitions, window, sample_by, cluster_by };
+    let gate = Gate { units, screen, confirm, confirms_known, definitions, window, sample_by, cluster_by };
 
     told.extend(cache.take_warnings());
     let journal = journal::create_segment(&folder.path, FileKind::EVENTS)?;

@@ -66,6 +66,12 @@ impl Workspace {
         self.root.join("labels")
     }
 
+    /// Known positives.
+    #[must_use]
+    pub fn sensitivity(&self) -> PathBuf {
+        self.root.join("labels/sensitivity")
+    }
+
     /// Behaviours of this workspace; they take precedence over shipped ones.
     #[must_use]
     pub fn prompts(&self) -> PathBuf {

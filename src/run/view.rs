@@ -3,7 +3,7 @@
 use super::conclude::ConcludeError;
 use super::folder::{FolderError, RunFolder};
 use super::settings::Workspace;
-use crate::cache::units::{SelectedUnit, Snapshot, UnitsError};
+use crate::cache::units::{SelectedUnit, Snapshot, Units, UnitsError};
 use crate::cache::{Access, CacheError, CacheSettings, ReplyCache};
 use crate::model::conversation::Channel;
 use crate::model::event::{Admitted, Event, Judged, Planned};
@@ -66,7 +66,9 @@ pub enum ViewError {
 /// See [`ViewError`].
 pub fn view(workspace: &Workspace, folder: &RunFolder, address: &str) -> Result<Vec<View>, ViewError> {
     let planned = super::conclude::plan_of(folder)?;
-    let snapshot = Snapshot::open(&workspace.units(), &planned.census)?.ok_or(ViewError::NoSnapshot)?;
+    let open = |digest| Snapshot::open(&workspace.units(), digest)?.ok_or(ViewError::NoSnapshot);
+    let known = planned.known.units.as_ref().map(open).transpose()?;
+    let snapshot = Units::new(known, open(&planned.census)?);
     let ordinals = snapshot.find(address)?;
     if ordinals.is_empty() {
         return Err(ViewError::Unknown { run: folder.id.clone(), address: address.to_owned() });

@@ -9,6 +9,7 @@ use super::error::{Fault, UnreadableReason};
 use super::fields::{metadata, scalar};
 use super::parse::Parts;
 use super::wire::{self, WireMessage};
+use crate::model::conversation::Conversation;
 
 #[derive(Deserialize)]
 struct CanonicalRecord<'a> {
@@ -29,4 +30,16 @@ pub(super) fn parse(text: &str) -> Result<Parts, Fault> {
         messages: wire::messages(messages)?,
         metadata: metadata(record.metadata.unwrap_or_default())?,
     })
+}
+
+/// Reads one conversation that stands by itself, without a corpus around it. One without an id has an empty one.
+///
+/// # Errors
+/// It is not canonical JSON. The reason says where, in our words: it never quotes the text.
+pub fn conversation(text: &str) -> Result<Conversation, Fault> {
+    let Parts { id, messages, metadata } = parse(text)?;
+    if messages.is_empty() {
+        return Err(Fault::new(UnreadableReason::Empty, "the conversation has no messages"));
+    }
+    Ok(Conversation { id: id.unwrap_or_default(), messages, metadata })
 }

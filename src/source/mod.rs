@@ -17,6 +17,7 @@ mod sharegpt;
 mod split;
 mod wire;
 
+pub use canonical::conversation as canonical;
 pub use error::{Fault, SourceError, UnreadableReason};
 pub use files::{STDIN, SourceFile, files};
 pub use filter::Filter;

@@ -29,6 +29,7 @@ mod report;
 mod retry_errors;
 mod run;
 mod secrecy;
+mod sensitivity;
 mod show;
 mod stopped;
 mod unusable;

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use assize::model::money::{NanoUsd, Price, Usage};
-use assize::rehearse::{self, NewLimits, RehearsalSettings, Server, Stats, Truth};
+use assize::rehearse::{self, NewLimits, RehearsalSettings, Server, Stats};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::workspace::Workspace;
@@ -30,14 +30,15 @@ impl Grader {
 
     /// The same at an address, such as that of one that died.
     pub(crate) fn start_at(address: SocketAddr, workspace: &Workspace, profile: &str) -> Self {
-        let settings = RehearsalSettings::parse(profile).unwrap();
-        let path = workspace.truth();
+        let mut settings = RehearsalSettings::parse(profile).unwrap();
+        settings.truth = Some(workspace.truth());
+        settings.known = Some(workspace.path("labels/sensitivity"));
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let server = runtime.block_on(async {
             // Whoever had the address before may still be letting go of it.
             let started = async {
                 loop {
-                    match rehearse::start(&settings, Truth::open(&path).unwrap(), address).await {
+                    match rehearse::start(&settings, settings.open_truth().unwrap(), address).await {
                         Ok(server) => return server,
                         Err(_) => tokio::task::yield_now().await,
                     }

@@ -19,6 +19,7 @@ mod exchange;
 mod funnel;
 mod grader;
 mod kill;
+mod known;
 mod matrix;
 mod money;
 mod newer;

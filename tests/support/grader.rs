@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 
-use assize::rehearse::{RehearsalSettings, Server, Stats, Truth, start};
+use assize::rehearse::{RehearsalSettings, Server, Stats, start};
 use tokio::runtime::Runtime;
 
 /// A running simulated grader; it ends when it is dropped.
@@ -22,7 +22,7 @@ impl Grader {
 
     /// Starts a grader where another one was.
     pub(crate) fn start_at(settings: &RehearsalSettings, address: SocketAddr) -> Self {
-        let truth = settings.truth.as_deref().map(|path| Truth::open(path).unwrap()).unwrap_or_default();
+        let truth = settings.open_truth().unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let server = runtime.block_on(start(settings, truth, address)).unwrap();
         Self { server, _runtime: runtime }

@@ -24,6 +24,21 @@ impl Night {
         Self { workspace, screen, confirm }
     }
 
+    /// The same with this many known positives of each group in `known.jsonl`, which the graders know.
+    pub(crate) fn knowing(conversations: u64, known: u64, screen: &str, confirm: &str) -> Self {
+        let workspace = Workspace::planted(&plan(conversations));
+        let (truth, file) = (workspace.path("truth.jsonl"), workspace.path("known.jsonl"));
+        plan(conversations).write_known("metagaming", known, &file).unwrap();
+        let start = |lines: &str| {
+            let mut settings = profile(&truth, lines);
+            settings.known = Some(file.clone());
+            Grader::start(&settings)
+        };
+        let (screen, confirm) = (start(screen), start(confirm));
+        workspace.audit(&screen, &confirm);
+        Self { workspace, screen, confirm }
+    }
+
     /// Requests that each stage's server has received.
     pub(crate) fn requests(&self) -> (u64, u64) {
         (self.screen.requests(), self.confirm.requests())

@@ -43,7 +43,7 @@ impl<'a> UnitReader<'a> {
             return Err(damaged(CONVERSATIONS));
         }
         let id = UnitId { group: of_stratum.group.clone(), conversation: conversation.id.clone(), turn: Some(turn) };
-        Ok(SelectedUnit { ordinal, id, stratum, content, conversation })
+        Ok(SelectedUnit { ordinal, id, stratum: Some(stratum), content, conversation })
     }
 
     /// Size of the conversation that was read last, as JSON.

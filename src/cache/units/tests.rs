@@ -125,3 +125,31 @@ fn a_cut_file_is_damaged() {
     shorten(UNITS, 1);
     assert!(matches!(Snapshot::open(dir.path(), &digest), Err(UnitsError::Damaged { .. })));
 }
+
+#[test]
+fn known_positives_come_before_the_sample() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut writer = SnapshotWriter::create(other.path(), &Digest::of(b"k"), &[stratum("b")], 1).unwrap();
+    writer.add(&conversation("known", &["yes"]), &[selected(0, 0, 1)]).unwrap();
+    let units = Units::new(Some(writer.finish().unwrap()), write(dir.path()));
+    assert_eq!((units.known(), units.len(), units.is_empty()), (1, 4, false));
+    let all: Vec<_> = (0..4).map(|ordinal| units.get(Ordinal(ordinal)).unwrap()).collect();
+    let shown: Vec<_> = all.iter().map(|unit| (unit.ordinal.0, unit.id.to_string(), unit.stratum)).collect();
+    let row = |ordinal, id: &str, stratum| (ordinal, id.to_owned(), stratum);
+    let expected =
+        [row(0, "known#1", None), row(1, "c#1#1", Some(0)), row(2, "c#1#1", Some(1)), row(3, "c#1#3", Some(0))];
+    assert_eq!(shown, expected);
+    assert_eq!(units.find("known").unwrap(), [Ordinal(0)]);
+    assert_eq!(units.find("c#1#1").unwrap(), [Ordinal(1), Ordinal(2)]);
+    assert!(units.get(Ordinal(4)).is_err());
+}
+
+#[test]
+fn a_sample_can_be_asked_for_contents_and_for_the_last_of_each_stratum() {
+    let dir = tempfile::tempdir().unwrap();
+    let snapshot = write(dir.path());
+    let content = snapshot.get(Ordinal(2)).unwrap().content;
+    let wanted = [content, Digest::of(b"elsewhere")].into();
+    assert_eq!(snapshot.contents_among(&wanted).unwrap(), [content].into());
+    assert_eq!(snapshot.last_of_strata().unwrap(), [Some(Ordinal(2)), Some(Ordinal(1))]);
+}

@@ -12,6 +12,10 @@ use super::scaffold::Scaffold;
 const SEED: u64 = 1;
 const CONVERSATIONS_PER_GROUP: u64 = 500;
 const CORPUS: &str = "corpus";
+/// Known positives, which a run grades once they are imported.
+const KNOWN: &str = "known.jsonl";
+/// Of each group: enough with and without a cue for a figure by class.
+const KNOWN_PER_GROUP: u64 = 80;
 /// The file of planted turns.
 pub(super) const TRUTH: &str = "truth.jsonl";
 /// Checkpoint, source, and the share of turns that truly show the behaviour: rare, and rarer before.
@@ -26,6 +30,12 @@ pub(super) fn write(scaffold: &mut Scaffold) -> anyhow::Result<()> {
     }
     let plan = CorpusPlan::new(SEED, groups()?);
     let planted = plan.write(&scaffold.path(CORPUS), &scaffold.path(TRUTH)).context("cannot generate the corpus")?;
+    let known = scaffold.path(KNOWN);
+    if !known.exists() {
+        plan.write_known(super::SHIPPED_BEHAVIOUR, KNOWN_PER_GROUP, &known)
+            .context("cannot generate the known positives")?;
+        scaffold.wrote(&known);
+    }
     for group in planted.groups {
         scaffold.wrote(&group.file);
     }

@@ -27,7 +27,7 @@ fn unit() -> SelectedUnit {
     SelectedUnit {
         ordinal: Ordinal(0),
         id: UnitId { group: Group::default(), conversation: "c".to_owned(), turn: Some(1) },
-        stratum: 0,
+        stratum: Some(0),
         content: Digest::of(b"c"),
         conversation: Conversation { id: "c".to_owned(), messages, metadata: BTreeMap::new() },
     }

@@ -34,6 +34,7 @@ impl Snapshot {
                 count(self.upheld),
                 count(self.ungraded)
             )),
+            self.known_in_words().map(|words| format!("known positives {words}")),
             self.floor_in_words().map(|words| format!("floor {words}")),
             self.ungraded_kinds(),
         ];
@@ -60,6 +61,7 @@ impl Snapshot {
             Some(format!("{} of {} units", count(self.finished), count(self.planned))),
             Some(format!("{} flagged, {} upheld", count(self.flagged), count(self.upheld))),
             Some(self.ungraded_in_words()),
+            self.known_in_words().map(|words| format!("known positives {words}")),
             self.floor_in_words().map(|words| format!("floor {words}")),
             Some(format!("{}/s now, {}/s average", rate(self.per_second_now), rate(self.per_second_average))),
             Some(self.left()),
@@ -88,6 +90,7 @@ impl Snapshot {
             ),
             ("outcomes", self.outcomes_in_words()),
         ];
+        rows.extend(self.known_in_words().map(|words| ("known", format!("positives: {words}"))));
         match (&self.floor, &self.floor_reason) {
             (Some(_), _) => rows.extend(self.floor_in_words().map(|words| ("floor", words))),
             (None, reason) => {
@@ -197,6 +200,11 @@ impl Snapshot {
             }
             (Some(false) | None, _) => Some(format!("deadline in {left}")),
         }
+    }
+
+    fn known_in_words(&self) -> Option<String> {
+        let known = self.known?;
+        Some(format!("{} of {} ended", count(known.ended), count(known.planned)))
     }
 
     fn floor_in_words(&self) -> Option<String> {

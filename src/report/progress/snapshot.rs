@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::floor::FloorSoFar;
+use super::known::KnownSoFar;
 use super::outlook::{Course, Outlook};
 use super::pace::per_second;
 use super::{Counts, Progress};
@@ -53,6 +54,9 @@ pub struct Snapshot {
     pub admitted: u64,
     /// Units that ended.
     pub finished: u64,
+    /// Known positives, which are in no other count of units or judgements but `replayed`; absent without a set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<KnownSoFar>,
     /// Units that the screen flagged.
     pub flagged: u64,
     /// Flagged units that the second grader upheld.
@@ -104,14 +108,14 @@ impl Progress {
         let timed = if counts.fresh > 0 { counts.fresh } else { counts.finished };
         let average = per_second(timed, elapsed);
         let rate_now = self.pace.now(now, elapsed);
-        let reserved: NanoUsd = self.open.values().copied().sum();
+        let reserved: NanoUsd = self.open.values().map(|attempt| attempt.bound).sum();
         let outlook = Outlook::of(&Course {
             now,
             planned: self.planned,
             finished: counts.finished,
             fresh: counts.fresh,
             rate: [rate_now, average].into_iter().flatten().find(|rate| *rate > 0.0),
-            session: self.money.session,
+            session: self.money.session.saturating_sub(self.money.known),
             room: self.money.cap.map(|cap| cap.saturating_sub(self.money.spent)),
             deadline: self.deadline,
         });
@@ -124,6 +128,7 @@ impl Progress {
             planned: self.planned,
             admitted: counts.admitted,
             finished: counts.finished,
+            known: self.known.so_far(),
             flagged: counts.flagged,
             upheld: counts.upheld,
             ungraded: ungraded(counts),

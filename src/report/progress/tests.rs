@@ -1,9 +1,12 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::event::{Judged, Opened};
+use crate::model::event::{Admitted, Judged, Opened};
 use crate::model::fixture::{admitted, graded, judged, opened, planned, sent, settled, unit};
+use crate::model::found_by::FoundBy;
+use crate::model::known_plan::KnownItem;
 use crate::model::outcome::{FailureKind, Outcome};
+use crate::model::unit::Group;
 use crate::model::verdict::Judgement::{Absent, Present};
 use crate::report::tests::{night, session};
 
@@ -232,4 +235,39 @@ proptest! {
         let last = progress.snapshot(UnixMs(0), CALM).floor.unwrap();
         prop_assert_eq!((last.lower, last.upper, last.looked_at), (confirmed, confirmed, planned_units));
     }
+}
+
+#[test]
+fn known_positives_are_no_units_and_cost_none() {
+    let mut plan = planned(&[("core", "rl", 2, 2)]);
+    plan.known.items = ["a", "b"]
+        .map(|id| KnownItem {
+            id: id.to_owned(),
+            group: Group(vec!["rl".to_owned()]),
+            class: "core".to_owned(),
+            found_by: FoundBy::Planted,
+            source: id.to_owned(),
+        })
+        .into();
+    let mut progress = begun(plan);
+    let Event::Admitted(known) = admitted(0, 0, unit("rl", "a", 1)) else { panic!("it is admitted") };
+    let present = |ordinal| Event::Judged(Box::new(judged(ordinal, Stage::Screen, graded(Present))));
+    let events = [
+        Event::Admitted(Admitted { stratum: None, ..known }),
+        sent(0, 0, Stage::Screen),
+        settled(0, Ending::Replied { usage: None }, NanoUsd(1_000_000)),
+        present(0),
+        admitted(2, 0, unit("rl", "c", 1)),
+        present(2),
+    ];
+    for event in &events {
+        progress.event(event, UnixMs(1_000));
+    }
+    let snapshot = progress.snapshot(UnixMs(2_000), CALM);
+    assert_eq!(snapshot.known, Some(KnownSoFar { planned: 2, ended: 1 }));
+    assert_eq!((snapshot.planned, snapshot.admitted, snapshot.flagged), (2, 1, 1));
+    assert_eq!(snapshot.outcomes.values().sum::<u64>(), 1);
+    assert!((snapshot.session_usd - 0.001).abs() < 1e-12, "spend is spend");
+    assert!(progress.money.known == NanoUsd(1_000_000), "and no unit is dearer for it");
+    assert!(snapshot.plain_line().contains("known positives 1 of 2 ended"), "{}", snapshot.plain_line());
 }

@@ -16,7 +16,7 @@ use crate::plan::settings::{SampleSettings, SampleSize};
 use crate::source::cluster_of;
 
 /// The purpose of the census's draw, which keeps it apart from later ones.
-const PURPOSE: &str = "grade";
+pub(in crate::run) const PURPOSE: &str = "grade";
 /// Named unreadable and duplicate records.
 const MAX_EXAMPLES: usize = 20;
 /// A field that is different in every conversation is no group; without a limit it would fill the memory.

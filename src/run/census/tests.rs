@@ -84,7 +84,7 @@ fn line(id: &str, arm: &str, texts: &[&str]) -> String {
 
 fn names(census: &Census) -> Vec<String> {
     let units = (0..census.units.len()).map(|ordinal| census.units.get(Ordinal(ordinal)).unwrap());
-    units.map(|unit| format!("{}: {}", census.strata[unit.stratum as usize].stratum, unit.id)).collect()
+    units.map(|unit| format!("{}: {}", census.strata[unit.stratum.unwrap() as usize].stratum, unit.id)).collect()
 }
 
 /// `units/conversations/planned` by stratum.
@@ -167,9 +167,9 @@ fn units_are_admitted_in_order_of_their_numbers_and_strata_in_proportion() {
     let planned: Vec<_> = census.strata.iter().map(|row| row.planned).collect();
     let order: Vec<_> = admission_order(&planned).map(|(stratum, _)| stratum).collect();
     let units: Vec<_> = (0..census.units.len()).map(|at| census.units.get(Ordinal(at)).unwrap()).collect();
-    assert_eq!(units.iter().map(|unit| unit.stratum as usize).collect::<Vec<_>>(), order);
+    assert_eq!(units.iter().map(|unit| unit.stratum.unwrap() as usize).collect::<Vec<_>>(), order);
     for stratum in 0..census.strata.len() {
-        let drawn = units.iter().filter(|unit| unit.stratum as usize == stratum).map(|unit| unit.id.key());
+        let drawn = units.iter().filter(|unit| unit.stratum.unwrap() as usize == stratum).map(|unit| unit.id.key());
         let numbers: Vec<_> = drawn.map(|key| crate::plan::sample::draw_number(7, "grade", 1, &key)).collect();
         assert!(numbers.is_sorted() && !numbers.is_empty());
     }

@@ -10,7 +10,7 @@ use crate::model::verdict::Judgement;
 pub(super) fn unit(ordinal: u64) -> Admitted {
     let id = UnitId { group: Group::default(), conversation: format!("c{ordinal}"), turn: Some(1) };
     let content = Digest::of(b"");
-    Admitted { ordinal: Ordinal(ordinal), unit: id, stratum: 0, content, cluster: None, part: None }
+    Admitted { ordinal: Ordinal(ordinal), unit: id, stratum: Some(0), content, cluster: None, part: None }
 }
 
 fn coordinator(cap: Option<u64>, deadline: Option<Deadline>) -> Coordinator {

@@ -14,7 +14,7 @@ fn desk(sizes: &[(&str, SampleSize)]) -> Desk {
 
 fn units(census: &Census) -> Vec<(u32, UnitId)> {
     let units = (0..census.units.len()).map(|ordinal| census.units.get(Ordinal(ordinal)).unwrap());
-    units.map(|unit| (unit.stratum, unit.id)).collect()
+    units.map(|unit| (unit.stratum.unwrap(), unit.id)).collect()
 }
 
 /// Conversations in order of admission, each with its stratum and its turns.
