@@ -22,8 +22,8 @@ pub(super) const TRUTH: &str = "truth.jsonl";
 const GROUPS: [(&str, &str, f64); 4] =
     [("rl-early", "chat", 0.004), ("rl-early", "code", 0.008), ("rl-late", "chat", 0.015), ("rl-late", "code", 0.03)];
 
-/// Generates the corpus, unless there is one.
-pub(super) fn write(scaffold: &mut Scaffold) -> anyhow::Result<()> {
+/// Generates the corpus, unless there is one, and known positives where the audit counts what it shows.
+pub(super) fn write(scaffold: &mut Scaffold, with_known: bool) -> anyhow::Result<()> {
     if scaffold.has(Path::new(CORPUS)) || scaffold.has(Path::new(TRUTH)) {
         scaffold.keep(CORPUS);
         return Ok(());
@@ -31,7 +31,7 @@ pub(super) fn write(scaffold: &mut Scaffold) -> anyhow::Result<()> {
     let plan = CorpusPlan::new(SEED, groups()?);
     let planted = plan.write(&scaffold.path(CORPUS), &scaffold.path(TRUTH)).context("cannot generate the corpus")?;
     let known = scaffold.path(KNOWN);
-    if !known.exists() {
+    if with_known && !known.exists() {
         plan.write_known(super::SHIPPED_BEHAVIOUR, KNOWN_PER_GROUP, &known)
             .context("cannot generate the known positives")?;
         scaffold.wrote(&known);

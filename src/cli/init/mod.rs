@@ -53,7 +53,7 @@ pub(super) fn run(args: &InitArgs, printer: Printer) -> Result<Exit, Failure> {
 
 fn write_workspace(args: &InitArgs, guess: Option<&Guess>, scaffold: &mut Scaffold) -> anyhow::Result<()> {
     if guess.is_none() {
-        demo::write(scaffold)?;
+        demo::write(scaffold, args.behaviour.is_none())?;
     }
     let truth = if scaffold.has(Path::new(demo::TRUTH)) {
         "truth = \"truth.jsonl\"         # the planted turns"

@@ -79,7 +79,8 @@ fn no_line_is_wider_than_the_terminal_and_the_first_part_is_always_there() {
 #[test]
 fn every_field_is_documented_for_programs() {
     let (progress, now) = half_a_night();
-    let json = serde_json::to_value(progress.snapshot(now, CALM)).unwrap();
+    let known = Some(KnownSoFar { planned: 60, ended: 12 });
+    let json = serde_json::to_value(Snapshot { known, ..progress.snapshot(now, CALM) }).unwrap();
     let page = include_str!("../../../docs/progress.md");
     let documented = |name: &str| page.contains(&format!("| `{name}` |"));
     let mut fields = 0;
@@ -92,6 +93,7 @@ fn every_field_is_documented_for_programs() {
     check(&json, "");
     check(&json["outlook"], "outlook.");
     check(&json["floor"], "floor.");
+    check(&json["known"], "known.");
     assert_eq!(page.matches("\n| `").count(), fields, "docs/progress.md explains fields that are not there");
 }
 
