@@ -19,7 +19,7 @@ pub mod table;
 mod warnings;
 
 pub use escape::escape;
-pub use json::Report;
+pub use json::{RateRow, Report};
 
 #[cfg(test)]
 mod tests;
