@@ -53,7 +53,7 @@ impl<'a> Scope<'a> {
 
     /// Why a rate of other traffic has no limits, if so few clusters hold an event.
     pub(super) fn too_few_clusters(&self, affected: u64) -> Option<String> {
-        if affected >= LEAST_CLUSTERS || !self.may_cluster() || self.unit == UnitKind::Conversation {
+        if affected >= LEAST_CLUSTERS || !self.may_cluster() {
             return None;
         }
         let cluster = self.design.tally.plan.cluster_by.as_deref().unwrap_or("conversation");

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::census::{self, Census, CensusError, CensusPlace};
-use super::sensitivity::{SensitivityError, select};
+use super::sensitivity::{Selection, SensitivityError, select};
 use super::settings::{Audit, CacheMode};
-use crate::cache::units::Snapshot;
+use crate::cache::units::{Snapshot, UnitsError};
 use crate::grade::price::{UnknownPrice, output_limit, price_of};
 use crate::grade::settings::{EndpointSettings, GraderSettings};
 use crate::model::behaviour::Behaviour;
@@ -150,8 +150,8 @@ pub fn assemble(mut audit: Audit) -> Result<Assembly, AssembleError> {
     let screener = screener(&audit, &files)?;
     let hits: Vec<_> = screener.classes().iter().filter(|class| *class != CLASS_NONE).cloned().collect();
     audit.sample = audit.sample.or_default(&hits);
-    let census = census::take(&audit.corpus, &screener, &audit.sample, &CensusPlace::of(&audit.workspace))?;
-    let known = select(&audit, &screener, &census)?;
+    let mut census = census::take(&audit.corpus, &screener, &audit.sample, &CensusPlace::of(&audit.workspace))?;
+    let known = known(&audit, &screener, &mut census)?;
     warnings.extend(known.warnings);
     let mut planned = planned(&audit, &files.behaviour, &screener.digest(), &census, &stands);
     planned.known = known.plan;
@@ -174,6 +174,20 @@ fn without_cluster(audit: &Audit, corpus: &CorpusCount) -> Option<String> {
             corpus.conversations
         )
     })
+}
+
+/// The known positives of an audit. Whether one of them is in the sample, every row of its copy has to say: one that is
+/// damaged is copied again.
+fn known(audit: &Audit, screener: &Screener, census: &mut Census) -> Result<Selection, AssembleError> {
+    match select(audit, screener, census) {
+        Err(SensitivityError::Units(UnitsError::Damaged { path, .. })) => {
+            let set_aside = path.parent().map(Snapshot::set_aside).transpose();
+            set_aside.map_err(SensitivityError::from)?;
+            *census = census::take(&audit.corpus, screener, &audit.sample, &CensusPlace::of(&audit.workspace))?;
+            Ok(select(audit, screener, census)?)
+        }
+        selected => Ok(selected?),
+    }
 }
 
 /// The prefilter of an audit.

@@ -20,5 +20,5 @@ pub use error::SensitivityError;
 pub(super) use files::for_each_item;
 pub use import::{ImportRequest, Imported, Refused, import};
 pub use plant::{PlantRequest, Planted, plant};
-pub(super) use select::select;
+pub(super) use select::{Selection, select};
 pub use status::{GroupStatus, ReadCount, RowStatus, Status, status};

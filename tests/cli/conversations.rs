@@ -57,8 +57,8 @@ fn a_report_counts_conversations_beside_turns() {
     let mut traffic =
         traffic.filter(|rate| rate["name"] == "floor" && rate["target"] == "traffic" && rate["k"].as_u64() > Some(1));
     assert!(
-        traffic
-            .all(|rate| rate["lower"].is_null() && rate["reason"].as_str().unwrap().contains("share a `checkpoint`"))
+        traffic.all(|rate| rate["lower"].is_null()
+            && rate["reason"].as_str().unwrap().contains("fewer than 10 checkpoints hold"))
     );
 }
 

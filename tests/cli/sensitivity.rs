@@ -64,9 +64,14 @@ fn units_are_counted_as_without_a_set_and_a_changed_set_replays_them() {
     imported(&night);
     let with = night.workspace.report().json();
     assert_eq!(night.screen.requests(), asked + 50, "units replay, known positives are asked");
-    for part in ["funnel", "strata", "rates", "graders", "confirmed_units"] {
+    for part in ["funnel", "strata", "graders", "confirmed_units", "review", "prefilter_recall"] {
         assert_eq!(with[part], without[part], "{part}");
     }
+    let uncorrected = |report: &serde_json::Value| {
+        let rates = report["rates"].as_array().unwrap().iter();
+        rates.filter(|rate| rate["name"] != "corrected").cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(uncorrected(&with), uncorrected(&without));
     assert_ne!(with["digest"], without["digest"], "the digest covers the set");
     let again = night.workspace.report().json();
     assert_eq!((&again["digest"], night.screen.requests()), (&with["digest"], asked + 50));

@@ -3,6 +3,7 @@
 use assize::rehearse::{CorpusPlan, GroupPlan, Probability};
 use assize::report::Report;
 
+use crate::damaged_cache::flip;
 use crate::grader::Grader;
 use crate::process::Finished;
 use crate::workspace::{AuditSettings, COMMIT_GROUP, SLOTS, Workspace};
@@ -60,6 +61,22 @@ fn a_run_that_is_killed_among_its_known_positives_pays_for_each_once() {
     let at_most = 3 * (SLOTS + COMMIT_GROUP);
     assert!(grader.repeated() <= at_most, "{} requests were repeated, {at_most} allowed", grader.repeated());
     assert_eq!(known(&report)[0..2], [KNOWN, KNOWN]);
+}
+
+#[test]
+fn a_damaged_copy_of_the_sample_is_made_again_before_the_set_is_chosen() {
+    let workspace = knowing();
+    let grader = Grader::start(&workspace, PROFILE);
+    workspace.audit(&AuditSettings::of(&grader));
+    let digest = workspace.run(&[]).expect(0).digest;
+    let sent = grader.stats().requests;
+    for folder in std::fs::read_dir(workspace.path("cache/units")).unwrap().map(|entry| entry.unwrap().path()) {
+        let path = folder.join("units");
+        let middle = usize::try_from(std::fs::metadata(&path).unwrap().len() / 2).unwrap();
+        flip(&path, middle);
+    }
+    assert_eq!(workspace.run(&[]).expect(0).digest, digest);
+    assert_eq!(grader.stats().requests, sent);
 }
 
 #[test]
