@@ -10,19 +10,16 @@
 
 #![expect(clippy::print_stdout, reason = "the table is the result")]
 
-use std::collections::{BTreeMap, HashSet};
-use std::fmt::Write;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use assize::clock;
 use assize::config::{self, Environment, LoadRequest};
-use assize::model::hash::PartHasher;
-use assize::model::label::{Decision, Label};
 use assize::model::rate::{RateName, Target};
 use assize::model::tally::Tally;
 use assize::model::unit::UnitKind;
-use assize::rehearse::{CorpusPlan, GroupPlan, PlantedTurn, Probability};
+use assize::rehearse::{CorpusPlan, GroupPlan, Probability, Reviewer};
 use assize::report::{RateRow, Report};
 use assize::run::assemble::assemble;
 use assize::run::conclude;
@@ -150,42 +147,17 @@ async fn audit(seed: u64, conversations: u64) -> Outcome {
     }
 }
 
-/// Simulated reviewers: they decide what the design drew for them, and err at the stated rates.
+/// Simulated reviewers decide what the design drew for them.
 fn read(folder: &Path, seed: u64, tally: &Tally) {
-    let truth = fs::read_to_string(folder.join("truth.jsonl")).unwrap();
-    let present: HashSet<String> = truth
-        .lines()
-        .map(|line| serde_json::from_str::<PlantedTurn>(line).unwrap())
-        .filter(|turn| turn.present)
-        .map(|turn| turn.unit)
-        .collect();
-    let mut lines = String::new();
-    for queued in &tally.queue {
-        let unit = queued.unit.to_string();
-        let says_yes = chance(seed, &unit) < if present.contains(&unit) { CONFIRM_TRUE } else { CONFIRM_FALSE };
-        let label = Label {
-            unit,
-            group: Some(queued.unit.group.clone()),
-            decision: if says_yes { Decision::Yes } else { Decision::No },
-            labels: [].into(),
-            code: None,
-            seat: "simulated".to_owned(),
-            at: "2026-11-23T17:40:12Z".parse().unwrap(),
-            behaviour: tally.plan.behaviour.clone(),
-            definition: None,
-        };
-        writeln!(lines, "{}", serde_json::to_string(&label).unwrap()).unwrap();
-    }
-    fs::create_dir_all(folder.join("labels")).unwrap();
+    let reviewer = Reviewer {
+        seed,
+        seat: "simulated".to_owned(),
+        confirms_true: Probability::new(CONFIRM_TRUE).unwrap(),
+        confirms_false: Probability::new(CONFIRM_FALSE).unwrap(),
+    };
+    let labels = reviewer.read(&folder.join("truth.jsonl"), tally).unwrap();
+    let lines: String = labels.iter().map(|label| serde_json::to_string(label).unwrap() + "\n").collect();
     fs::write(folder.join("labels/simulated.jsonl"), lines).unwrap();
-}
-
-/// Uniform between 0 and 1, decided by seed and unit.
-#[expect(clippy::cast_precision_loss, reason = "53 bits of a hash")]
-fn chance(seed: u64, unit: &str) -> f64 {
-    let mut hasher = PartHasher::new("simulated reviewer");
-    hasher.number(seed).part(unit.as_bytes());
-    (hasher.finish().leading_u64() >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 /// Runs so many audits and prints what they came to; the shares of corrected intervals that hold what was planted in

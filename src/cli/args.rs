@@ -421,6 +421,32 @@ pub enum RehearseCommand {
     /// Generate conversations with planted truth
     #[command(after_help = "Example:\n  assize rehearse corpus --out corpus --conversations 10000 --seed 7")]
     Corpus(CorpusArgs),
+    /// Have simulated people read what a rehearsed run draws for them
+    ///
+    /// They know the planted truth and err at the stated rates. Their decisions go to labels/simulated.jsonl; delete the
+    /// file before real people decide.
+    #[command(after_help = "Example:\n  assize rehearse review --truth truth.jsonl --confirms-true 0.95 latest")]
+    Review(RehearseReviewArgs),
+}
+
+/// `assize rehearse review`.
+#[derive(Debug, Args)]
+pub struct RehearseReviewArgs {
+    /// The run
+    #[command(flatten)]
+    pub run: RunName,
+    /// The planted truth
+    #[arg(long, value_name = "FILE", default_value = "truth.jsonl")]
+    pub truth: PathBuf,
+    /// Share of what is truly there that they confirm
+    #[arg(long, value_name = "SHARE", default_value_t = 0.98)]
+    pub confirms_true: f64,
+    /// Share of what is not there that they confirm
+    #[arg(long, value_name = "SHARE", default_value_t = 0.005)]
+    pub confirms_false: f64,
+    /// Seed of their errors
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
 }
 
 /// `assize rehearse corpus`.

@@ -69,7 +69,7 @@ fn dispatch(invocation: &Invocation, command: Command, printer: Printer) -> Resu
         Command::Prompts(command) => prompts::run(invocation, &command, printer),
         Command::Sensitivity(command) => sensitivity::run(invocation, &command, printer),
         Command::Cache(command) => cache::run(invocation, &command, printer),
-        Command::Rehearse(args) => rehearse::run(&args, printer),
+        Command::Rehearse(args) => rehearse::run(invocation, &args, printer),
     }
 }
 

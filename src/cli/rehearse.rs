@@ -1,17 +1,24 @@
 //! `assize rehearse`: the simulated grader and the simulated corpus.
 
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::Context;
 
-use crate::rehearse::{CorpusPlan, GroupPlan, Planted, Probability, RehearsalSettings, start};
-use crate::run::interrupted;
+use crate::model::label::{Decision, Label};
+use crate::rehearse::{CorpusPlan, GroupPlan, Planted, Probability, RehearsalSettings, Reviewer, start};
+use crate::report::rate::units;
+use crate::run::{conclude, interrupted};
 
-use super::args::{CorpusArgs, RehearseArgs, RehearseCommand};
+use super::args::{CorpusArgs, RehearseArgs, RehearseCommand, RehearseReviewArgs};
 use super::exit::{Exit, Failure};
+use super::invocation::Invocation;
 use super::printer::Printer;
 use super::ready::runtime;
+use super::report::{find_run, workspace};
 
 /// The behaviour that a generated corpus shows.
 const BEHAVIOUR: &str = "metagaming";
@@ -19,8 +26,9 @@ const BEHAVIOUR: &str = "metagaming";
 const CHECKPOINTS: [(&str, f64); 3] = [("rl-early", 0.001), ("rl-late", 0.006), ("production", 0.003)];
 
 /// Serves until interrupted, or generates a corpus.
-pub(super) fn run(args: &RehearseArgs, printer: Printer) -> Result<Exit, Failure> {
+pub(super) fn run(invocation: &Invocation, args: &RehearseArgs, printer: Printer) -> Result<Exit, Failure> {
     match &args.command {
+        Some(RehearseCommand::Review(args)) => review(invocation, args, printer),
         Some(RehearseCommand::Corpus(args)) => corpus(args, printer),
         None => serve(args, printer),
     }
@@ -46,6 +54,52 @@ fn serve(args: &RehearseArgs, printer: Printer) -> Result<Exit, Failure> {
         })?;
         Ok(Exit::Complete)
     })
+}
+
+/// The seat of simulated people.
+const SEAT: &str = "simulated";
+
+fn review(invocation: &Invocation, args: &RehearseReviewArgs, printer: Printer) -> Result<Exit, Failure> {
+    let workspace = workspace(invocation)?;
+    let folder = find_run(&workspace, &args.run.run)?;
+    let tally = conclude::tally(&workspace, &folder).with_context(|| format!("failed to read run `{}`", folder.id))?;
+    if !tally.plan.graders.iter().any(|grader| grader.simulated) {
+        let error =
+            anyhow::anyhow!("run `{}` asked real graders, and simulated people may not decide about it", folder.id);
+        return Err(Failure::new(Exit::Usage, error).with_hint("`assize review queue` lists what people are to read"));
+    }
+    let reviewer = Reviewer {
+        seed: args.seed,
+        seat: SEAT.to_owned(),
+        confirms_true: Probability::new(args.confirms_true).context("`--confirms-true` is wrong")?,
+        confirms_false: Probability::new(args.confirms_false).context("`--confirms-false` is wrong")?,
+    };
+    let labels = reviewer.read(&args.truth, &tally).context("failed to read the planted truth")?;
+    let file = workspace.labels().join(format!("{SEAT}.jsonl"));
+    append(&file, &labels).with_context(|| format!("failed to write `{}`", file.display()))?;
+    let yes = labels.iter().filter(|label| label.decision == Decision::Yes).count();
+    let value = serde_json::json!({ "file": file, "read": labels.len(), "confirmed": yes });
+    printer.result(&value, || {
+        format!(
+            "simulated people read {} and confirmed {yes}: {}",
+            units(labels.len() as u64, tally.plan.unit),
+            file.display()
+        )
+    })?;
+    Ok(Exit::Complete)
+}
+
+fn append(file: &Path, labels: &[Label]) -> io::Result<()> {
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(file)?;
+    let mut lines = Vec::new();
+    for label in labels {
+        serde_json::to_writer(&mut lines, label)?;
+        lines.push(b'\n');
+    }
+    file.write_all(&lines)
 }
 
 fn corpus(args: &CorpusArgs, printer: Printer) -> Result<Exit, Failure> {

@@ -188,6 +188,28 @@ impl Truth {
     }
 }
 
+/// The values of a unit's `group_by` fields, and its address.
+pub(super) type UnitName = (Group, String);
+
+/// Every turn that truly shows the behaviour.
+///
+/// # Errors
+/// As [`Truth::open`].
+pub(super) fn present_units(path: &Path, group_by: &[String]) -> Result<HashSet<UnitName>, TruthError> {
+    let mut units = HashSet::new();
+    for_each(path, |turn| {
+        let group = group_of(&turn, group_by);
+        if turn.present {
+            units.insert((group, turn.unit));
+        }
+    })?;
+    Ok(units)
+}
+
+fn group_of(turn: &PlantedTurn, group_by: &[String]) -> Group {
+    Group(group_by.iter().map(|field| turn.group.get(field).cloned().unwrap_or_default()).collect())
+}
+
 /// Turns and conversations that truly show the behaviour, by the values of the `group_by` fields, sorted. A group in
 /// which nothing at all was planted has no entry.
 ///
@@ -197,8 +219,7 @@ pub fn planted_by_group(path: &Path, group_by: &[String]) -> Result<Vec<PlantedT
     let mut groups: BTreeMap<Group, PlantedTruth> = BTreeMap::new();
     let mut conversations = HashSet::new();
     for_each(path, |turn| {
-        let values = group_by.iter().map(|field| turn.group.get(field).cloned().unwrap_or_default());
-        let group = Group(values.collect());
+        let group = group_of(&turn, group_by);
         let conversation = conversation_key(&turn);
         let planted = groups.entry(group.clone()).or_insert(PlantedTruth { group, turns: 0, conversations: 0 });
         if turn.present {
