@@ -206,11 +206,10 @@ impl Fold {
         }
         let address = Address::of(&admitted.unit.to_string());
         let unit = self.unit(admitted.ordinal)?;
-        if unit.stratum.is_some_and(|known| known != admitted.stratum || unit.address != address) {
+        if unit.stratum().is_some_and(|known| known != admitted.stratum || unit.address() != address) {
             return Err(FoldError::Reassigned(admitted.ordinal));
         }
-        unit.address = address;
-        unit.stratum = Some(admitted.stratum);
+        unit.admit(address, admitted.stratum);
         self.named.insert(admitted.ordinal, Named { unit: admitted.unit.clone(), content: admitted.content });
         Ok(())
     }
@@ -230,7 +229,7 @@ impl Fold {
             cut: judged.seen.cut,
             injection_suspected: judged.injection_suspected,
         };
-        *self.unit(ordinal)?.mark(stage) = Some(mark);
+        self.unit(ordinal)?.set(stage, mark);
         match stage {
             // A cleared unit's name is not needed again: a resume that judges it otherwise admits it anew first.
             Stage::Screen if kind.is_usable() && !holds => {
@@ -302,18 +301,18 @@ impl Fold {
                 self.joined.add(label);
             }
         }
-        for unit in self.units.iter().filter(|unit| unit.stratum.is_some()) {
-            self.joined.locate(unit.address);
+        for unit in self.units.iter().filter(|unit| unit.stratum().is_some()) {
+            self.joined.locate(unit.address());
         }
     }
 
     fn count(&mut self, counts: &mut Counts<'_>, ordinal: Ordinal, unit: &UnitState) -> Result<(), FoldError> {
-        let Some(stratum) = unit.stratum else {
-            let was_judged = unit.screen.is_some() || unit.confirm.is_some();
+        let Some(stratum) = unit.stratum() else {
+            let was_judged = unit.screen().is_some() || unit.confirm().is_some();
             return if was_judged { Err(FoldError::NotAdmitted(ordinal)) } else { Ok(()) };
         };
         let tally = &mut counts.strata[stratum as usize];
-        let ruling = self.joined.ruling(unit.address, &tally.stratum.group);
+        let ruling = self.joined.ruling(unit.address(), &tally.stratum.group);
         if ruling != Ruling::Silent {
             self.joined.ruled(unit.is_flagged());
         }
