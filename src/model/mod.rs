@@ -11,6 +11,7 @@ pub mod hash;
 pub mod label;
 pub mod money;
 pub mod outcome;
+pub mod quoted;
 pub mod rate;
 pub mod shown;
 pub mod tally;
