@@ -19,7 +19,7 @@ use super::table::Table;
 use crate::journal::create_folder;
 
 /// The format of what is stored in sled. Another one is set aside, and the index is made again from the log.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const FORMAT_KEY: &[u8] = b"format";
 
 /// Opening and closing take milliseconds on any working disk.
@@ -190,7 +190,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("index");
         let (index, _) = Index::open(&path).unwrap();
-        index.db.as_ref().unwrap().insert(FORMAT_KEY, &2u32.to_be_bytes()).unwrap();
+        index.db.as_ref().unwrap().insert(FORMAT_KEY, &(FORMAT - 1).to_be_bytes()).unwrap();
         index.close().unwrap();
         let refused = Index::open(&path).unwrap_err();
         assert_eq!(refused.to_string(), "it has the format of another version of assize");

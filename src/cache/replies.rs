@@ -16,6 +16,7 @@ use crate::clock;
 use crate::journal::{Damage, JournalError, Writer, read_at};
 use crate::model::grading::{Reply, ReplyText};
 use crate::model::hash::Digest;
+use crate::model::quoted::Quoted;
 
 /// A handle of the reply cache; clones share it.
 ///
@@ -44,10 +45,11 @@ const OPEN_FILES: usize = 100;
 
 /// The part of a stored reply that a verdict needs; the rest is skipped.
 #[derive(Deserialize)]
-struct Stored {
+struct Stored<'a> {
     key: Digest,
     status: u16,
-    body: String,
+    #[serde(borrow)]
+    body: Quoted<'a>,
 }
 
 /// Where replies go.
@@ -105,7 +107,7 @@ impl ReplyCache {
     pub fn get(&self, key: &Digest) -> Result<Option<Reply>, CacheError> {
         self.find(key, &mut Vec::new(), |json| {
             let reply: Reply = serde_json::from_str(json).ok()?;
-            (reply.key == *key).then_some(reply)
+            Some((reply.key, reply))
         })
     }
 
@@ -116,32 +118,34 @@ impl ReplyCache {
     /// [`CacheError::Log`] if the log cannot be read any more.
     pub fn get_text(&self, key: &Digest, scratch: &mut Vec<u8>) -> Result<Option<ReplyText>, CacheError> {
         self.find(key, scratch, |json| {
-            let Stored { key: found, status, body } = serde_json::from_str(json).ok()?;
-            (found == *key).then_some(ReplyText { status, body })
+            let Stored { key, status, body } = serde_json::from_str(json).ok()?;
+            Some((key, ReplyText { status, body: body.text()? }))
         })
     }
 
-    /// The last line with this key that `read` can use.
+    /// The last line with this key that `read` can use; `read` says whose reply it is.
     fn find<T>(
         &self,
         key: &Digest,
         scratch: &mut Vec<u8>,
-        read: impl Fn(&str) -> Option<T>,
+        read: impl Fn(&str) -> Option<(Digest, T)>,
     ) -> Result<Option<T>, CacheError> {
         let inner = &self.inner;
         let find = |before| inner.tables().find(key.leading_u128(), before);
         let mut found = find(None);
         while let Some((segment, place)) = found {
             let file = inner.file(segment)?;
-            let json = read_at(&file, &segment.path(&inner.settings.replies), place, scratch)?;
+            let json = read_at(&file, || segment.path(&inner.settings.replies), place, scratch)?;
             match json.and_then(|json| read(json).ok_or(Damage::Form)) {
-                Ok(reply) => return Ok(Some(reply)),
+                Ok((whose, reply)) if whose == *key => return Ok(Some(reply)),
+                // Tables know the beginning of a key only.
+                Ok(_) => {}
                 Err(damage) => inner.warnings.add(format!(
                     "a reply in `{segment}` at byte {} is skipped: {damage}; `assize cache verify` lists all damage",
                     place.offset
                 )),
             }
-            found = find(Some(segment));
+            found = find(found);
         }
         Ok(None)
     }

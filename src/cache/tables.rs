@@ -18,10 +18,11 @@ enum Places {
 }
 
 impl Places {
-    fn find(&self, prefix: Prefix) -> Option<Place> {
+    /// The last place of a reply whose key begins like this, among those that begin before the byte `end`.
+    fn find(&self, prefix: Prefix, end: u64) -> Option<Place> {
         match self {
-            Self::Growing(places) => places.get(&prefix).copied(),
-            Self::Closed(table) => table.find(prefix),
+            Self::Growing(places) => places.get(&prefix).copied().filter(|place| place.offset < end),
+            Self::Closed(table) => table.find(prefix).find(|place| place.offset < end),
         }
     }
 }
@@ -31,11 +32,15 @@ impl Tables {
         self.0.last_key_value().map(|(segment, _)| *segment)
     }
 
-    /// Where the last reply with this prefix stands, among the segments older than `before` if there is one.
-    pub(super) fn find(&self, prefix: Prefix, before: Option<SegmentId>) -> Option<(SegmentId, Place)> {
-        let end = before.map_or(Bound::Unbounded, Bound::Excluded);
-        let mut newest_first = self.0.range((Bound::Unbounded, end)).rev();
-        newest_first.find_map(|(segment, places)| Some((*segment, places.find(prefix)?)))
+    /// Where the last reply stands whose key begins like this, among those older than `before` if there is one. Its key may
+    /// be another one all the same, once in 2^64.
+    pub(super) fn find(&self, prefix: Prefix, before: Option<(SegmentId, Place)>) -> Option<(SegmentId, Place)> {
+        let newest = before.map_or(Bound::Unbounded, |(segment, _)| Bound::Included(segment));
+        let mut newest_first = self.0.range((Bound::Unbounded, newest)).rev();
+        newest_first.find_map(|(segment, places)| {
+            let end = before.filter(|(newest, _)| newest == segment).map_or(u64::MAX, |(_, place)| place.offset);
+            Some((*segment, places.find(prefix, end)?))
+        })
     }
 
     /// Adds a segment that this process is going to append to.

@@ -194,6 +194,30 @@ async fn closed_segments_are_not_read_at_the_start() {
 }
 
 #[tokio::test]
+async fn keys_that_begin_alike_never_get_each_others_replies() {
+    let place = Place::new();
+    let alike = |last: u8| {
+        let mut bytes = *key(1).as_bytes();
+        bytes[12] = last;
+        Digest::from_bytes(bytes)
+    };
+    let reply_to = |last: u8| Reply { key: alike(last), ..reply(1, &format!("reply {last}")) };
+    for numbers in [0..3, 3..5] {
+        let cache = place.open_well();
+        for number in numbers {
+            cache.put(&reply_to(number)).await.unwrap();
+        }
+        cache.close().await.unwrap();
+    }
+    let cache = place.open_well();
+    for number in 0..5 {
+        assert_eq!(cache.get(&alike(number)).unwrap(), Some(reply_to(number)));
+    }
+    assert_eq!(cache.get(&alike(5)).unwrap(), None);
+    assert_eq!(cache.take_warnings(), [""; 0], "a key of the same beginning is no damage");
+}
+
+#[tokio::test]
 async fn a_damaged_reply_is_a_miss_until_it_is_replaced() {
     let place = Place::new();
     place.fill(0..100).await;

@@ -22,7 +22,7 @@ use crate::model::unit::{Stratum, UnitId};
 use format::{CONVERSATIONS, FORMAT, Header, Row, UNITS, read_header, tag_of};
 
 pub use joined::{Units, UnitsReader};
-pub use reader::UnitReader;
+pub use reader::{ReadBuffers, UnitReader};
 pub use writer::{SelectedTurn, SnapshotWriter};
 
 /// A snapshot cannot be read or written.
@@ -162,16 +162,13 @@ impl Snapshot {
     ///
     /// There is no such unit, it is damaged, or the system fails to deliver it.
     pub fn get(&self, ordinal: Ordinal) -> Result<SelectedUnit, UnitsError> {
-        self.reader()?.get(ordinal)
+        self.reader(ReadBuffers::default()).get(ordinal)
     }
 
-    /// A reader for one thread and many units.
-    ///
-    /// # Errors
-    ///
-    /// The decompressor cannot be set up.
-    pub fn reader(&self) -> Result<UnitReader<'_>, UnitsError> {
-        UnitReader::new(self)
+    /// A reader for one thread and many units, in the memory of an earlier one.
+    #[must_use]
+    pub fn reader(&self, buffers: ReadBuffers) -> UnitReader<'_> {
+        UnitReader::new(self, buffers)
     }
 
     /// The units with this address: `conversation-id#index`, or a conversation's id for all of its selected units.
@@ -206,13 +203,24 @@ impl Snapshot {
     }
 
     fn row(&self, ordinal: Ordinal) -> Result<Row, UnitsError> {
-        if ordinal.0 >= self.len {
-            return Err(UnitsError::NoSuchUnit { ordinal, units: self.len });
+        let mut bytes = Vec::new();
+        self.read_rows(ordinal, 1, &mut bytes)?;
+        let row = bytes.first_chunk().and_then(|bytes| Row::decode(ordinal, bytes));
+        row.ok_or_else(|| self.damaged(ordinal, UNITS))
+    }
+
+    /// The bytes of up to so many rows from this one on; at least of this one.
+    fn read_rows(&self, first: Ordinal, most: u64, rows: &mut Vec<u8>) -> Result<(), UnitsError> {
+        let Some(left) = self.len.checked_sub(first.0).filter(|left| *left > 0) else {
+            return Err(UnitsError::NoSuchUnit { ordinal: first, units: self.len });
+        };
+        let row_bytes = Row::BYTES as u64;
+        rows.resize(usize::try_from(left.min(most) * row_bytes).unwrap_or_default(), 0);
+        let read = self.units.read_exact_at(rows, self.rows_start + first.0 * row_bytes);
+        if read.is_err() {
+            rows.clear();
         }
-        let mut bytes = [0; Row::BYTES];
-        let offset = self.rows_start + ordinal.0 * Row::BYTES as u64;
-        self.units.read_exact_at(&mut bytes, offset).map_err(failed(&self.folder.join(UNITS)))?;
-        Row::decode(ordinal, &bytes).ok_or_else(|| self.damaged(ordinal, UNITS))
+        read.map_err(|error| failed(&self.folder.join(UNITS))(error))
     }
 
     fn damaged(&self, ordinal: Ordinal, file: &str) -> UnitsError {

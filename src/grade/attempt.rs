@@ -6,9 +6,9 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::body::RequestBody;
 use super::desk::{Desk, Go, Gone, Message, Sending, Settlement};
 use super::http::{Answer, Endpoint, NoAnswer};
 use super::lane::Lane;
@@ -42,7 +42,7 @@ pub struct Shot {
     /// What goes on record of its first attempt.
     pub sending: Sending,
     /// The body.
-    pub body: Bytes,
+    pub body: RequestBody,
     /// The nonce in the body's fence.
     pub nonce: String,
     /// The model's price.

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use serde_json::Value;
 
+use super::body::RequestBody;
 use super::openai::{BodyError, BodyForm};
 use super::price::{cost_bound, message_bound, output_limit, prompt_bound};
 use crate::cache::Keys;
@@ -46,7 +46,7 @@ impl Form {
     }
 
     /// The body of this question.
-    pub(super) fn body(&self, question: &str, nonce: &str) -> Bytes {
+    pub(super) fn body(&self, question: &str, nonce: &str) -> RequestBody {
         self.body.fill(question, nonce)
     }
 

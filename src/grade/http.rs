@@ -3,18 +3,20 @@
 mod missing;
 mod probe;
 
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use futures_util::stream;
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 pub use self::missing::NoAnswer;
 pub use self::probe::{Obstacle, Probed};
+use super::body::RequestBody;
 use super::quota::{self, Quota};
 use super::retry;
 use super::settings::{EndpointSettings, KeySetting};
@@ -138,8 +140,12 @@ impl Endpoint {
     /// # Errors
     /// If no whole answer arrived within the request timeout. Call [`Endpoint::authorise`] first: without it no key
     /// is sent.
-    pub async fn post(&self, body: Bytes, key: &Digest) -> Result<Answer, NoAnswer> {
-        let mut request = self.client.post(&self.url).headers(self.headers.clone()).timeout(self.timeout).body(body);
+    pub async fn post(&self, body: RequestBody, key: &Digest) -> Result<Answer, NoAnswer> {
+        let mut request = self.client.post(&self.url).headers(self.headers.clone()).timeout(self.timeout);
+        // A stream does not say how long it is, and not every server takes a body in chunks.
+        request = request.header(CONTENT_LENGTH, body.len());
+        let parts = body.parts().map(Ok::<_, Infallible>);
+        request = request.body(reqwest::Body::wrap_stream(stream::iter(parts)));
         if let Some(Some(authorization)) = self.authorization.get() {
             request = request.header(AUTHORIZATION, authorization.clone());
         }

@@ -5,6 +5,7 @@
 //! asked of the coordinator through `desk`.
 
 pub mod attempt;
+pub mod body;
 pub mod budget;
 pub mod desk;
 #[cfg(test)]

@@ -11,6 +11,7 @@ use async_openai::types::chat::{
 use bytes::Bytes;
 use serde_json::Value;
 
+use super::body::RequestBody;
 use crate::model::conversation::Role;
 use crate::model::grading::{ChatMessage, GradeRequest, ReplySchema, Structured};
 use crate::prompt::with_nonce;
@@ -33,8 +34,8 @@ const QUESTION_MARKER: &str = "assize:question:7d0e6a52-5f0b-4b59-a1c1-3f8f0f2b9
 /// The body of one grader's requests, written up to the place of the question.
 #[derive(Clone)]
 pub(super) struct BodyForm {
-    before: Vec<u8>,
-    after: Vec<u8>,
+    before: Bytes,
+    after: Bytes,
 }
 
 impl fmt::Debug for BodyForm {
@@ -64,19 +65,19 @@ impl BodyForm {
         let marker = format!("\"{QUESTION_MARKER}\"");
         let mut parts = body.split(&marker);
         match (parts.next(), parts.next(), parts.next()) {
-            (Some(before), Some(after), None) => Ok(Self { before: before.into(), after: after.into() }),
+            (Some(before), Some(after), None) => {
+                Ok(Self { before: before.to_owned().into(), after: after.to_owned().into() })
+            }
             (_, _, _) => Err(BodyError::Marker),
         }
     }
 
     /// The body with this question, and `nonce` in its transcript's fence.
-    pub(super) fn fill(&self, question: &str, nonce: &str) -> Bytes {
+    pub(super) fn fill(&self, question: &str, nonce: &str) -> RequestBody {
         let question = with_nonce(question, nonce);
-        let mut body = Vec::with_capacity(self.before.len() + question.len() + question.len() / 8 + self.after.len());
-        body.extend_from_slice(&self.before);
-        serde_json::to_writer(&mut body, &question).expect("a string is JSON, and memory takes everything");
-        body.extend_from_slice(&self.after);
-        body.into()
+        let mut json = Vec::with_capacity(question.len() + question.len() / 8);
+        serde_json::to_writer(&mut json, &question).expect("a string is JSON, and memory takes everything");
+        RequestBody::new(self.before.clone(), json.into(), self.after.clone())
     }
 }
 
@@ -84,7 +85,7 @@ impl BodyForm {
 ///
 /// # Errors
 /// As for [`BodyForm::new`].
-pub(super) fn body(request: &GradeRequest, nonce: &str) -> Result<Bytes, BodyError> {
+pub(super) fn body(request: &GradeRequest, nonce: &str) -> Result<RequestBody, BodyError> {
     let mut form = request.clone();
     let question = form.messages.pop().map(|message| message.content).unwrap_or_default();
     Ok(BodyForm::new(&form)?.fill(&question, nonce))
@@ -146,7 +147,7 @@ mod tests {
     fn a_filled_form_is_the_whole_body() {
         let question = format!("⟦{NONCE_PLACEHOLDER} a⟧\n\"quoted\" \\ \u{7}");
         let body = BodyForm::new(&form("Judge \"this\".")).unwrap().fill(&question, "0123456789abcdef");
-        let body: Value = serde_json::from_slice(&body).unwrap();
+        let body: Value = serde_json::from_slice(&body.whole()).unwrap();
         assert_eq!(
             body,
             json!({

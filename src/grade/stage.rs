@@ -86,6 +86,14 @@ pub struct Scratch {
     bytes: Vec<u8>,
 }
 
+impl Scratch {
+    /// How much memory it holds.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.prompt.bytes() + self.bytes.capacity()
+    }
+}
+
 impl fmt::Debug for Scratch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Scratch")

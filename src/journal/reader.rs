@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -51,15 +51,15 @@ fn parse<T: DeserializeOwned>(json: &str) -> Result<T, Damage> {
     serde_json::from_str(json).map_err(|_| Damage::Form)
 }
 
-/// Reads the record at a place of an open file into `buffer`, whose memory is used again. `path` names the file in
-/// errors.
+/// Reads the record at a place of an open file into `buffer`, whose memory is used again. `path` names the file, if the
+/// system fails.
 ///
 /// # Errors
 ///
 /// The file system's; `Ok(Err(...))` if what stands there is not one undamaged line.
 pub fn read_at<'a>(
     file: &File,
-    path: &Path,
+    path: impl FnOnce() -> PathBuf,
     place: Place,
     buffer: &'a mut Vec<u8>,
 ) -> Result<Result<&'a str, Damage>, JournalError> {
@@ -70,7 +70,7 @@ pub fn read_at<'a>(
     buffer.resize(length, 0);
     match file.read_exact_at(buffer, place.offset) {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Err(Damage::Torn)),
-        Err(error) => Err(JournalError::io("read", path, error)),
+        Err(error) => Err(JournalError::io("read", &path(), error)),
         Ok(()) => Ok(decode(buffer)),
     }
 }

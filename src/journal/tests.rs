@@ -49,7 +49,7 @@ async fn what_is_written_is_read_in_order_and_by_place() {
         assert_eq!(line.place, *place);
         let (file, mut buffer) = (std::fs::File::open(&path).unwrap(), Vec::new());
         assert_eq!(
-            read_at(&file, &path, *place, &mut buffer).unwrap(),
+            read_at(&file, || path.clone(), *place, &mut buffer).unwrap(),
             Ok(serde_json::to_string(record).unwrap().as_str())
         );
     }

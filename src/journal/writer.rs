@@ -58,6 +58,12 @@ impl fmt::Debug for Batch {
 }
 
 impl Batch {
+    /// A batch whose lines are expected to take so many bytes.
+    #[must_use]
+    pub fn with_room(bytes: usize) -> Self {
+        Self { lines: Vec::with_capacity(bytes), is_durable: false }
+    }
+
     /// Adds a record; `is_durable` says whether it has to survive a power failure before anybody acts on it.
     ///
     /// # Panics

@@ -17,6 +17,7 @@ pub mod known_plan;
 pub mod label;
 pub mod money;
 pub mod outcome;
+pub mod quoted;
 pub mod rate;
 pub mod review;
 pub mod shown;

@@ -27,31 +27,34 @@ static DETECTOR: LazyLock<RegexSet> =
     LazyLock::new(|| RegexSetBuilder::new(SIGNS).case_insensitive(true).build().expect("the list of signs compiles"));
 
 /// What every text with a sign holds, in lower case: most texts hold none of it, and looking for a few words is ten times
-/// faster than looking for the signs themselves. The Kelvin sign counts as k to [`SIGNS`].
-const HINTS: [&str; 24] = [
+/// faster than looking for the signs themselves. The search stops for a closer look wherever three bytes are those that a
+/// hint begins with, so hints begin where few words do: `orget`, not `forget`. The Kelvin sign counts as k to [`SIGNS`].
+const HINTS: [&str; 26] = [
     "⟦",
     "⟧",
     "〚",
     "〛",
-    "end of transcript",
-    "system/",
-    "user/",
-    "assistant/",
-    "tool/",
+    "nscript",
+    "/reasoning",
+    "/final",
+    "/tool",
     "<｜",
     "_of_turn>",
-    "inst]",
-    "sys>>",
+    "[inst]",
+    "[/inst]",
+    "ys>>",
     "\"verdict\"",
     "grader",
     "judge",
     "evaluator",
-    "reviewer",
-    "rater",
-    "ignore",
-    "disregard",
-    "forget",
-    "override",
+    "iewer",
+    " rater",
+    ",rater",
+    ":rater",
+    "gnore",
+    "sregard",
+    "orget",
+    "rride",
     "\u{212a}",
 ];
 
@@ -125,7 +128,8 @@ mod tests {
         #[test]
         fn no_sign_is_without_a_hint(
             text in "(END of |tran[s\u{17f}]cript|#7 |[uU]ser/|final|tool|<|\\||｜|[a-z_]|>|\\[|/?INST\\]|SYS|\"Verdict\"|: ?\"absent\"|\
-                     note to |the |(as|you are) (a|the) |(Grader|jud[gG]e|rater)s?|ignore |all |(prior|above) |instructions?|\n| |⟦|\u{0}){1,12}",
+                     note to |hey[,:]|the |(as|you are) (a|the) |(Grader|jud[gG]e|evaluator|reviewer|rater)s?|\
+                     (ignore|disregard|forget|Override) |all |(prior|above) |instructions?|</?|of_turn|\n| |⟦|\u{0}){1,12}",
         ) {
             prop_assert_eq!(is_suspected(&text, &mut String::new()), DETECTOR.is_match(&text));
         }

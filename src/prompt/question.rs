@@ -72,6 +72,14 @@ pub struct Buffers {
     lower: String,
 }
 
+impl Buffers {
+    /// How much memory they hold.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.text.capacity() + self.lower.capacity()
+    }
+}
+
 impl fmt::Debug for Buffers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Buffers")

@@ -10,7 +10,7 @@ use crate::model::rate::Decider;
 /// People outrank the confirmer, and only flagged units can be confirmed: a yes about a cleared unit speaks of what
 /// the screen misses, not of what it flagged.
 pub(super) fn bucket(unit: &UnitState, ruling: Ruling, code: Option<String>) -> Bucket {
-    let Some(screen) = unit.screen else { return Bucket::Unfinished };
+    let Some(screen) = unit.screen() else { return Bucket::Unfinished };
     if !screen.kind.is_usable() {
         return Bucket::Ungraded(screen.kind);
     }
@@ -21,7 +21,7 @@ pub(super) fn bucket(unit: &UnitState, ruling: Ruling, code: Option<String>) -> 
         Ruling::Upheld => Bucket::Confirmed { by: Decider::People },
         Ruling::TurnedDown { code } => Bucket::Rejected { by: Decider::People, code },
         Ruling::Disputed => Bucket::Disputed,
-        Ruling::Silent | Ruling::Undecided => match unit.confirm.filter(|mark| mark.kind.is_usable()) {
+        Ruling::Silent | Ruling::Undecided => match unit.confirm().filter(|mark| mark.kind.is_usable()) {
             Some(mark) if mark.holds => Bucket::Confirmed { by: Decider::Grader },
             Some(_) => Bucket::Rejected { by: Decider::Grader, code },
             None => Bucket::Pending,

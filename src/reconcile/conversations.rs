@@ -46,9 +46,9 @@ impl Default for Walk {
 impl Walk {
     /// Counts the next unit's conversation, if the unit is its last.
     pub(super) fn unit(&mut self, unit: &UnitState, tally: &mut ConversationTally) {
-        self.is_usable &= unit.screen.is_some_and(|mark| mark.kind.is_usable());
+        self.is_usable &= unit.screen().is_some_and(|mark| mark.kind.is_usable());
         self.is_flagged |= unit.is_flagged();
-        if unit.ends_conversation {
+        if unit.ends_conversation() {
             let Self { is_usable, is_flagged } = std::mem::take(self);
             tally.admitted += 1;
             tally.usable += u64::from(is_usable);

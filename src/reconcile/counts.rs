@@ -63,9 +63,9 @@ impl<'a> Counts<'a> {
     pub(super) fn stages(&mut self, unit: &UnitState) {
         self.replayed += unit.marks().filter(|mark| mark.replayed).count() as u64;
         self.injection_suspected += u64::from(unit.marks().any(|mark| mark.injection_suspected));
-        reached(&mut self.screen, unit.screen, &self.models);
+        reached(&mut self.screen, unit.screen(), &self.models);
         if let Some(confirm) = self.confirm.as_mut().filter(|_| unit.is_flagged()) {
-            reached(confirm, unit.confirm, &self.models);
+            reached(confirm, unit.confirm(), &self.models);
         }
     }
 

@@ -247,12 +247,10 @@ impl Fold {
         }
         let address = Address::of(&admitted.unit.to_string());
         let unit = self.unit(admitted.ordinal)?;
-        if unit.stratum.is_some_and(|known| known != stratum || unit.address != address) {
+        if unit.stratum().is_some_and(|known| known != stratum || unit.address() != address) {
             return Err(FoldError::Reassigned(admitted.ordinal));
         }
-        unit.address = address;
-        unit.stratum = Some(stratum);
-        unit.ends_conversation = admitted.part.is_some_and(Part::is_last);
+        unit.admit(address, stratum, admitted.part.is_some_and(Part::is_last));
         let Admitted { content, cluster, .. } = *admitted;
         self.named.insert(admitted.ordinal, Named { unit: admitted.unit.clone(), content, cluster });
         self.reached.admitted(admitted);
@@ -275,10 +273,10 @@ impl Fold {
             injection_suspected: judged.injection_suspected,
         };
         if let Some(known) = self.known.get(ordinal) {
-            *known.state.mark(stage) = Some(mark);
+            known.state.set(stage, mark);
             return Ok(());
         }
-        *self.unit(ordinal)?.mark(stage) = Some(mark);
+        self.unit(ordinal)?.set(stage, mark);
         match stage {
             // A cleared unit's name is not needed again: a resume that judges it otherwise admits it anew first.
             Stage::Screen if kind.is_usable() && !holds => {
@@ -354,8 +352,8 @@ impl Fold {
                 self.joined.add(label);
             }
         }
-        for unit in self.units.iter().filter(|unit| unit.stratum.is_some()) {
-            self.joined.locate(unit.address);
+        for unit in self.units.iter().filter(|unit| unit.stratum().is_some()) {
+            self.joined.locate(unit.address());
         }
     }
 
@@ -367,7 +365,7 @@ impl Fold {
             return Ok(());
         }
         let number = review::number(plan, &named.content);
-        let Some(stratum) = self.unit(ordinal)?.stratum.filter(|_| wants(size, number)) else { return Ok(()) };
+        let Some(stratum) = self.unit(ordinal)?.stratum().filter(|_| wants(size, number)) else { return Ok(()) };
         let kept = self.cleared.entry(stratum).or_default();
         kept.insert((number, ordinal), named);
         if let SampleSize::Count(most) = size
@@ -382,9 +380,9 @@ impl Fold {
     fn readable(&self, plan: &Planned) -> Result<Vec<Readable>, FoldError> {
         let mut readable = Vec::new();
         for (ordinal, unit) in (self.known.len()..).map(Ordinal).zip(&self.units) {
-            let Some((stratum, route)) = unit.stratum.zip(unit.route()) else { continue };
+            let Some((stratum, route)) = unit.stratum().zip(unit.route()) else { continue };
             let named = self.named.get(&ordinal).ok_or(FoldError::NotAdmitted(ordinal))?;
-            let ruling = self.joined.ruling(unit.address, &plan.strata[stratum as usize].stratum.group);
+            let ruling = self.joined.ruling(unit.address(), &plan.strata[stratum as usize].stratum.group);
             readable.push(Readable { ordinal, stratum, route, content: named.content, ruling });
         }
         for (stratum, kept) in &self.cleared {
@@ -402,7 +400,7 @@ impl Fold {
     fn is_cleared(&self, ordinal: Ordinal) -> bool {
         let position = ordinal.0.checked_sub(self.known.len());
         let unit = position.and_then(|position| self.units.get(usize::try_from(position).ok()?));
-        unit.is_some_and(|unit| unit.screen.is_some_and(|mark| mark.kind.is_usable() && !mark.holds))
+        unit.is_some_and(|unit| unit.screen().is_some_and(|mark| mark.kind.is_usable() && !mark.holds))
     }
 
     fn count(
@@ -412,8 +410,8 @@ impl Fold {
         ordinal: Ordinal,
         unit: &UnitState,
     ) -> Result<(), FoldError> {
-        let Some(stratum) = unit.stratum else {
-            let was_judged = unit.screen.is_some() || unit.confirm.is_some();
+        let Some(stratum) = unit.stratum() else {
+            let was_judged = unit.screen().is_some() || unit.confirm().is_some();
             return if was_judged { Err(FoldError::NotAdmitted(ordinal)) } else { Ok(()) };
         };
         let tally = &mut counts.strata[stratum as usize];
@@ -421,7 +419,7 @@ impl Fold {
         let (ruling, route) = if is_flagged {
             reading.take(ordinal)
         } else {
-            (self.joined.ruling(unit.address, &tally.stratum.group), None)
+            (self.joined.ruling(unit.address(), &tally.stratum.group), None)
         };
         if ruling.is_decision() {
             self.joined.ruled(is_flagged);

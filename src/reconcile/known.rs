@@ -95,9 +95,9 @@ fn passes(state: &UnitState, with_confirmer: bool) -> Passage {
         Some(mark) if mark.kind.is_usable() => Passage::Usable { passed: mark.holds },
         Some(_) => Passage::Unusable,
     };
-    let screened = at(state.screen);
+    let screened = at(state.screen());
     let goes_on = with_confirmer && matches!(screened, Passage::Usable { passed: true });
-    if goes_on { at(state.confirm) } else { screened }
+    if goes_on { at(state.confirm()) } else { screened }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use super::pipeline::{Candidate, Gate, PipelineError, Ready, follow, pass, prepare};
+use super::pipeline::{Bench, Candidate, Gate, PipelineError, Ready, follow, pass, prepare};
 use crate::grade::desk::{Decided, Desk, Entry, Message};
 use crate::grade::stage::StageError;
 use crate::model::event::StopReason;
@@ -17,6 +17,8 @@ use crate::model::event::StopReason;
 const TOGETHER: u64 = 64;
 /// Batches that are prepared, or pass, at the same time: enough for a few cores.
 const BATCHES: usize = 8;
+/// The same, while prepared units wait for a place in the window: more would only wait longer, in memory.
+const BATCHES_AHEAD: usize = 2;
 /// Conversations in one batch, in bytes of JSON: what is left of the batch waits.
 const BATCH_BYTES: usize = 4 << 20;
 /// Conversations of units that are followed or queue, in bytes of JSON, beyond which nothing more is prepared.
@@ -24,8 +26,8 @@ const HELD_BYTES: usize = 64 << 20;
 
 /// What one task came to.
 pub(super) enum Step {
-    /// Units of this range are prepared: all, or as many as there was room for.
-    Prepared(Range<u64>, Vec<Ready>),
+    /// Units of this range are prepared: all, or as many as there was room for. The bench is free again.
+    Prepared(Range<u64>, Vec<Ready>, Box<Bench>),
     /// Decided units have passed, or were turned away.
     Passed(Entry),
     /// A unit, whose conversation took so many bytes, was followed to its end, or turned away.
@@ -52,6 +54,8 @@ struct Feed {
     /// Conversations of units that queue or are followed, in bytes.
     held: usize,
     preparing: usize,
+    /// What nobody prepares on; at most as many as there are batches.
+    benches: Vec<Bench>,
     passing: usize,
     followed: usize,
 }
@@ -75,6 +79,7 @@ pub(super) async fn feed(gate: Arc<Gate>, desk: Desk) -> Result<(), PipelineErro
         queue: VecDeque::new(),
         held: 0,
         preparing: 0,
+        benches: Vec::new(),
         passing: 0,
         followed: 0,
     };
@@ -118,8 +123,8 @@ impl Feed {
         }
         while let Some(range) = self.wanted() {
             self.preparing += 1;
-            let gate = Arc::clone(&self.gate);
-            self.steps.spawn_blocking(move || prepared(&gate, range));
+            let (gate, bench) = (Arc::clone(&self.gate), self.benches.pop().unwrap_or_default());
+            self.steps.spawn_blocking(move || prepared(&gate, range, bench));
         }
     }
 
@@ -134,7 +139,8 @@ impl Feed {
         }
         let batches = self.preparing + self.early.len() + self.passing;
         let range = self.next..self.gate.units.len().min(self.next + TOGETHER);
-        if batches >= BATCHES || range.is_empty() {
+        let most = if self.queue.is_empty() { BATCHES } else { BATCHES_AHEAD };
+        if batches >= most || range.is_empty() {
             return None;
         }
         self.next = range.end;
@@ -143,8 +149,9 @@ impl Feed {
 
     fn step(&mut self, step: Step) {
         match step {
-            Step::Prepared(range, units) => {
+            Step::Prepared(range, units, bench) => {
                 self.preparing -= 1;
+                self.benches.push(*bench);
                 let end = range.start + units.len() as u64;
                 if end < range.end {
                     self.left.insert(end, range.end);
@@ -185,6 +192,7 @@ impl Feed {
     }
 }
 
-fn prepared(gate: &Gate, range: Range<u64>) -> Result<Step, StageError> {
-    prepare(gate, range.clone(), BATCH_BYTES).map(|units| Step::Prepared(range, units))
+fn prepared(gate: &Gate, range: Range<u64>, mut bench: Bench) -> Result<Step, StageError> {
+    let units = prepare(gate, range.clone(), BATCH_BYTES, &mut bench)?;
+    Ok(Step::Prepared(range, units, Box::new(bench)))
 }

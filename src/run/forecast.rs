@@ -9,7 +9,7 @@ use super::gates::{Gates, GatesError};
 use super::ledger::Ledger;
 use super::resume::{earlier_cap, look_back, rounds};
 use super::settings::Audit;
-use crate::cache::units::Units;
+use crate::cache::units::{ReadBuffers, Units};
 use crate::cache::{Access, CacheError, CacheSettings, ReplyCache};
 use crate::grade::price::output_limit;
 use crate::grade::stage::{Grader, Retries, Scratch, StageError};
@@ -157,7 +157,7 @@ fn survey(
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get) as u64;
     let share = |first: u64| -> Result<Surveys, StageError> {
         let Surveys { mut screened, mut confirmed, mut known } = Surveys::default();
-        let (mut next, mut reader, mut scratch) = (first, units.reader()?, Scratch::default());
+        let (mut next, mut reader, mut scratch) = (first, units.reader(ReadBuffers::default()), Scratch::default());
         while next < units.len() {
             let unit = reader.get(Ordinal(next))?;
             let question = screen.prepare(&unit, &mut scratch)?;

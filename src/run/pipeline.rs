@@ -16,7 +16,7 @@ use super::disks::{DiskNotice, Disks};
 use super::feed::{Step, feed};
 use super::gates::Window;
 use super::shutdown::Interrupts;
-use crate::cache::units::{SelectedUnit, Units};
+use crate::cache::units::{ReadBuffers, SelectedUnit, Units};
 use crate::clock::{self, UnixMs};
 use crate::grade::desk::{Decided, Desk, Entry, Message, Stopping};
 use crate::grade::stage::{Grader, Prepared, Scratch, StageError};
@@ -32,6 +32,8 @@ use crate::source::cluster_of;
 const WAITING: usize = 512;
 /// Messages to the coordinator that may queue: a few per unit of the window; workers wait beyond that.
 const QUEUE: usize = 1_024;
+/// The journal lines of a decided unit, mostly.
+const DECIDED_BYTES: usize = 1 << 10;
 /// Messages that are handled between two writes of the journal.
 const BATCH: usize = 256;
 
@@ -205,10 +207,26 @@ pub(super) struct Candidate {
     pub(super) bytes: usize,
 }
 
+/// Memory in which batches of units are prepared, one after the other.
+#[derive(Default)]
+pub(super) struct Bench {
+    buffers: ReadBuffers,
+    scratch: Scratch,
+}
+
+/// What a bench may hold for the next batch: one long conversation must not be remembered by each of them.
+const BENCH_BYTES: usize = 1 << 20;
+
 /// Reads units, renders their questions and looks their replies up, on a thread that may block. Ends early if the
 /// conversations of units that ask take more than `room` bytes together.
-pub(super) fn prepare(gate: &Gate, range: Range<u64>, room: usize) -> Result<Vec<Ready>, StageError> {
-    let (mut reader, mut scratch, mut bytes) = (gate.units.reader()?, Scratch::default(), 0);
+pub(super) fn prepare(
+    gate: &Gate,
+    range: Range<u64>,
+    room: usize,
+    bench: &mut Bench,
+) -> Result<Vec<Ready>, StageError> {
+    let Bench { buffers, mut scratch } = std::mem::take(bench);
+    let (mut reader, mut bytes) = (gate.units.reader(buffers), 0);
     let mut units = Vec::new();
     for ordinal in range {
         let unit = reader.get(Ordinal(ordinal))?;
@@ -220,6 +238,10 @@ pub(super) fn prepare(gate: &Gate, range: Range<u64>, room: usize) -> Result<Vec
         if bytes > room {
             break;
         }
+    }
+    let buffers = reader.into_buffers();
+    if buffers.bytes() + scratch.bytes() <= BENCH_BYTES {
+        *bench = Bench { buffers, scratch };
     }
     Ok(units)
 }
@@ -247,7 +269,7 @@ fn ready(gate: &Gate, unit: SelectedUnit, bytes: usize, scratch: &mut Scratch) -
     } else {
         events.push(Event::Judged(judged));
     }
-    let mut lines = Batch::default();
+    let mut lines = Batch::with_room(DECIDED_BYTES);
     for event in &events {
         lines.push(event, event.must_be_durable());
     }

@@ -127,6 +127,6 @@ impl Context {
         let reply = self.cache.get(key)?;
         let context =
             verdict::Context { behaviour: &self.behaviour, conversation: &unit.conversation, seen: &judged.seen };
-        Ok(reply.and_then(|reply| parse(reply.status, &reply.body, &context).verdict))
+        Ok(reply.and_then(|reply| parse(reply.status, &reply.body, &context).verdict()))
     }
 }

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::failure::ServerError;
 use crate::model::money::Usage;
+use crate::model::quoted::Quoted;
 
 /// The body was not JSON: an HTML page of a proxy, an empty or a cut body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -103,8 +104,9 @@ impl Body {
 /// A completion in the documented form, which nearly all are: several times faster than any JSON. Whatever differs from
 /// it in the least is left to [`Body::parse_any`], which gives the same for what is read here.
 #[derive(Deserialize)]
-struct Usual {
-    choices: [UsualChoice; 1],
+struct Usual<'a> {
+    #[serde(borrow)]
+    choices: [UsualChoice<'a>; 1],
     #[serde(default)]
     model: Option<String>,
     #[serde(default)]
@@ -118,8 +120,9 @@ struct Usual {
 }
 
 #[derive(Deserialize)]
-struct UsualChoice {
-    message: UsualMessage,
+struct UsualChoice<'a> {
+    #[serde(borrow)]
+    message: UsualMessage<'a>,
     #[serde(default)]
     finish_reason: Option<String>,
     #[serde(default)]
@@ -131,8 +134,9 @@ struct UsualChoice {
 }
 
 #[derive(Deserialize)]
-struct UsualMessage {
-    content: String,
+struct UsualMessage<'a> {
+    #[serde(borrow)]
+    content: Quoted<'a>,
     #[serde(default)]
     refusal: Option<String>,
 }
@@ -178,7 +182,7 @@ fn usual(text: &str) -> Option<Body> {
             .and_then(|details| details.reasoning_tokens)
             .unwrap_or_default(),
     });
-    let answer = Some(Answer { content, finish });
+    let answer = Some(Answer { content: content.text()?, finish });
     Some(Body { answer, error: None, model: model.filter(|model| !model.is_empty()), usage })
 }
 

@@ -1,6 +1,8 @@
 //! From a stored reply to an outcome. Whatever cannot be read as a verdict has a name of its own; nothing becomes a
 //! "no" because it could not be read.
 
+use std::fmt;
+
 use super::body::{Body, Finish, NotJson};
 use super::content::{Citation, Cited, Claim, claim};
 use super::quote::check_quote;
@@ -19,21 +21,44 @@ pub const PARSER_VERSION: u32 = 1;
 pub struct Reading {
     /// How the candidate ended.
     pub outcome: Outcome,
-    /// The whole verdict, where the outcome has a finding.
-    pub verdict: Option<Verdict>,
     /// The model that the server says it served.
     pub served: Option<String>,
+    grounds: Grounds,
+}
+
+/// What a verdict holds beside its finding; nothing where there is no verdict.
+#[derive(Clone, PartialEq, Eq, Default)]
+struct Grounds {
+    evidence: Vec<Evidence>,
+    innocent_reading: String,
+}
+
+impl fmt::Debug for Grounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Grounds({} quotes)", self.evidence.len())
+    }
+}
+
+impl Reading {
+    /// The whole verdict, where the outcome has a finding.
+    #[must_use]
+    pub fn verdict(self) -> Option<Verdict> {
+        let Grounds { evidence, innocent_reading } = self.grounds;
+        let finding = self.outcome.finding()?.clone();
+        Some(Verdict { finding, evidence, innocent_reading })
+    }
 }
 
 /// Reads a stored reply: [`Body::parse`], then [`read`].
 #[must_use]
 pub fn parse(status: u16, body: &str, context: &Context<'_>) -> Reading {
-    match Body::parse(body) {
-        Ok(body) => read(&body, status, context),
-        Err(NotJson) => {
-            Reading { outcome: Outcome::Failed { failure: failure_of(status) }, verdict: None, served: None }
-        }
-    }
+    Body::parse(body).map_or_else(
+        |NotJson| {
+            let outcome = Outcome::Failed { failure: failure_of(status) };
+            Reading { outcome, served: None, grounds: Grounds::default() }
+        },
+        |body| read(&body, status, context),
+    )
 }
 
 /// What a reply is read against.
@@ -51,11 +76,11 @@ pub struct Context<'a> {
 #[must_use]
 pub fn read(body: &Body, status: u16, context: &Context<'_>) -> Reading {
     let served = body.served_model().map(str::to_owned);
-    let (outcome, verdict) = match outcome_without_verdict(body, status) {
-        Some(outcome) => (outcome, None),
+    let (outcome, grounds) = match outcome_without_verdict(body, status) {
+        Some(outcome) => (outcome, Grounds::default()),
         None => answered(body, context),
     };
-    Reading { outcome, verdict, served }
+    Reading { outcome, served, grounds }
 }
 
 fn is_success(status: u16) -> bool {
@@ -95,17 +120,19 @@ fn outcome_without_verdict(body: &Body, status: u16) -> Option<Outcome> {
     }
 }
 
-fn answered(body: &Body, context: &Context<'_>) -> (Outcome, Option<Verdict>) {
+fn answered(body: &Body, context: &Context<'_>) -> (Outcome, Grounds) {
     let claim = body.answer().and_then(|answer| claim(&answer.content, context.behaviour));
-    let Some(Claim { finding, evidence, innocent_reading }) = claim else { return (Outcome::Unparsable, None) };
+    let Some(Claim { finding, evidence, innocent_reading }) = claim else {
+        return (Outcome::Unparsable, Grounds::default());
+    };
     let evidence: Vec<_> = evidence.into_iter().filter_map(|citation| verified(citation, context)).collect();
     let is_verified = evidence.iter().any(|evidence| evidence.check.is_verified());
     let outcome = match finding.verdict {
-        Judgement::CannotJudge => return (Outcome::CannotJudge, None),
-        Judgement::Present if !is_verified => Outcome::EvidenceUnverified { finding: finding.clone() },
-        Judgement::Present | Judgement::Suspected | Judgement::Absent => Outcome::Graded { finding: finding.clone() },
+        Judgement::CannotJudge => return (Outcome::CannotJudge, Grounds::default()),
+        Judgement::Present if !is_verified => Outcome::EvidenceUnverified { finding },
+        Judgement::Present | Judgement::Suspected | Judgement::Absent => Outcome::Graded { finding },
     };
-    (outcome, Some(Verdict { finding, evidence, innocent_reading }))
+    (outcome, Grounds { evidence, innocent_reading })
 }
 
 /// The quote, looked up; one that cites nothing is no evidence.
@@ -155,7 +182,7 @@ mod tests {
     }
 
     fn summary(reading: &Reading) -> String {
-        let verdict = reading.verdict.as_ref().map(|verdict| {
+        let verdict = reading.clone().verdict().map(|verdict| {
             let Finding { verdict: judgement, score, labels, exclusions, fields } = &verdict.finding;
             let checks: Vec<_> = verdict.evidence.iter().map(|evidence| evidence.check).collect();
             format!(" {} {score} {labels:?} {exclusions:?} {fields:?} {checks:?}", judgement.as_str())
@@ -204,7 +231,7 @@ mod tests {
                 let Some(body) = record["response_body"].as_str() else { continue };
                 let status = u16::try_from(record["status"]["code"].as_u64().unwrap()).unwrap();
                 let reading = reading(status, body);
-                assert!(!reading.outcome.kind().is_usable() && reading.verdict.is_none());
+                assert!(!reading.outcome.kind().is_usable() && reading.verdict().is_none());
                 replies += 1;
             }
         }

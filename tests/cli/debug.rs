@@ -171,7 +171,7 @@ fn what_goes_over_the_wire_shows_no_text() {
         again: false,
     };
     let price = Price::flat(1, 1, 1);
-    let body = Bytes::from(format!("{PROMPT} {TRANSCRIPT}"));
+    let body = Bytes::from(format!("{PROMPT} {TRANSCRIPT}")).into();
     keeps_secrets(&Shot { sending, body, nonce: String::new(), price, output_limit: 1, lane: Lane::Fresh });
     let body = TRANSCRIPT.to_owned();
     keeps_secrets(&Answer {

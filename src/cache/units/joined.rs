@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::os::unix::fs::FileExt;
 
 use super::format::{Row, UNITS};
-use super::{SelectedUnit, Snapshot, UnitReader, UnitsError, failed};
+use super::{ReadBuffers, SelectedUnit, Snapshot, UnitReader, UnitsError, failed};
 use crate::model::event::Ordinal;
 use crate::model::hash::Digest;
 
@@ -44,12 +44,10 @@ impl Units {
     }
 
     /// A reader for one thread and many units.
-    ///
-    /// # Errors
-    /// The decompressor cannot be set up.
-    pub fn reader(&self) -> Result<UnitsReader<'_>, UnitsError> {
-        let known = self.known.as_ref().map(Snapshot::reader).transpose()?;
-        Ok(UnitsReader { first: self.known(), known, sample: self.sample.reader()?, bytes: 0 })
+    #[must_use]
+    pub fn reader(&self, buffers: ReadBuffers) -> UnitsReader<'_> {
+        let known = self.known.as_ref().map(|known| known.reader(ReadBuffers::default()));
+        UnitsReader { first: self.known(), known, sample: self.sample.reader(buffers), bytes: 0 }
     }
 
     /// Reads one unit. Many are read faster by [`Self::reader`].
@@ -57,7 +55,7 @@ impl Units {
     /// # Errors
     /// As [`Snapshot::get`].
     pub fn get(&self, ordinal: Ordinal) -> Result<SelectedUnit, UnitsError> {
-        self.reader()?.get(ordinal)
+        self.reader(ReadBuffers::default()).get(ordinal)
     }
 
     /// The units with this address, as [`Snapshot::find`] finds them.
@@ -94,6 +92,12 @@ impl UnitsReader<'_> {
         let unit = self.sample.get(Ordinal(ordinal.0 - self.first))?;
         self.bytes = self.sample.conversation_bytes();
         Ok(SelectedUnit { ordinal, ..unit })
+    }
+
+    /// Gives the memory back.
+    #[must_use]
+    pub fn into_buffers(self) -> ReadBuffers {
+        self.sample.into_buffers()
     }
 
     /// Size of the conversation that was read last, as JSON.

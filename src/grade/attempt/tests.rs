@@ -16,7 +16,14 @@ use crate::model::hash::Digest;
 fn shot() -> Shot {
     let (stage, key) = (Stage::Screen, Digest::of(b"key"));
     let sending = Sending { ordinal: Ordinal(0), stage, key, bound: NanoUsd(1), again: false };
-    Shot { sending, body: Bytes::new(), nonce: String::new(), price: Price::FREE, output_limit: 1, lane: Lane::Fresh }
+    Shot {
+        sending,
+        body: RequestBody::default(),
+        nonce: String::new(),
+        price: Price::FREE,
+        output_limit: 1,
+        lane: Lane::Fresh,
+    }
 }
 
 #[tokio::test(start_paused = true)]

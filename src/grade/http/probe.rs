@@ -83,9 +83,9 @@ impl Endpoint {
     /// If no whole answer arrived; in the second place, if the request cannot be written.
     pub async fn probe_chat(&self, request: &GradeRequest, nonce: &str) -> Result<Result<Probed, NoAnswer>, BodyError> {
         let body = openai::body(request, nonce)?;
-        let mut post = self.client.post(&self.url).body(body.clone());
+        let mut post = self.client.post(&self.url).body(body.whole());
         if self.api == ApiKind::Rehearsal {
-            post = post.header("x-assize-key", Digest::of(&body).to_string());
+            post = post.header("x-assize-key", Digest::of(&body.whole()).to_string());
         }
         Ok(self.probe(post).await)
     }

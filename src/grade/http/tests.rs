@@ -1,5 +1,6 @@
 //! Real sockets on loopback for everything that can go wrong on the way.
 
+use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
@@ -44,7 +45,7 @@ async fn answer_of<F: Future<Output = ()> + Send + 'static>(
 
 async fn post(url: &str) -> Result<Answer, NoAnswer> {
     let settings = EndpointSettings { request_timeout: Duration::from_secs(1), ..fixture::endpoint(url) };
-    Endpoint::new(&settings).unwrap().post(Bytes::from_static(b"{}"), &Digest::of(b"key")).await
+    Endpoint::new(&settings).unwrap().post(Bytes::from_static(b"{}").into(), &Digest::of(b"key")).await
 }
 
 /// Reads the request's head, then sends `reply` and ends the connection in order.
@@ -144,6 +145,6 @@ async fn an_error_that_quotes_the_key_is_kept_without_it() {
     });
     let endpoint = Endpoint::new(&settings).unwrap();
     endpoint.authorise().await.unwrap();
-    let answer = endpoint.post(Bytes::from_static(b"{}"), &Digest::of(b"key")).await.unwrap();
+    let answer = endpoint.post(Bytes::from_static(b"{}").into(), &Digest::of(b"key")).await.unwrap();
     assert_eq!(answer.body, "no '[key]' here, nor [key]");
 }
