@@ -3,7 +3,7 @@
 use super::escape::escape;
 use super::json::{RateRow, Report};
 use super::layout::{Ink, Page};
-use super::rate::{Scale, count};
+use super::rate::Scale;
 use super::table::group_name;
 use crate::model::comparison::{Comparison, Kind, RatioFigure};
 use crate::model::rate::{RateName, Target};
@@ -57,8 +57,8 @@ fn table(page: &mut Page, report: &Report, unit: UnitKind, rows: &[Row<'_>]) {
             group = Some(name.clone());
             page.row_name(&name, 21)
         };
-        let planted = row.corpus.planted.filter(|_| report.simulated && row.corpus.name == RateName::Corrected);
-        let planted = planted.map(|planted| format!("planted {}", count(planted))).unwrap_or_default();
+        let planted = planted(report, row.corpus).map(|rate| format!("planted {}", scale.number(rate)));
+        let planted = planted.unwrap_or_default();
         let figures = format!("{:<20}{:<20}", figure(row.corpus, scale), figure(row.traffic, scale));
         let figures = page.ink(Ink::Figure, &figures);
         page.line(&format!("  {name:<22}{:<12}{figures}{planted}", row.corpus.name.as_str()));
@@ -66,6 +66,13 @@ fn table(page: &mut Page, report: &Report, unit: UnitKind, rows: &[Row<'_>]) {
     for note in notes(report, rows, scale) {
         page.wrapped("  ", &note);
     }
+}
+
+/// The rate that was planted, beside the rung that estimates it.
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+fn planted(report: &Report, corrected: &RateRow) -> Option<f64> {
+    let (planted, n) = corrected.planted.zip(corrected.n)?;
+    (report.simulated && corrected.name == RateName::Corrected).then(|| planted as f64 / n as f64)
 }
 
 fn figure(rate: &RateRow, scale: Scale) -> String {
@@ -93,14 +100,15 @@ fn notes(report: &Report, rows: &[Row<'_>], scale: Scale) -> Vec<String> {
     }
     for row in rows.iter().filter(|row| row.corpus.group.is_empty() && row.corpus.upper.is_some()) {
         if let Some(bracket) = row.corpus.bracket {
-            note(format!(
-                "{} is {} if no ungraded {unit} counts, {} if all do; {} if all that people left undecided do.",
-                capital(row.corpus.name),
-                scale.number(bracket.ungraded_no),
-                scale.number(bracket.ungraded_yes),
-                scale.number(bracket.undecided_yes),
-                unit = row.corpus.unit.as_str(),
-            ));
+            let (name, unit) = (capital(row.corpus.name), row.corpus.unit.as_str());
+            if bracket.ungraded_yes > bracket.ungraded_no {
+                let (no, yes) = (scale.number(bracket.ungraded_no), scale.number(bracket.ungraded_yes));
+                note(format!("{name} is {no} if no ungraded {unit} counts, {yes} if all do."));
+            }
+            if row.corpus.estimate.is_some_and(|estimate| bracket.undecided_yes > estimate) {
+                let yes = scale.number(bracket.undecided_yes);
+                note(format!("{name} is {yes} if all that people left undecided counts."));
+            }
         }
         for lowered in &row.corpus.lowered {
             if let Some(estimate) = lowered.estimate {
@@ -157,6 +165,10 @@ pub(super) fn recall(page: &mut Page, report: &Report) {
 pub(super) fn comparisons(page: &mut Page, report: &Report) {
     let comparisons = &report.comparisons;
     let Some(lineage) = &comparisons.lineage else { return };
+    let is_compared = comparisons.pairs.iter().any(|pair| pair.ratio.or(pair.own_sensitivity).is_some());
+    if !is_compared && comparisons.trends.iter().all(|trend| trend.z.is_none()) {
+        return;
+    }
     page.heading("Comparisons of catchable rates");
     page.wrapped("  changed: ", &escape(lineage));
     let with_ratio = comparisons.pairs.iter().filter(|pair| pair.ratio.or(pair.own_sensitivity).is_some());

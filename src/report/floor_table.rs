@@ -12,14 +12,16 @@ use crate::model::unit::UnitKind;
 /// Prints every floor table that has a row.
 pub(super) fn floors(page: &mut Page, report: &Report) {
     for unit in [UnitKind::Turn, UnitKind::Conversation] {
-        for decider in [Decider::People, Decider::Grader] {
-            let rows: Vec<_> = report
-                .rates
-                .iter()
-                .filter(|rate| rate.name == RateName::Floor && rate.target == Target::Corpus)
-                .filter(|rate| rate.unit == unit && rate.decided_by == Some(decider))
-                .map(|corpus| Row { corpus, traffic: traffic_of(report, corpus) })
-                .collect();
+        let rows = |decider| -> Vec<Row<'_>> {
+            let floors =
+                report.rates.iter().filter(|rate| rate.name == RateName::Floor && rate.target == Target::Corpus);
+            let rows = floors.filter(|rate| rate.unit == unit && rate.decided_by == Some(decider));
+            rows.map(|corpus| Row { corpus, traffic: traffic_of(report, corpus) }).collect()
+        };
+        let (people, grader) = (rows(Decider::People), rows(Decider::Grader));
+        // Where people have decided about everything, the grader's word adds nothing.
+        let adds = grader.len() != people.len() || grader.iter().zip(&people).any(|(a, b)| a.corpus.k != b.corpus.k);
+        for rows in [people, if adds { grader } else { Vec::new() }] {
             if !rows.is_empty() {
                 floor(page, report, &rows);
             }

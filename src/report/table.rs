@@ -264,9 +264,11 @@ fn rungs(page: &mut Page, report: &Report) {
         lines.push((name.as_str(), format!("{lead}{}", escape(&new.join("; ")))));
         told.extend(new);
     }
-    let groups = report.comparisons.reason.as_deref().filter(|_| report.comparisons.lineage.is_none());
-    let groups = groups.filter(|_| !report.design.group_by.is_empty());
-    lines.extend(groups.map(|reason| ("comparison", escape(reason))));
+    if !report.design.group_by.is_empty() && report.comparisons.pairs.iter().all(|pair| pair.ratio.is_none()) {
+        let first = report.comparisons.pairs.iter().find_map(|pair| pair.reason.as_deref());
+        let reason = report.comparisons.reason.as_deref().or(first);
+        lines.extend(reason.map(|reason| ("comparison", escape(reason))));
+    }
     if lines.is_empty() {
         return;
     }
