@@ -18,6 +18,7 @@ pub mod outcome;
 pub mod rate;
 pub mod review;
 pub mod shown;
+pub mod stop;
 pub mod tally;
 pub mod unit;
 pub mod verdict;

@@ -135,6 +135,7 @@ const fn capital(name: RateName) -> &'static str {
         RateName::Catchable => "Catchable",
         RateName::Corrected => "Corrected",
         RateName::Ceiling => "Ceiling",
+        RateName::GraderConfirmed => "Grader-confirmed",
     }
 }
 

@@ -14,6 +14,7 @@ mod layout;
 pub mod plan;
 pub mod progress;
 pub mod rate;
+mod sequence_table;
 pub mod table;
 mod warnings;
 
