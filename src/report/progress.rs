@@ -11,11 +11,11 @@ mod snapshot;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-pub use floor::FloorSoFar;
+pub use floor::{FloorSoFar, StopSoFar};
 pub use outlook::Outlook;
 pub use snapshot::{PROGRESS_SCHEMA, Phase, Snapshot, Standing};
 
-use floor::Prefixes;
+use floor::Beginning;
 use pace::Pace;
 
 use crate::clock::UnixMs;
@@ -61,7 +61,7 @@ pub struct Progress {
     counts: Counts,
     money: Money,
     pace: Pace,
-    prefixes: Prefixes,
+    beginning: Beginning,
     /// Bounds of the attempts in flight: as many as there are slots.
     open: HashMap<AttemptId, NanoUsd>,
     /// Stages of units that were asked for and have not ended, where the attempts do not say it: as many as there are
@@ -85,7 +85,7 @@ impl Progress {
             counts: Counts::default(),
             money: Money::default(),
             pace: Pace::default(),
-            prefixes: Prefixes::default(),
+            beginning: Beginning::default(),
             open: HashMap::new(),
             asked: HashSet::new(),
             rate_limited: 0,
@@ -101,7 +101,7 @@ impl Progress {
             Event::Planned(plan) => self.planned(plan),
             Event::Admitted(unit) => {
                 self.counts.admitted += 1;
-                self.prefixes.admit(unit.ordinal, unit.stratum);
+                self.beginning.admit(unit.ordinal, unit.stratum);
             }
             Event::Sent(sent) => self.sent(sent),
             Event::Settled(settled) => self.settled(settled),
@@ -116,7 +116,7 @@ impl Progress {
         let spent = session.spent_before.unwrap_or(self.money.spent + left);
         self.money = Money { spent, session: NanoUsd::ZERO, presumed: self.money.presumed + left, ..self.money };
         self.asked.clear();
-        self.prefixes.clear();
+        self.beginning.clear();
         self.pace = Pace::default();
         self.counts = Counts::default();
         self.deadline = session.deadline_ms.map(UnixMs);
@@ -126,7 +126,7 @@ impl Progress {
     fn planned(&mut self, plan: &Planned) {
         self.planned = plan.strata.iter().map(|stratum| stratum.planned).sum();
         self.money.cap = plan.cap;
-        self.prefixes.plan(plan);
+        self.beginning.plan(plan);
     }
 
     fn sent(&mut self, sent: &Sent) {
@@ -169,7 +169,9 @@ impl Progress {
         };
         if is_last {
             counts.finished += 1;
-            self.prefixes.finish(judged.ordinal, holds && judged.stage == Stage::Confirm);
+            if !judged.outcome.kind().is_cut_off() {
+                self.beginning.finish(judged.ordinal, holds && judged.stage == Stage::Confirm);
+            }
             if !judged.replayed {
                 counts.fresh += 1;
                 self.pace.tick(now);
