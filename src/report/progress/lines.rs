@@ -220,7 +220,7 @@ impl Snapshot {
     fn stop_when(&self) -> Option<String> {
         let stop = self.stop_when.as_ref()?;
         if let Some(look) = stop.narrow_at_look {
-            return Some(format!("narrow enough at look {}: nothing new is admitted", count(look)));
+            return Some(format!("narrow enough at look {}: what is admitted finishes", count(look)));
         }
         let now = stop.now.map_or_else(|| "unknown".to_owned(), |now| format!("{now:.2}"));
         Some(format!("stops at a relative width of {}, now {now}", stop.relative_width))
