@@ -7,7 +7,7 @@ use crate::config::ConfigError;
 /// How a command ended: what a script decides by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// Everything was done.
+    /// Everything was done, or as much as it took for `stop_when`.
     Complete,
     /// A gate failed: `--fail-over`, or `verify` found a difference.
     GateFailed,

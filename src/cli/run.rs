@@ -102,7 +102,11 @@ fn say_how_it_ended(ended: &Ended, exit: Exit, printer: Printer) {
             format!("nothing was sent: the corpus is not what [expect] says\n{}", missing.join("\n")),
             "complete the corpus, or change [expect], and run the same command again",
         ),
-        StopReason::Finished | StopReason::Budget | StopReason::Deadline | StopReason::Interrupted => {
+        StopReason::Finished
+        | StopReason::NarrowEnough(_)
+        | StopReason::Budget
+        | StopReason::Deadline
+        | StopReason::Interrupted => {
             if let Some(advice) = advice(ended, exit) {
                 printer.note(advice);
             }
@@ -143,11 +147,14 @@ fn exit_of(ended: &Ended, cache: CacheMode) -> Exit {
         // Money and time come first: what they left ungraded is said beside it.
         StopReason::Budget | StopReason::Deadline => Exit::StoppedEarly,
         StopReason::Unexpected { .. } => Exit::Incomplete,
-        StopReason::Finished if cache == CacheMode::ReadOnly && missed.is_some_and(|units| units > 0) => {
+        StopReason::Finished | StopReason::NarrowEnough(_)
+            if cache == CacheMode::ReadOnly && missed.is_some_and(|units| units > 0) =>
+        {
             Exit::CacheMiss
         }
-        StopReason::Finished if !ended.tally.is_complete() => Exit::Incomplete,
-        StopReason::Finished => Exit::Complete,
+        StopReason::Finished | StopReason::NarrowEnough(_) if !ended.tally.is_complete() => Exit::Incomplete,
+        // It did what it set out to do.
+        StopReason::Finished | StopReason::NarrowEnough(_) => Exit::Complete,
     }
 }
 
@@ -165,9 +172,15 @@ fn advice(ended: &Ended, exit: Exit) -> Option<&'static str> {
         (StopReason::Deadline, _) => {
             "the deadline closed admission: the report is a valid, smaller sample; a later --deadline goes on from here"
         }
-        (StopReason::Finished, Exit::CacheMiss) => "some replies are not in the cache; see what to do above",
-        (StopReason::Finished, Exit::Incomplete) => {
+        (StopReason::Finished | StopReason::NarrowEnough(_), Exit::CacheMiss) => {
+            "some replies are not in the cache; see what to do above"
+        }
+        (StopReason::Finished | StopReason::NarrowEnough(_), Exit::Incomplete) => {
             "more units than `max_ungraded` allows have no usable verdict; see what to do above"
+        }
+        (StopReason::NarrowEnough(_), _) => {
+            "the limits are narrow enough: the same command again sends nothing; a lower `relative_width`, or no \
+             `stop_when`, goes on from here"
         }
         (
             StopReason::Finished

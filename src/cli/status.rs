@@ -62,6 +62,9 @@ fn why(reason: &StopReason) -> String {
         StopReason::Finished => "every planned unit".to_owned(),
         StopReason::Budget => "the cap closed admission".to_owned(),
         StopReason::Deadline => "the deadline closed admission".to_owned(),
+        StopReason::NarrowEnough(look) => {
+            format!("the limits were narrow enough at look {}, after {} units", look.number, look.units)
+        }
         StopReason::Interrupted => "interrupted; `assize run` resumes it".to_owned(),
         StopReason::Unexpected { missing } => {
             format!("the corpus is not what [expect] says: {}", crate::report::escape(&missing.join("; ")))

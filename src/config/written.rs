@@ -175,7 +175,13 @@ pub(super) struct Budget {
     pub(super) max_cost_total: Option<f64>,
     pub(super) deadline: Option<String>,
     pub(super) max_ungraded: Option<f64>,
-    pub(super) stop_when: BTreeMap<String, f64>,
+    pub(super) stop_when: StopWhen,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct StopWhen {
+    pub(super) relative_width: Option<f64>,
 }
 
 #[derive(Default, Deserialize)]

@@ -17,7 +17,7 @@ use super::homogeneity::differ;
 use super::interval::Share;
 use super::ratio::{self, Counted, order_reversal, own_sensitivity_ratio};
 use super::refusal::sentence;
-use super::rungs::{counted, mixture};
+use super::rungs::{counted, no_fixed_n};
 use super::scope::Scope;
 use super::sensitivity::Part;
 use super::special::normal_quantile;
@@ -46,7 +46,7 @@ pub fn comparisons(tally: &Tally) -> Comparisons {
         return nothing("nobody has said what changed between the groups: write lineage = \"...\" under [compare]");
     }
     let design = Design::of(tally).expect("the counts of a tally agree");
-    let mixed = mixture(tally);
+    let mixed = no_fixed_n(tally);
     let units = if tally.plan.unit == UnitKind::Turn && tally.plan.sample_by == UnitKind::Conversation {
         vec![UnitKind::Turn, UnitKind::Conversation]
     } else {

@@ -7,6 +7,7 @@ use super::design::positive;
 use super::gamma;
 use super::interval::{Share, clopper_pearson, one_sided_upper};
 use super::scope::Scope;
+use super::stopped::NO_FIXED_N;
 use super::total::{Funnel, Positive, Total};
 use crate::model::bucket::Bucket;
 use crate::model::rate::{Decider, Method, Rate, RateName, Target};
@@ -66,6 +67,9 @@ fn of_corpus(scope: &Scope<'_>, rate: Rate) -> Rate {
 fn of_traffic(scope: &Scope<'_>, events: &Events, n: u64, rate: Rate) -> Rate {
     let Some(share) = Share::new(events.k, n) else { return rate };
     let rate = Rate { clusters: Some(events.total.affected), ..rate };
+    if scope.design.tally.narrow_look().is_some() {
+        return Rate { reason: Some(NO_FIXED_N.to_owned()), ..rate };
+    }
     if let Some(reason) = scope.too_few_clusters(events.total.affected) {
         return Rate { reason: Some(reason), ..rate };
     }

@@ -12,6 +12,7 @@ mod clusters;
 pub mod compare;
 mod contrasts;
 mod conversations;
+mod corpus_sequence;
 mod corrected;
 pub mod count;
 mod design;
@@ -28,6 +29,7 @@ pub mod interval;
 pub mod log_odds;
 mod melded;
 mod number;
+mod prefix;
 #[cfg(test)]
 mod printed_tests;
 pub mod ratio;
@@ -41,6 +43,7 @@ pub mod scores;
 pub mod sensitivity;
 pub mod sequential;
 pub mod special;
+mod stopped;
 pub mod support;
 pub mod total;
 #[cfg(test)]
@@ -48,4 +51,6 @@ mod total_tests;
 pub mod ungraded;
 
 pub use contrasts::comparisons;
+pub use corpus_sequence::{AtLook, BETWEEN_LOOKS, CorpusSequence, Looks, NoSequence};
+pub use prefix::Prefix;
 pub use rungs::{Recall, rates, recall};

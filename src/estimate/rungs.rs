@@ -10,6 +10,7 @@ use super::floor::{deciders, floors};
 use super::gamma::{self, Range};
 use super::refusal;
 use super::scope::Scope;
+use super::stopped;
 use super::total::Total;
 use crate::model::grading::Stage;
 use crate::model::rate::{Bracket, Method, Rate, RateName, Target};
@@ -23,7 +24,8 @@ use crate::model::unit::{Group, UnitKind};
 pub fn rates(tally: &Tally) -> Vec<Rate> {
     // A tally's counts agree with each other by construction of the fold.
     let design = Design::of(tally).expect("the counts of a tally agree");
-    let mixed = mixture(tally);
+    let (mixed, refused) = (mixture(tally), no_fixed_n(tally));
+    let sequence = stopped::Sequence::of(tally);
     let mut rates = Vec::new();
     for group in groups(tally) {
         for unit in [UnitKind::Turn, UnitKind::Conversation] {
@@ -31,6 +33,8 @@ pub fn rates(tally: &Tally) -> Vec<Rate> {
             for decider in deciders(tally) {
                 rates.extend(floors(&scope, decider));
             }
+            rates.extend(sequence.as_ref().filter(|_| unit == tally.plan.unit).map(|sequence| sequence.rate(&scope)));
+            let scope = Scope { mixed: refused.as_deref(), ..scope };
             for target in [Target::Corpus, Target::Traffic] {
                 rates.push(expanded(&scope, RateName::Catchable, target));
             }
@@ -60,6 +64,11 @@ pub(super) fn mixture(tally: &Tally) -> Option<String> {
             stages.join(" and the ")
         )
     })
+}
+
+/// Why a run supports no estimate whose limits suppose that the number of units was fixed beforehand, if it does not.
+pub(super) fn no_fixed_n(tally: &Tally) -> Option<String> {
+    mixture(tally).or_else(|| tally.narrow_look().map(|_| stopped::NO_FIXED_N.to_owned()))
 }
 
 /// A total of a scope, and how many distinct units people confirmed for it.
@@ -216,9 +225,9 @@ pub struct Recall {
 #[must_use]
 pub fn recall(tally: &Tally) -> Vec<Recall> {
     let design = Design::of(tally).expect("the counts of a tally agree");
-    let mixed = mixture(tally);
+    let refused = no_fixed_n(tally);
     let of = |group: Option<&Group>| {
-        let scope = Scope { design: &design, group, unit: tally.plan.unit, mixed: mixed.as_deref() };
+        let scope = Scope { design: &design, group, unit: tally.plan.unit, mixed: refused.as_deref() };
         recall_of(&scope)
     };
     let row = |group: Option<&Group>| match of(group) {

@@ -16,7 +16,7 @@ pub(super) struct Scope<'a> {
     pub(super) design: &'a Design<'a>,
     pub(super) group: Option<&'a Group>,
     pub(super) unit: UnitKind,
-    /// Why no rate can be given at all.
+    /// Why no rate can be given, or none of the kind asked for.
     pub(super) mixed: Option<&'a str>,
 }
 

@@ -13,6 +13,7 @@ use super::slots::AUTO_CEILING;
 use crate::clock::UnixMs;
 use crate::model::grading::{ApiKind, PromptLabel, Structured};
 use crate::model::money::{NanoUsd, Price};
+use crate::model::stop::StopWhen;
 use crate::prompt::WindowSettings;
 
 /// Where an API key comes from.
@@ -149,4 +150,6 @@ pub struct BudgetSettings {
     pub deadline: Option<UnixMs>,
     /// Largest share of admitted units without a usable verdict that still counts as complete.
     pub max_ungraded: f64,
+    /// When admission closes because enough is known; off by default.
+    pub stop_when: Option<StopWhen>,
 }

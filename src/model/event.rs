@@ -13,10 +13,11 @@ use super::known_plan::KnownPlan;
 use super::money::{NanoUsd, Usage};
 use super::outcome::{FailureKind, Outcome};
 use super::review::ReviewDraw;
+use super::stop::{Look, StopWhen};
 use super::unit::{Group, Stratum, UnitId, UnitKind};
 
 /// Position of a unit in the order of admission, from 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Ordinal(pub u64);
 
@@ -221,6 +222,9 @@ pub struct Planned {
     /// The cap over the whole workspace, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cap_total: Option<TotalCap>,
+    /// When the run closes admission because it knows enough, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_when: Option<StopWhen>,
     /// What people are to read. Older journals do not say it.
     #[serde(default)]
     pub review: ReviewDraw,
@@ -450,6 +454,8 @@ pub enum StopReason {
     Budget,
     /// The deadline closed admission.
     Deadline,
+    /// `stop_when` closed admission: the limits were narrow enough at this look.
+    NarrowEnough(Box<Look>),
     /// Somebody pressed Ctrl-C.
     Interrupted,
     /// The corpus is not what `[expect]` says: nothing was sent.
@@ -481,6 +487,7 @@ impl StopReason {
             Self::Finished => "finished",
             Self::Budget => "budget",
             Self::Deadline => "deadline",
+            Self::NarrowEnough(_) => "narrow_enough",
             Self::Interrupted => "interrupted",
             Self::Unexpected { .. } => "unexpected",
             Self::ModelChanged { .. } => "model_changed",

@@ -60,6 +60,7 @@ pub(crate) fn planned(strata: &[StratumSpec]) -> Planned {
         max_ungraded: 0.01,
         spent_before: NanoUsd::ZERO,
         cap_total: None,
+        stop_when: None,
         review: ReviewDraw::default(),
         compare: Compare::default(),
         retry: 0,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::event::Ordinal;
 use super::found_by::{FoundBy, KnownUse};
 use super::hash::Digest;
 use super::unit::Group;
@@ -86,6 +87,12 @@ impl KnownPlan {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.version.is_none() && self.left_out.is_empty()
+    }
+
+    /// The first unit of the sample: the ordinals before it are those of known positives.
+    #[must_use]
+    pub const fn first_unit(&self) -> Ordinal {
+        Ordinal(self.len())
     }
 
     /// Number of items that are graded: ordinals below it are theirs.

@@ -21,6 +21,7 @@ pub mod quoted;
 pub mod rate;
 pub mod review;
 pub mod shown;
+pub mod stop;
 pub mod tally;
 pub mod unit;
 pub mod verdict;

@@ -163,6 +163,23 @@ impl OutcomeKind {
         }
     }
 
+    /// Whether cap, deadline or a missing reply cut the unit off: that says something of the run and nothing of the unit.
+    #[must_use]
+    pub const fn is_cut_off(self) -> bool {
+        match self {
+            Self::NotCached | Self::OverBudget | Self::PastDeadline => true,
+            Self::Graded
+            | Self::EvidenceUnverified
+            | Self::CannotJudge
+            | Self::Refused
+            | Self::Truncated
+            | Self::Unparsable
+            | Self::TooLong
+            | Self::Filtered
+            | Self::Failed => false,
+        }
+    }
+
     /// Whether the unit has a usable verdict, in the sense of the statistics pages. Everything else is bracketed.
     #[must_use]
     pub const fn is_usable(self) -> bool {

@@ -29,7 +29,7 @@ impl Level {
     }
 }
 
-/// The four rungs of a report.
+/// The four rungs of a report, and what stands in for them where a run stopped because it knew enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RateName {
@@ -41,6 +41,9 @@ pub enum RateName {
     Corrected,
     /// An upper bound without assumptions about the graders.
     Ceiling,
+    /// No rung: what the graders confirm in the whole corpus. No person has a say in it. Only of a run that stopped
+    /// because this was known well enough.
+    GraderConfirmed,
 }
 
 impl RateName {
@@ -52,6 +55,7 @@ impl RateName {
             Self::Catchable => "catchable",
             Self::Corrected => "corrected",
             Self::Ceiling => "ceiling",
+            Self::GraderConfirmed => "grader_confirmed",
         }
     }
 }
@@ -67,6 +71,7 @@ impl RateName {
                 "the known positives are detected as often as those of the traffic, and reviewers do not confirm falsely"
             }
             Self::Ceiling => "reviewers miss nothing",
+            Self::GraderConfirmed => "it counts what the graders confirm, right or wrong",
         }
     }
 }
@@ -113,6 +118,9 @@ pub enum Method {
     MeldedByClass,
     /// The sum of the groups' corrected totals, each with its own sensitivity.
     SumOfGroups,
+    /// A beta-binomial confidence sequence without replacement, per stratum, Bonferroni over strata: it holds whenever a
+    /// run stops, and because of what.
+    ConfidenceSequence,
     /// The lower limit supposes that every conversation is detected, the upper one that a conversation is detected no
     /// more often than a turn.
     Bounds,

@@ -11,6 +11,7 @@ use super::money::{NanoUsd, Usage};
 use super::outcome::OutcomeKind;
 use super::rate::{Decider, Level};
 use super::review::{CellTally, Route};
+use super::stop::Look;
 use super::unit::{Group, Stratum, UnitId};
 
 /// One stratum, counted.
@@ -309,15 +310,31 @@ impl Tally {
         if admitted == 0 { 0.0 } else { self.ungraded() as f64 / admitted as f64 }
     }
 
-    /// Whether the run did what it set out to do: it ended by itself, every planned unit was admitted and ended, and
-    /// the share without a usable verdict is within the audit's limit.
+    /// The look that the run stopped at because its limits were narrow enough, if it did.
+    #[must_use]
+    pub fn narrow_look(&self) -> Option<&Look> {
+        match &self.sessions.stop {
+            Some(StopReason::NarrowEnough(look)) => Some(look),
+            Some(
+                StopReason::Finished
+                | StopReason::Budget
+                | StopReason::Deadline
+                | StopReason::Interrupted
+                | StopReason::Unexpected { .. }
+                | StopReason::ModelChanged { .. }
+                | StopReason::Unusable { .. },
+            )
+            | None => None,
+        }
+    }
+
+    /// Whether the run did what it set out to do: it ended by itself, every planned unit was admitted, or as many as
+    /// it took for `stop_when`, all of them ended, and the share without a usable verdict is within the audit's limit.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         let open = self.screen.unfinished + self.confirm.as_ref().map_or(0, |stage| stage.unfinished);
         let left_out = self.buckets(None).count(|bucket| *bucket == Bucket::NotAdmitted);
-        self.sessions.stop == Some(StopReason::Finished)
-            && open == 0
-            && left_out == 0
-            && self.ungraded_share() <= self.plan.max_ungraded
+        let is_through = self.sessions.stop == Some(StopReason::Finished) && left_out == 0;
+        (is_through || self.narrow_look().is_some()) && open == 0 && self.ungraded_share() <= self.plan.max_ungraded
     }
 }

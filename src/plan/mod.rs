@@ -4,4 +4,5 @@ pub mod allocate;
 pub mod forecast;
 pub mod sample;
 pub mod settings;
+pub mod stopping;
 pub mod strata;

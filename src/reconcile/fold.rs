@@ -221,6 +221,7 @@ impl Fold {
             first.spent_before = plan.spent_before;
             first.max_ungraded = plan.max_ungraded;
             first.level = plan.level;
+            first.stop_when = plan.stop_when;
             first.review = plan.review;
             first.compare = plan.compare.clone();
             return Ok(());

@@ -143,6 +143,7 @@ const fn capital(name: RateName) -> &'static str {
         RateName::Catchable => "Catchable",
         RateName::Corrected => "Corrected",
         RateName::Ceiling => "Ceiling",
+        RateName::GraderConfirmed => "Grader-confirmed",
     }
 }
 

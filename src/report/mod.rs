@@ -15,6 +15,7 @@ pub mod plan;
 pub mod progress;
 pub mod rate;
 mod sensitivity_table;
+mod sequence_table;
 pub mod table;
 mod warnings;
 

@@ -8,12 +8,14 @@ use super::escape::escape;
 pub use super::layout::Style;
 use super::layout::{Page, fitted};
 use super::rate::{count, units};
+use crate::estimate::NoSequence;
 use crate::model::event::{Planned, PlannedGrader, PlannedStratum};
 use crate::model::hash::Digest;
 use crate::model::known_plan::LeftOut;
 use crate::model::money::NanoUsd;
 use crate::model::unit::UnitKind;
 use crate::plan::forecast::{Forecast, Load, StageLoad};
+use crate::plan::stopping::{Stopping, stopping};
 
 /// A plan, for people and programs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -69,6 +71,12 @@ pub struct PlanReport {
     pub minutes: Option<f64>,
     /// What these minutes are spent waiting for.
     pub limited_by: Option<&'static str>,
+    /// Units after which `stop_when` would stop the run, as assumed; null without it, or if it would not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stops_after: Option<u64>,
+    /// The same in words, or what `stop_when` lacks; null without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop_when: Option<String>,
     /// What was assumed, in words.
     pub assumptions: Vec<String>,
     /// What would stop a run before it sends anything.
@@ -107,6 +115,7 @@ impl PlanReport {
         let corpus = &planned.corpus;
         let known = load.known.as_ref().map(|known| &known.screen);
         let stages = || std::iter::once(&load.screen).chain(&load.confirm).chain(known);
+        let stops = stopping(planned, load.assume);
         let costs = [forecast.cost_low, forecast.cost_expected, forecast.cost_worst];
         Self {
             schema: 1,
@@ -132,14 +141,55 @@ impl PlanReport {
             completion_tokens: forecast.completion_tokens_expected,
             minutes: forecast.minutes_expected,
             limited_by: forecast.limited_by.map(crate::plan::forecast::Bottleneck::as_str),
-            assumptions: vec![
-                format!("{} of what is screened is flagged (assume.flag_rate)", load.assume.flag_rate),
-                format!("replies have {} tokens (assume.output_tokens)", load.assume.output_tokens),
-                "four bytes of text are a token; at worst, one is".to_owned(),
-            ],
+            stops_after: stops.as_ref().ok().and_then(|stops| match stops {
+                Some(Stopping::After { units }) => Some(*units),
+                Some(Stopping::Never { .. }) | None => None,
+            }),
+            stop_when: stop_when(planned, stops),
+            assumptions: assumptions(planned, load),
             warnings,
         }
     }
+}
+
+/// What the figures suppose.
+fn assumptions(planned: &Planned, load: &Load) -> Vec<String> {
+    let assume = load.assume;
+    let mut assumptions = vec![
+        format!("{} of what is screened is flagged (assume.flag_rate)", assume.flag_rate),
+        format!("replies have {} tokens (assume.output_tokens)", assume.output_tokens),
+        "four bytes of text are a token; at worst, one is".to_owned(),
+    ];
+    if planned.stop_when.is_some() {
+        assumptions.push(format!(
+            "{} of the units show the behaviour, {} of these are hit by a cue, {} of these are confirmed, cue or not \
+             (assume.prevalence, prefilter_recall, sensitivity)",
+            assume.prevalence, assume.prefilter_recall, assume.sensitivity
+        ));
+    }
+    assumptions
+}
+
+/// How `stop_when` would go, in words.
+fn stop_when(planned: &Planned, stops: Result<Option<Stopping>, NoSequence>) -> Option<String> {
+    let wanted = planned.stop_when?.relative_width.get();
+    let all: u64 = planned.strata.iter().map(|stratum| stratum.planned).sum();
+    Some(match stops {
+        Ok(None) => return None,
+        Ok(Some(Stopping::After { units })) => format!(
+            "If all goes as assumed, `stop_when` stops the run after {} of {} units, at a relative width of {wanted}.",
+            count(units),
+            count(all)
+        ),
+        Ok(Some(Stopping::Never { width })) => {
+            let width = width.map_or_else(
+                || "nothing is expected to be confirmed".to_owned(),
+                |width| format!("the relative width is {:.2} after all of them", width.get()),
+            );
+            format!("If all goes as assumed, `stop_when` stops nothing: {width}, and {wanted} is asked for.")
+        }
+        Err(reason) => format!("`stop_when` will stop nothing: {reason}."),
+    })
 }
 
 /// The plan as text, 80 columns wide.
@@ -174,6 +224,7 @@ pub fn render(report: &PlanReport, style: Style) -> String {
     let [low, expected, worst] = [low, expected, worst].map(|usd| format!("${usd:.2}"));
     page.line(&format!("  cost                    {low:>20}{expected:>14}{worst:>14}"));
     page.wrapped("  ", &cap(report));
+    report.stop_when.iter().for_each(|words| page.wrapped("  ", words));
     expected_load(&mut page, report);
     page.heading("Assumed");
     for assumption in &report.assumptions {

@@ -12,12 +12,12 @@ mod snapshot;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-pub use floor::FloorSoFar;
+pub use floor::{FloorSoFar, StopSoFar};
 pub use known::KnownSoFar;
 pub use outlook::Outlook;
 pub use snapshot::{PROGRESS_SCHEMA, Phase, Snapshot, Standing};
 
-use floor::Prefixes;
+use floor::Beginning;
 use known::KnownCounts;
 use pace::Pace;
 
@@ -75,7 +75,7 @@ pub struct Progress {
     known: KnownCounts,
     money: Money,
     pace: Pace,
-    prefixes: Prefixes,
+    beginning: Beginning,
     /// The attempts in flight: as many as there are slots.
     open: HashMap<AttemptId, InFlight>,
     /// Stages of units that were asked for and have not ended, where the attempts do not say it: as many as there are
@@ -100,7 +100,7 @@ impl Progress {
             known: KnownCounts::default(),
             money: Money::default(),
             pace: Pace::default(),
-            prefixes: Prefixes::default(),
+            beginning: Beginning::default(),
             open: HashMap::new(),
             asked: HashSet::new(),
             rate_limited: 0,
@@ -117,7 +117,7 @@ impl Progress {
             Event::Admitted(unit) => {
                 if let Some(stratum) = unit.stratum {
                     self.counts.admitted += 1;
-                    self.prefixes.admit(unit.ordinal, stratum);
+                    self.beginning.admit(unit.ordinal, stratum);
                 }
             }
             Event::Sent(sent) => self.sent(sent),
@@ -139,7 +139,7 @@ impl Progress {
             ..self.money
         };
         self.asked.clear();
-        self.prefixes.clear();
+        self.beginning.clear();
         self.pace = Pace::default();
         self.counts = Counts::default();
         self.known.clear();
@@ -151,7 +151,7 @@ impl Progress {
         self.planned = plan.strata.iter().map(|stratum| stratum.planned).sum();
         self.known.plan(plan);
         self.money.cap = plan.cap;
-        self.prefixes.plan(plan);
+        self.beginning.plan(plan);
     }
 
     fn sent(&mut self, sent: &Sent) {
@@ -201,7 +201,9 @@ impl Progress {
         };
         if is_last {
             counts.finished += 1;
-            self.prefixes.finish(judged.ordinal, holds && judged.stage == Stage::Confirm);
+            if !judged.outcome.kind().is_cut_off() {
+                self.beginning.finish(judged.ordinal, holds && judged.stage == Stage::Confirm);
+            }
             if !judged.replayed {
                 counts.fresh += 1;
                 self.pace.tick(now);

@@ -9,10 +9,12 @@ pub use super::layout::Style;
 use super::layout::{Ink, Page, fitted};
 use super::rate::{count, units};
 use super::sensitivity_table;
+use super::sequence_table;
 use crate::model::event::StopReason;
 use crate::model::grading::Stage;
 use crate::model::outcome::OutcomeKind;
 use crate::model::rate::{Decider, RateName, Target};
+use crate::model::stop::Look;
 use crate::model::unit::UnitKind;
 
 /// The report as text, 80 columns wide.
@@ -24,6 +26,7 @@ pub fn render(report: &Report, style: Style) -> String {
     funnel(&mut page, report);
     classes(&mut page, report);
     floor_table::floors(&mut page, report);
+    sequence_table::sequence(&mut page, report);
     estimate_table::estimates(&mut page, report);
     estimate_table::recall(&mut page, report);
     estimate_table::comparisons(&mut page, report);
@@ -107,6 +110,7 @@ fn stop(report: &Report) -> String {
         }
         Some(StopReason::Budget) => format!("stopped by the cap{}", and_ungraded(report)),
         Some(StopReason::Deadline) => format!("stopped by the deadline{}", and_ungraded(report)),
+        Some(StopReason::NarrowEnough(look)) => format!("{}{}", narrow_enough(look), and_ungraded(report)),
         Some(StopReason::Unexpected { .. }) => "the corpus is not what [expect] says: nothing was sent".to_owned(),
         Some(StopReason::ModelChanged { stage, first, then }) => {
             format!("the {} grader changed from `{}` to `{}`", stage.as_str(), escape(first), escape(then))
@@ -114,6 +118,18 @@ fn stop(report: &Report) -> String {
         Some(StopReason::Interrupted) => "interrupted".to_owned(),
         Some(StopReason::Unusable { message }) => format!("the grader is unusable: {}", escape(message)),
     }
+}
+
+/// Why a run that knew enough stopped, and at which look.
+fn narrow_enough(look: &Look) -> String {
+    format!(
+        "stopped because the limits of what the graders confirm were narrow enough: {:.2} wide where {} was asked for, \
+         at look {}, after the first {} units",
+        look.width.get(),
+        look.rule.relative_width.get(),
+        count(look.number),
+        count(look.units)
+    )
 }
 
 /// What else is short in a run that budget or deadline stopped: both are said.
@@ -189,6 +205,7 @@ fn funnel(page: &mut Page, report: &Report) {
 fn not_admitted_note(report: &Report) -> &'static str {
     match report.sessions.stop {
         Some(StopReason::Budget | StopReason::Deadline) => "cap or deadline came first",
+        Some(StopReason::NarrowEnough(_)) => "enough was known first",
         Some(StopReason::Unexpected { .. }) => "the corpus is not what [expect] says",
         Some(StopReason::Interrupted | StopReason::ModelChanged { .. } | StopReason::Unusable { .. }) | None => {
             "the run ended first"
@@ -374,7 +391,14 @@ fn next_steps(report: &Report) -> Vec<String> {
         Some(StopReason::Deadline | StopReason::Interrupted) | None => {
             steps.push("run again: it resumes, and what is paid for is kept".to_owned());
         }
-        Some(StopReason::Finished) if !report.complete => steps.push(ungraded_step(report)),
+        Some(StopReason::Finished | StopReason::NarrowEnough(_)) if !report.complete => {
+            steps.push(ungraded_step(report));
+        }
+        Some(StopReason::NarrowEnough(_)) => steps.push(
+            "to go on, lower `relative_width` under [budget] or take `stop_when` away, and run again: what is paid for \
+             is kept"
+                .to_owned(),
+        ),
         Some(StopReason::Finished) => {}
     }
     let funnel = &report.funnel;

@@ -14,6 +14,8 @@ use crate::model::fixture::{
 use crate::model::grading::Stage;
 use crate::model::label::{Decision, Label};
 use crate::model::outcome::{FailureKind, Outcome};
+use crate::model::rate::{Decider, Method, RateName, Target};
+use crate::model::stop::{Look, Looked, RelativeWidth, StopWhen};
 use crate::model::unit::UnitKind;
 use crate::model::verdict::Judgement::{Absent, Present, Suspected};
 use crate::reconcile::{Definitions, Fold};
@@ -25,6 +27,13 @@ pub(super) fn night() -> Planned {
         ("none", "rl-late", 120_000, 20),
         ("none", "rl-early", 98_004, 0),
     ])
+}
+
+/// A night that draws from every stratum, and stops once it knows enough.
+pub(super) fn asking() -> Planned {
+    let strata = [("core", "rl-late", 40, 40), ("core", "rl-early", 30, 30), ("none", "rl-late", 120_000, 20)];
+    let relative_width = RelativeWidth::new(0.5).unwrap();
+    Planned { stop_when: Some(StopWhen { relative_width }), ..planned(&strata) }
 }
 
 /// One session: every fifth core unit is flagged, most of them upheld; one refusal, one dead confirmer.
@@ -61,13 +70,17 @@ pub(super) fn session() -> Vec<Event> {
 }
 
 fn run(plan: &Planned, events: &[Event], labels: &[Label]) -> Report {
+    run_until(StopReason::Finished, plan, events, labels)
+}
+
+fn run_until(stop: StopReason, plan: &Planned, events: &[Event], labels: &[Label]) -> Report {
     let mut fold = Fold::new(Definitions::plain(true));
     fold.event(&opened(1_795_455_612_000));
     fold.event(&Event::Planned(Box::new(plan.clone())));
     for event in events {
         fold.event(event);
     }
-    fold.event(&closed(StopReason::Finished, 1_795_459_212_000));
+    fold.event(&closed(stop, 1_795_459_212_000));
     for label in labels {
         fold.label(label);
     }
@@ -98,6 +111,59 @@ fn the_json_of_a_night() {
     insta::assert_snapshot!(run(&simulated(), &session(), &[]).to_json());
 }
 
+/// What a look at the first 80 units of the session shows, as if there had been one.
+fn look() -> Look {
+    let looked = |ended, confirmed| Looked { ended, confirmed };
+    let strata = vec![looked(40, 7), looked(30, 5), looked(10, 0)];
+    let width = RelativeWidth::new(0.45).unwrap();
+    Look { number: 3, units: 80, strata, lower: 12, upper: 90, width, rule: asking().stop_when.unwrap() }
+}
+
+fn stopped(labels: &[Label]) -> Report {
+    let plan = Planned { max_ungraded: 0.1, ..asking() };
+    run_until(StopReason::NarrowEnough(Box::new(look())), &plan, &session(), labels)
+}
+
+#[test]
+fn a_run_that_knew_enough_gives_the_sequence_and_no_limits_of_a_fixed_n() {
+    let report = stopped(&[label("conv-0#1", "ana", Decision::Yes, 1)]);
+    assert!(report.complete, "it did what it set out to do");
+    let (confirmed, others): (Vec<_>, Vec<_>) =
+        report.rates.iter().partition(|rate| rate.name == RateName::GraderConfirmed);
+    assert_eq!(confirmed.len(), 3, "all groups and each");
+    let all = confirmed[0];
+    assert_eq!((all.k, all.n, all.method), (Some(12), Some(120_070), Some(Method::ConfidenceSequence)));
+    assert_eq!((all.target, all.decided_by), (Target::Corpus, Some(Decider::Grader)));
+    assert!(all.lower <= all.estimate && all.estimate < all.upper && all.estimate.is_some(), "{all:?}");
+    for rate in others {
+        let reason = rate.reason.as_deref().unwrap_or_default();
+        assert_eq!((rate.lower, rate.upper, rate.level), (None, None, None), "{rate:?}");
+        if (rate.name, rate.target) == (RateName::Floor, Target::Corpus) {
+            assert!(rate.k.is_some(), "a count stays a count");
+        } else {
+            assert!(reason.contains("`grader_confirmed`"), "{rate:?}");
+        }
+        assert!(rate.name == RateName::Floor || rate.estimate.is_none(), "{rate:?}");
+    }
+    assert!(report.prefilter_recall.iter().all(|row| row.estimate.is_none()));
+    assert!(report.warnings.iter().any(|warning| warning.contains("10 turns had been admitted when look 3")));
+    let resumed = run(&asking(), &session(), &[]);
+    assert!(resumed.rates.iter().all(|rate| rate.name != RateName::GraderConfirmed), "it went on to its end");
+}
+
+#[test]
+fn the_table_of_a_run_that_knew_enough() {
+    insta::assert_snapshot!(render(&stopped(&[]), Style::Plain));
+}
+
+#[test]
+fn a_stop_reads_back_from_the_journal() {
+    let event = closed(StopReason::NarrowEnough(Box::new(look())), 7);
+    let line = serde_json::to_string(&event).unwrap();
+    assert!(line.contains(r#""reason":"narrow_enough","number":3"#), "{line}");
+    assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), event);
+}
+
 #[test]
 fn the_json_reads_back_and_keeps_its_digest() {
     let report = run(&simulated(), &session(), &[]);
@@ -124,8 +190,9 @@ fn every_absent_figure_has_its_reason_beside_it() {
             }
         }
     }
-    let report = run(&night(), &session(), &[]);
-    check(&serde_json::to_value(&report).unwrap(), "report");
+    for report in [run(&night(), &session(), &[]), stopped(&[])] {
+        check(&serde_json::to_value(&report).unwrap(), "report");
+    }
 }
 
 #[test]

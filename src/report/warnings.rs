@@ -11,6 +11,7 @@ pub(super) fn warnings(tally: &Tally) -> Vec<String> {
     let mut warnings = of_corpus(tally);
     warnings.extend(of_draw(tally));
     warnings.extend(of_verdicts(tally));
+    warnings.extend(of_look(tally));
     warnings.extend(of_models(tally));
     warnings.extend(of_labels(tally));
     let repeated = tally.requests.repeated;
@@ -29,6 +30,7 @@ fn of_corpus(tally: &Tally) -> Vec<String> {
             StopReason::Finished
             | StopReason::Budget
             | StopReason::Deadline
+            | StopReason::NarrowEnough(_)
             | StopReason::Interrupted
             | StopReason::ModelChanged { .. }
             | StopReason::Unusable { .. },
@@ -73,6 +75,22 @@ fn of_verdicts(tally: &Tally) -> Vec<String> {
         ));
     }
     warnings
+}
+
+/// What was on its way when a run knew enough, which no look decides.
+fn of_look(tally: &Tally) -> Option<String> {
+    let look = tally.narrow_look()?;
+    let beyond = tally.buckets(None).count(Bucket::is_admitted).saturating_sub(look.units);
+    (beyond > 0).then(|| {
+        format!(
+            "{} had been admitted when look {} closed admission: they count in the funnel and the floors, and how many they \
+             are depends on the timing of this run, so that another one may have another digest; `grader_confirmed` rests \
+             on the first {} alone",
+            units(beyond, tally.plan.unit),
+            count(look.number),
+            units(look.units, tally.plan.unit)
+        )
+    })
 }
 
 /// Verdicts of several models are not one measurement.

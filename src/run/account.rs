@@ -9,6 +9,7 @@ use crate::model::event::{AttemptId, Ending, Event, Sent, StopReason};
 use crate::model::hash::Digest;
 use crate::model::money::NanoUsd;
 use crate::model::outcome::FailureKind;
+use crate::model::stop::RelativeWidth;
 
 /// What a run spent, what it left on the wire, and what it was about.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -32,6 +33,9 @@ pub(super) struct Account {
     pub(super) given_up: BTreeSet<Digest>,
     pub(super) next_attempt: AttemptId,
     pub(super) finished: bool,
+    /// How wide its limits were where it stopped because they were narrow enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) narrow: Option<RelativeWidth>,
     /// Whether it is a read-only replay, from which no run goes on.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) replay: bool,
@@ -87,6 +91,7 @@ impl Account {
                 self.opened_ms = opened.at_ms;
                 self.session = Session { boot: opened.boot.clone(), first: self.next_attempt, ..Session::default() };
                 self.finished = false;
+                self.narrow = None;
                 self.replay = opened.replay;
             }
             Event::Planned(planned) => {
@@ -116,6 +121,9 @@ impl Account {
             Event::Closed(closed) => {
                 self.session.is_whole = true;
                 self.finished = closed.reason == StopReason::Finished;
+                if let StopReason::NarrowEnough(look) = &closed.reason {
+                    self.narrow = Some(look.width);
+                }
             }
             Event::Admitted(_) | Event::Judged(_) | Event::Warned { .. } => {}
         }

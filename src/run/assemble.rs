@@ -283,6 +283,7 @@ fn planned(audit: &Audit, behaviour: &Behaviour, cues_hash: &Digest, census: &Ce
         max_ungraded: audit.budget.max_ungraded,
         spent_before: NanoUsd::ZERO,
         cap_total: None,
+        stop_when: audit.budget.stop_when,
         review: audit.review,
         compare: audit.compare.clone(),
         retry: 0,

@@ -73,6 +73,7 @@ mod tests {
             max_cost_from: "--max-cost".to_owned(),
             max_cost_total: max_cost_total.map(NanoUsd),
             deadline: None,
+            stop_when: None,
             max_ungraded: 0.01,
         }
     }

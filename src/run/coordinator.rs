@@ -1,6 +1,7 @@
 //! The one owner of a run's state. Workers say what they want to do and what happened; this module decides, numbers,
 //! and hands out what must go on record. Synchronous: it is tested without a runtime.
 
+mod narrow;
 mod silence;
 mod waiting;
 
@@ -8,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use tokio::sync::oneshot;
 
+pub use self::narrow::Narrow;
 use self::silence::Silence;
 use self::waiting::Waiting;
 use super::disks::Disks;
@@ -51,6 +53,8 @@ pub struct Start {
     pub split: BTreeSet<Stage>,
     /// When to warn that the money runs out.
     pub alarm: Option<Alarm>,
+    /// When enough is known, if the run asks.
+    pub narrow: Option<Narrow>,
 }
 
 /// A warning that is due once so much is spent.
@@ -107,6 +111,7 @@ pub struct Coordinator {
     served: BTreeMap<Stage, String>,
     split: BTreeSet<Stage>,
     alarm: Option<Alarm>,
+    narrow: Option<Narrow>,
 }
 
 /// A request on the wire.
@@ -147,6 +152,7 @@ impl Coordinator {
             served: BTreeMap::new(),
             split: start.split,
             alarm: start.alarm,
+            narrow: start.narrow,
         }
     }
 
@@ -218,6 +224,7 @@ impl Coordinator {
                 self.judge(&judged);
                 if is_last {
                     self.budget.close(judged.ordinal);
+                    self.look(&judged);
                 }
                 effects.event(Event::Judged(judged));
             }
@@ -294,6 +301,11 @@ impl Coordinator {
             if self.closed.is_none() && is_late && first.get().asks() {
                 self.closed = Some(StopReason::Deadline);
             }
+            // Nor is a look that turns nobody away.
+            if self.closed.is_none() {
+                let look = self.narrow.as_ref().and_then(|narrow| narrow.closes_before(*first.key()));
+                self.closed = look.map(StopReason::NarrowEnough);
+            }
             if self.closed.is_none() {
                 if self.holding || !self.claims.is_empty() {
                     return;
@@ -312,6 +324,7 @@ impl Coordinator {
             self.next_unit = Ordinal(ordinal.0 + 1);
             match waiting {
                 Waiting::Asks { unit, answer, .. } => {
+                    self.narrow.iter_mut().for_each(|narrow| narrow.admit(&unit));
                     effects.event(Event::Admitted(unit));
                     if answer.send(Entry::Admitted).is_err() {
                         self.budget.close(ordinal);
@@ -329,10 +342,17 @@ impl Coordinator {
     fn conclude(&mut self, unit: Decided, effects: &mut Effects) {
         let Decided { ordinal, events, lines } = unit;
         self.budget.close(ordinal);
+        let mut last = None;
         for event in &events {
             if let Event::Judged(judged) = event {
                 self.judge(judged);
+                last = Some(judged);
+            } else if let (Event::Admitted(unit), Some(narrow)) = (event, &mut self.narrow) {
+                narrow.admit(unit);
             }
+        }
+        if let Some(last) = last {
+            self.look(last);
         }
         effects.lines.append(&lines);
         effects.events.extend(events);
@@ -415,6 +435,13 @@ impl Coordinator {
         }
     }
 
+    /// A unit's path ended. Once admission is closed, nothing is looked for any more.
+    fn look(&mut self, last: &Judged) {
+        if let (None, Some(narrow)) = (&self.closed, &mut self.narrow) {
+            narrow.finish(last);
+        }
+    }
+
     fn judge(&mut self, judged: &Judged) {
         match judged.outcome.kind() {
             OutcomeKind::Failed if self.stopping == Stopping::No => self.failures_in_a_row += 1,
@@ -442,7 +469,8 @@ impl Coordinator {
         match self.served.get(&stage) {
             None => drop(self.served.insert(stage, served.to_owned())),
             Some(first) if first == served => {}
-            Some(_) if self.split.contains(&stage) => {}
+            // What two models confirm is not one count, so nothing follows from looking at it.
+            Some(_) if self.split.contains(&stage) => self.narrow = None,
             Some(first) => {
                 let (first, then) = (first.clone(), served.to_owned());
                 self.stop(StopReason::ModelChanged { stage, first, then });
@@ -465,5 +493,7 @@ const fn advice(failure: FailureKind) -> &'static str {
 
 #[cfg(test)]
 mod money_tests;
+#[cfg(test)]
+mod narrow_tests;
 #[cfg(test)]
 mod tests;

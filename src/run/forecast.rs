@@ -109,7 +109,9 @@ pub async fn outlook(assembly: Assembly) -> Result<Outlook, ForecastError> {
         planned.cap = earlier_cap(&runs, &ledger, &audit.name)?;
     }
     let last = if audit.retry_errors {
-        look_back(&runs, &mut ledger, &audit.name, false)?.retry_round(&planned.identity)
+        let mut past = look_back(&runs, &mut ledger, &audit.name, false)?;
+        past.leave_narrow(audit.budget.stop_when);
+        past.retry_round(&planned.identity)
     } else {
         rounds(&runs, &ledger)?
     };

@@ -14,6 +14,7 @@ use crate::model::grading::Reply;
 use crate::model::hash::{Digest, PartHasher};
 use crate::model::money::NanoUsd;
 use crate::model::outcome::FailureKind;
+use crate::model::stop::StopWhen;
 
 /// A run at work gives a sign of life every second.
 const BETWEEN_SIGNS_MS: u64 = 1_000;
@@ -142,6 +143,14 @@ pub fn retried(identity: &Digest, retry: u32) -> Digest {
 }
 
 impl Past {
+    /// Lets a run be that stopped because its limits were narrow enough, if they still are by the rule of now. Under a
+    /// stricter rule, or under none, it goes on.
+    pub(super) fn leave_narrow(&mut self, rule: Option<StopWhen>) {
+        let is_over =
+            |account: &Account| account.narrow.zip(rule).is_some_and(|(width, rule)| width <= rule.relative_width);
+        self.unfinished.take_if(|(_, account)| is_over(account));
+    }
+
     /// The round of a run under `--retry-errors`: that of the newest run if it is such a round of the same questions
     /// and did not finish, so that it is resumed; else the next one.
     #[must_use]

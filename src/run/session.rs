@@ -10,7 +10,7 @@ use super::boot::boot_id;
 use super::caps::Caps;
 use super::change;
 use super::conclude::{self, ConcludeError, Conclusion};
-use super::coordinator::{Deadline, Start};
+use super::coordinator::{Deadline, Narrow, Start};
 use super::disks::Disks;
 use super::folder::{FolderError, RunFolder};
 use super::gates::{Gates, GatesError};
@@ -25,7 +25,7 @@ use crate::clock::{self, UnixMs};
 use crate::grade::settings::{GraderSettings, OnModelChange};
 use crate::grade::stage::{Retries, StageError};
 use crate::journal::{self, FileKind, JournalError, Lock, LockError};
-use crate::model::event::{Closed, EVENT_FORMAT, Event, Opened, Planned, StopReason};
+use crate::model::event::{Closed, EVENT_FORMAT, Event, Opened, Ordinal, Planned, StopReason};
 use crate::model::grading::Stage;
 use crate::model::hash::Digest;
 use crate::model::money::NanoUsd;
@@ -162,8 +162,10 @@ pub async fn run(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Res
     let Begun { folder, mut start, settled, mut account, retries, notes } = begun;
     told.extend(notes);
     let mut conclusion = Conclusion::begin(&audit.workspace, &planned)?;
-    for event in folder.iter().flat_map(RunFolder::events) {
-        conclusion.event(&event?);
+    let first_new = remember(folder.as_ref(), &mut conclusion)?;
+    match Narrow::of(&planned, &definitions, first_new) {
+        Ok(narrow) => start.narrow = narrow,
+        Err(reason) => told.push(format!("`stop_when` will stop nothing: {reason}")),
     }
     let is_resumed = folder.is_some();
     if let Some(folder) = &folder {
@@ -230,6 +232,19 @@ pub async fn run(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Res
     Ok(Ended { folder, reason, tally, report })
 }
 
+/// Counts what earlier sessions of the run did. Returns the first unit that none of them admitted.
+fn remember(folder: Option<&RunFolder>, conclusion: &mut Conclusion) -> Result<Ordinal, FolderError> {
+    let mut first_new = Ordinal(0);
+    for event in folder.into_iter().flat_map(RunFolder::events) {
+        let event = event?;
+        if let Event::Admitted(unit) = &event {
+            first_new = first_new.max(Ordinal(unit.ordinal.0 + 1));
+        }
+        conclusion.event(&event);
+    }
+    Ok(first_new)
+}
+
 /// What a session begins with.
 struct Begun {
     /// The run that goes on.
@@ -253,6 +268,7 @@ fn begin(
     let replay_only = audit.cache == CacheMode::ReadOnly;
     let needs_total = audit.budget.max_cost_total.is_some();
     let mut past = look_back(&audit.workspace.runs(), ledger, &audit.name, needs_total)?;
+    past.leave_narrow(audit.budget.stop_when);
     let mut notes: Vec<String> = past.warning.take().into_iter().collect();
     if !replay_only && let Err(error) = ledger.save() {
         notes.push(format!("{error}: the journals are read again at every start, and a removed run is not remembered"));
@@ -284,6 +300,7 @@ fn begin(
         deadline: deadline(audit),
         split: split(stands),
         alarm: caps.alarm,
+        narrow: None,
         disks: Disks::default(),
     };
     let retries = Retries { last: past.retries.max(planned.retry), is_asking: audit.retry_errors };

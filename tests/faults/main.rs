@@ -15,6 +15,7 @@ mod damaged_journal;
 mod damaged_units;
 mod disk;
 mod draw;
+mod enough;
 mod exchange;
 mod funnel;
 mod grader;

@@ -35,7 +35,6 @@ pub(super) fn refuse(written: &Written, ledger: &mut Ledger<'_>) {
             grader(&format!("grader.{stage}"), written, ledger);
         }
     }
-    any("budget.stop_when", !written.budget.stop_when.is_empty(), ledger);
     let privacy = &written.privacy;
     any("privacy.redact_before_grading", is_filled(privacy.redact_before_grading.as_ref()), ledger);
     only("privacy.keep_text", privacy.keep_text.as_deref(), "forever", None, ledger);

@@ -15,6 +15,7 @@ use std::path::Path;
 use crate::clock::UnixMs;
 use crate::grade::settings::BudgetSettings;
 use crate::model::money::NanoUsd;
+use crate::model::stop::{RelativeWidth, StopWhen};
 use crate::run::settings::{Audit, CacheMode, Workspace};
 
 use super::address::Address;
@@ -71,6 +72,12 @@ pub(super) fn audit(mut written: Written, ledger: &mut Ledger<'_>, context: &Con
     let review = review::review(written.review, ledger);
     let compare = review::compare(written.compare, &corpus.group_by, ledger);
     let budget = budget(&written.budget, ledger, context);
+    let can_look = budget.stop_when.is_none() || confirm.is_some();
+    ledger.require(
+        "budget.stop_when",
+        can_look,
+        "looks at what a second grader confirms: add [grader.confirm], or take `stop_when` away",
+    );
     let cache = cache_mode(ledger, context);
     let retry_errors = context.overrides.retry_errors;
     if retry_errors && cache != CacheMode::On {
@@ -126,7 +133,20 @@ fn budget(written: &Budget, ledger: &mut Ledger<'_>, context: &Context<'_>) -> B
     });
     let max_ungraded = ledger.or_default("budget.max_ungraded", written.max_ungraded, 0.01);
     require_share("budget.max_ungraded", max_ungraded, ledger);
-    BudgetSettings { max_cost, max_cost_from, max_cost_total, deadline, max_ungraded }
+    let stop_when = stop_when(written.stop_when.relative_width, ledger);
+    BudgetSettings { max_cost, max_cost_from, max_cost_total, deadline, max_ungraded, stop_when }
+}
+
+fn stop_when(relative_width: Option<f64>, ledger: &mut Ledger<'_>) -> Option<StopWhen> {
+    const PATH: &str = "budget.stop_when.relative_width";
+    let written = ledger.or_default(PATH, relative_width.map(Some), None)?;
+    let width = RelativeWidth::new(written).filter(|width| width.get() > 0.0);
+    ledger.require(
+        PATH,
+        width.is_some(),
+        "must be a number above 0, such as `0.5`: upper minus lower limit over the estimate",
+    );
+    width.map(|relative_width| StopWhen { relative_width })
 }
 
 fn dollars(path: &str, usd: f64, ledger: &mut Ledger<'_>) -> NanoUsd {

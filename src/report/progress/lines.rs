@@ -36,6 +36,7 @@ impl Snapshot {
             )),
             self.known_in_words().map(|words| format!("known positives {words}")),
             self.floor_in_words().map(|words| format!("floor {words}")),
+            self.stop_when(),
             self.ungraded_kinds(),
         ];
         let third = [
@@ -63,6 +64,7 @@ impl Snapshot {
             Some(self.ungraded_in_words()),
             self.known_in_words().map(|words| format!("known positives {words}")),
             self.floor_in_words().map(|words| format!("floor {words}")),
+            self.stop_when(),
             Some(format!("{}/s now, {}/s average", rate(self.per_second_now), rate(self.per_second_average))),
             Some(self.left()),
             self.deadline(),
@@ -97,6 +99,7 @@ impl Snapshot {
                 rows.push(("floor", format!("not available: {}", reason.as_deref().unwrap_or("unknown"))));
             }
         }
+        rows.extend(self.stop_when().map(|words| ("stop", words)));
         rows.push(("pace", self.pace(is_over)));
         let reserved = if is_over {
             String::new()
@@ -219,6 +222,16 @@ impl Snapshot {
             count(floor.lower),
             count(floor.upper)
         ))
+    }
+
+    /// When `stop_when` would stop the run, or that it has.
+    fn stop_when(&self) -> Option<String> {
+        let stop = self.stop_when.as_ref()?;
+        if let Some(look) = stop.narrow_at_look {
+            return Some(format!("narrow enough at look {}: what is admitted finishes", count(look)));
+        }
+        let now = stop.now.map_or_else(|| "unknown".to_owned(), |now| format!("{now:.2}"));
+        Some(format!("stops at a relative width of {}, now {now}", stop.relative_width))
     }
 
     fn ungraded_in_words(&self) -> String {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::floor::FloorSoFar;
+use super::floor::{FloorSoFar, StopSoFar};
 use super::known::KnownSoFar;
 use super::outlook::{Course, Outlook};
 use super::pace::per_second;
@@ -97,6 +97,9 @@ pub struct Snapshot {
     pub floor: Option<FloorSoFar>,
     /// Why `floor` is null.
     pub floor_reason: Option<String>,
+    /// Where `stop_when` stands; null where the audit does not set it, or draws too little for it.
+    #[serde(default)]
+    pub stop_when: Option<StopSoFar>,
 }
 
 impl Progress {
@@ -119,7 +122,7 @@ impl Progress {
             room: self.money.cap.map(|cap| cap.saturating_sub(self.money.spent)),
             deadline: self.deadline,
         });
-        let floor = self.prefixes.floor(counts.upheld, counts.finished);
+        let floor = self.beginning.floor(counts.upheld, counts.finished);
         Snapshot {
             schema: PROGRESS_SCHEMA,
             at_ms: now.0,
@@ -149,6 +152,7 @@ impl Progress {
             retried: self.retried,
             floor_reason: floor.as_ref().err().map(|reason| (*reason).to_owned()),
             floor: floor.ok(),
+            stop_when: self.beginning.stop(),
         }
     }
 

@@ -6,6 +6,7 @@ use crate::model::fixture::{admitted, graded, judged, opened, planned, sent, set
 use crate::model::found_by::FoundBy;
 use crate::model::known_plan::KnownItem;
 use crate::model::outcome::{FailureKind, Outcome};
+use crate::model::stop::{RelativeWidth, StopWhen};
 use crate::model::unit::Group;
 use crate::model::verdict::Judgement::{Absent, Present};
 use crate::report::tests::{night, session};
@@ -20,7 +21,11 @@ fn begun(plan: Planned) -> Progress {
 
 /// Half of the night, a refusal with 429, and one request on the wire, after 20 seconds.
 fn half_a_night() -> (Progress, UnixMs) {
-    let mut progress = begun(night());
+    half_of(night())
+}
+
+fn half_of(plan: Planned) -> (Progress, UnixMs) {
+    let mut progress = begun(plan);
     let mut now = 0;
     for event in session() {
         now += 100;
@@ -40,6 +45,49 @@ fn half_a_night() -> (Progress, UnixMs) {
 fn session_with(spent_before: NanoUsd, deadline_ms: Option<u64>) -> Event {
     let Event::Opened(session) = opened(0) else { panic!("a session begins with `Opened`") };
     Event::Opened(Opened { spent_before: Some(spent_before), deadline_ms, ..session })
+}
+
+fn asking(plan: Planned, relative_width: f64) -> Planned {
+    let relative_width = RelativeWidth::new(relative_width).unwrap();
+    Planned { stop_when: Some(StopWhen { relative_width }), ..plan }
+}
+
+/// Units of one stratum, every tenth of them confirmed.
+fn confirming(progress: &mut Progress, units: std::ops::Range<u64>) {
+    for n in units {
+        progress.event(&admitted(n, 0, unit("rl", &format!("c{n}"), 1)), UnixMs(0));
+        let verdict = if n % 10 == 0 { Present } else { Absent };
+        let stages = if n % 10 == 0 { vec![Stage::Screen, Stage::Confirm] } else { vec![Stage::Screen] };
+        for stage in stages {
+            progress.event(&Event::Judged(Box::new(judged(n, stage, graded(verdict)))), UnixMs(0));
+        }
+    }
+}
+
+#[test]
+fn the_display_says_when_a_run_would_stop_and_that_it_has() {
+    let mut progress = begun(asking(planned(&[("core", "rl", 5_000, 5_000)]), 0.5));
+    confirming(&mut progress, 0..999);
+    let seen = progress.snapshot(UnixMs(0), CALM);
+    let stop = seen.stop_when.unwrap();
+    assert_eq!((stop.relative_width, stop.narrow_at_look), (0.5, None));
+    assert!(stop.now.unwrap() > 0.5, "{stop:?}");
+    let words = format!("stops at a relative width of 0.5, now {:.2}", stop.now.unwrap());
+    assert!(seen.plain_line().contains(&words) && seen.page(false).contains(&words), "{}", seen.plain_line());
+    confirming(&mut progress, 999..3_000);
+    let seen = progress.snapshot(UnixMs(0), CALM);
+    assert!(seen.plain_line().contains("narrow enough at look "), "{}", seen.plain_line());
+}
+
+#[test]
+fn what_a_cap_cut_off_leaves_a_gap() {
+    let mut progress = begun(planned(&[("core", "rl", 50, 30)]));
+    for n in 0..3 {
+        progress.event(&admitted(n, 0, unit("rl", &format!("c{n}"), 1)), UnixMs(0));
+        let outcome = if n == 1 { Outcome::OverBudget } else { graded(Absent) };
+        progress.event(&Event::Judged(Box::new(judged(n, Stage::Screen, outcome))), UnixMs(0));
+    }
+    assert_eq!(progress.snapshot(UnixMs(0), CALM).floor.unwrap().looked_at, 1);
 }
 
 #[test]
@@ -78,7 +126,7 @@ fn no_line_is_wider_than_the_terminal_and_the_first_part_is_always_there() {
 
 #[test]
 fn every_field_is_documented_for_programs() {
-    let (progress, now) = half_a_night();
+    let (progress, now) = half_of(crate::report::tests::asking());
     let known = Some(KnownSoFar { planned: 60, ended: 12 });
     let json = serde_json::to_value(Snapshot { known, ..progress.snapshot(now, CALM) }).unwrap();
     let page = include_str!("../../../docs/progress.md");
@@ -94,6 +142,7 @@ fn every_field_is_documented_for_programs() {
     check(&json["outlook"], "outlook.");
     check(&json["floor"], "floor.");
     check(&json["known"], "known.");
+    check(&json["stop_when"], "stop_when.");
     assert_eq!(page.matches("\n| `").count(), fields, "docs/progress.md explains fields that are not there");
 }
 

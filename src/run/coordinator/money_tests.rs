@@ -223,6 +223,7 @@ fn coordinator(spent: NanoUsd, next_attempt: AttemptId) -> Coordinator {
         disks: Disks::default(),
         split: BTreeSet::new(),
         alarm: None,
+        narrow: None,
     })
 }
 

@@ -24,6 +24,7 @@ fn coordinator(cap: Option<u64>, deadline: Option<Deadline>) -> Coordinator {
         disks: Disks::default(),
         split: BTreeSet::new(),
         alarm: None,
+        narrow: None,
     })
 }
 
