@@ -63,7 +63,7 @@ fn main() {
 }
 
 fn total(estimate: f64, sampling: f64, weight: f64) -> Total {
-    Total { estimate, sampling, between: 0.0, weight, affected: 20, is_census: false }
+    Total { estimate, sampling, between: 0.0, together: 0.0, weight, affected: 20, is_census: false }
 }
 
 /// Prints the median time of one figure and holds it to the limit.
@@ -98,7 +98,12 @@ fn run() -> (Vec<Cell>, Vec<Positive>) {
             for unit in 0..confirmed {
                 let key = u64::try_from(positives.len()).unwrap();
                 let conversation = if unit % 10 == 0 { key + 1 } else { key };
-                positives.push(Positive { cell: cells.len(), conversation, content: key.wrapping_mul(0x9e37_79b9) });
+                positives.push(Positive {
+                    cell: cells.len(),
+                    conversation,
+                    content: key.wrapping_mul(0x9e37_79b9),
+                    drawn_with: None,
+                });
             }
             cells.push(Cell { expansion, flagged, reviewed, confirmed, third: None });
         }

@@ -3,11 +3,11 @@
 //!
 //! ```text
 //! cargo bench --bench coverage               1,000 runs of every scenario; rewrites `docs/coverage.md`
-//! cargo bench --bench coverage -- --short    100 runs of every seventh scenario; prints the summary only
+//! cargo bench --bench coverage -- --short    400 runs of every seventh scenario; prints the summary only
 //! ```
 //!
-//! Fails if a default covers less than 93% over a scenario with at least 20 affected conversations (short form: 86%,
-//! because 100 runs vary that much).
+//! Fails if a default covers less than 93% over a scenario with at least 20 affected conversations (short form: 91%,
+//! because 400 runs vary that much).
 
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on fails there")]
 #![expect(clippy::print_stdout, reason = "the summary is the result")]
@@ -31,13 +31,16 @@ use random::Stream;
 use scenario::Scenario;
 use tally::Cell;
 
-/// Every so manyth scenario is in the short form.
+/// Every so manyth scenario is in the short form, from one on with which it has three of those that are hardest on whole
+/// conversations: 53, 88 and 137, where the formulas for single turns covered between 0.81 and 0.93.
 const STRIDE: usize = 7;
+const FIRST: usize = 4;
 
 fn main() {
     let is_short = std::env::args().any(|word| word == "--short");
-    let (runs, least) = if is_short { (100, 0.86) } else { (1_000, page::LEAST) };
-    let scenarios: Vec<_> = (0..).zip(scenario::all()).step_by(if is_short { STRIDE } else { 1 }).collect();
+    let (runs, least) = if is_short { (400, 0.91) } else { (1_000, page::LEAST) };
+    let (first, stride) = if is_short { (FIRST, STRIDE) } else { (0, 1) };
+    let scenarios: Vec<_> = (0..).zip(scenario::all()).skip(first).step_by(stride).collect();
     let started = Instant::now();
     let cells = simulate(&scenarios, runs);
     println!("{} scenarios of {runs} runs in {:.1} s", cells.len(), started.elapsed().as_secs_f64());

@@ -17,7 +17,7 @@ use crate::peers::survey::{Sampled, stratified};
 use crate::peers::two_groups::katz;
 use crate::peers::{Bounds, around, normal_critical, real};
 use crate::random::{Stream, Urn, whole};
-use crate::scenario::{KNOWN, Scenario, TURNS};
+use crate::scenario::{KNOWN, Sampling, Scenario, TURNS};
 use crate::simulate::{Audit, Stratum, audit};
 
 /// A method in the tables.
@@ -88,7 +88,7 @@ impl Statement {
 pub(crate) fn statements(scenario: &Scenario, stream: &mut Stream) -> (u64, [Option<Statement>; METHODS.len()]) {
     let level = Level::new(0.95).expect("it lies between 0 and 1");
     let audited = audit(scenario, stream);
-    let total = total(&audited);
+    let total = total(scenario, &audited);
     let (prevalence, caught) = (scenario.prevalence, scenario.prevalence * scenario.sensitivity);
     let part =
         total.zip(Sensitivity::new(audited.detected, KNOWN)).map(|(total, sensitivity)| Part { total, sensitivity });
@@ -128,7 +128,7 @@ fn bounds(range: Range) -> Bounds {
 }
 
 /// What the funnel would confirm; none where a stratum has too few reviewed turns.
-fn total(audited: &Audit) -> Option<Total> {
+fn total(scenario: &Scenario, audited: &Audit) -> Option<Total> {
     let cell = |stratum: &Stratum| Cell {
         expansion: stratum.expansion(),
         flagged: stratum.flagged,
@@ -137,7 +137,10 @@ fn total(audited: &Audit) -> Option<Total> {
         third: None,
     };
     let confirmed = (0..).zip(&audited.confirmed);
-    let positive = |(content, &(cell, conversation))| Positive { cell, conversation, content };
+    let positive = |(content, &(cell, conversation))| {
+        let drawn_with = (scenario.sampling == Sampling::Conversations).then_some(conversation);
+        Positive { cell, conversation, content, drawn_with }
+    };
     let positives: Vec<_> = confirmed.map(positive).collect();
     let funnel = Funnel::new(audited.strata.iter().map(cell).collect(), &positives);
     funnel.expect("the counts of an audit fit each other").total(|_| true).ok()
@@ -146,7 +149,8 @@ fn total(audited: &Audit) -> Option<Total> {
 /// The melded ratio and that of Katz to a second group with twice the prevalence and the other slice.
 fn ratios(scenario: &Scenario, first: Option<Total>, level: Level, stream: &mut Stream) -> [Option<Statement>; 2] {
     let slice = if scenario.slice == 50_000 { 200_000 } else { 50_000 };
-    let second = total(&audit(&Scenario { prevalence: 2.0 * scenario.prevalence, slice, ..*scenario }, stream));
+    let doubled = Scenario { prevalence: 2.0 * scenario.prevalence, slice, ..*scenario };
+    let second = total(&doubled, &audit(&doubled, stream));
     let Some((first, second)) = first.zip(second) else { return [None; 2] };
     let group = |total| Group { total, frame: TURNS_OF_A_GROUP };
     let counted = |total: &Total| Counted { hits: whole(total.estimate), n: TURNS };

@@ -51,6 +51,7 @@ pub(super) fn counted(scope: &Scope<'_>, with_cleared: bool, frame: NonZeroU64) 
         };
         let confirmed = first_turns.range((stratum, crate::model::hash::Digest::from_bytes([0; 32]))..);
         let confirmed = confirmed.take_while(|((of, _), _)| *of == stratum);
+        // The units counted here are the conversations themselves, each drawn by itself.
         positives.extend(confirmed.map(|(_, unit)| positive(cells.len(), unit)));
         let k = positives.iter().filter(|positive| positive.cell == cells.len()).count() as u64;
         cells.push(Cell { expansion, flagged: k, reviewed: k, confirmed: k, third: None });

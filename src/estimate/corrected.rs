@@ -121,12 +121,11 @@ fn of_group(scope: &Scope<'_>, target: Target) -> Result<Figure, String> {
     let (design, level) = (scope.design, scope.design.tally.level);
     let words = |reason: Unsupported| sentence(&reason);
     let known = known(scope)?;
-    let keep = |side: Side| {
-        move |cell: usize| design.is_in(cell, scope.group) && design.is_gated(cell) && design.side(cell) == side
-    };
-    let hits = design.funnel.total(keep(Side::Hits)).map_err(words)?;
-    let others = design.funnel.total(keep(Side::Others)).map_err(words)?;
-    let all = design.funnel.total(|cell| design.is_in(cell, scope.group) && design.is_gated(cell)).map_err(words)?;
+    let gated = |cell: usize| design.is_in(cell, scope.group) && design.is_gated(cell);
+    let keep = |side: Side| move |cell: usize| gated(cell) && design.side(cell) == side;
+    let hits = design.funnel.part(keep(Side::Hits), gated).map_err(words)?;
+    let others = design.funnel.part(keep(Side::Others), gated).map_err(words)?;
+    let all = design.funnel.total(gated).map_err(words)?;
     match (basis(known.hits, known.others), known.hits, known.others) {
         (Basis::ByClass, Some(of_hits), Some(of_others)) => {
             let negatives = design.negatives(scope.group);

@@ -10,7 +10,7 @@ use crate::model::bucket::Bucket;
 use crate::model::found_by::KnownUse;
 use crate::model::review::{CellTally, Route};
 use crate::model::tally::{ConfirmedUnit, StratumTally, Tally};
-use crate::model::unit::{CLASS_NONE, Group};
+use crate::model::unit::{CLASS_NONE, Group, UnitKind};
 
 /// One cell: a stratum's units on one route to people.
 #[derive(Debug, Clone, Copy)]
@@ -73,9 +73,13 @@ impl<'a> Design<'a> {
         let index: HashMap<(usize, Option<Route>), usize> =
             places.iter().enumerate().map(|(cell, place)| ((place.stratum, place.route), cell)).collect();
         let read = tally.confirmed.iter().chain(&tally.missed).filter(|unit| unit.route.is_some());
+        let draws_whole = tally.plan.sample_by == UnitKind::Conversation;
         let positives = read.filter_map(|unit| {
             let cell = *index.get(&(unit.stratum as usize, unit.route))?;
-            Some(positive(cell, unit))
+            Some(Positive {
+                drawn_with: draws_whole.then(|| unit.unit.conversation_key().leading_u64()),
+                ..positive(cell, unit)
+            })
         });
         let funnel = Funnel::new(cells, &positives.collect::<Vec<_>>())?;
         Ok(Self { tally, funnel, places, admitted })
@@ -193,6 +197,8 @@ fn cell(counts: &CellTally, expansion: f64) -> Cell {
     Cell { expansion, flagged: units, reviewed: read, confirmed, third: None }
 }
 
+/// A unit that was drawn by itself.
 pub(super) fn positive(cell: usize, unit: &ConfirmedUnit) -> Positive {
-    Positive { cell, conversation: unit.cluster.leading_u64(), content: unit.content.leading_u64() }
+    let (conversation, content) = (unit.cluster.leading_u64(), unit.content.leading_u64());
+    Positive { cell, conversation, content, drawn_with: None }
 }

@@ -24,7 +24,7 @@ fn level() -> Level {
 }
 
 fn total(estimate: f64, variance: f64, weight: f64) -> Total {
-    Total { estimate, sampling: variance, between: 0.0, weight, affected: 20, is_census: false }
+    Total { estimate, sampling: variance, between: 0.0, together: 0.0, weight, affected: 20, is_census: false }
 }
 
 fn sensitivity(detected: u64, known: u64) -> Sensitivity {
@@ -49,8 +49,10 @@ fn cell(expansion: f64, flagged: u64, reviewed: u64, confirmed: u64) -> Cell {
 /// A funnel in which no two units belong together.
 fn apart(cells: Vec<Cell>) -> Funnel {
     let units = cells.iter().enumerate().flat_map(|(cell, counts)| (0..counts.confirmed).map(move |_| cell));
-    let positives: Vec<_> =
-        (0..).zip(units).map(|(key, cell)| Positive { cell, conversation: key, content: key }).collect();
+    let positives: Vec<_> = (0..)
+        .zip(units)
+        .map(|(key, cell)| Positive { cell, conversation: key, content: key, drawn_with: None })
+        .collect();
     Funnel::new(cells, &positives).unwrap()
 }
 
@@ -80,7 +82,7 @@ fn clustered() -> Funnel {
     for (conversation, (first, second)) in (0..11).rev().zip(rows) {
         for cell in std::iter::repeat_n(1, second).chain(std::iter::repeat_n(0, first)) {
             let content = 100 + u64::try_from(positives.len()).unwrap();
-            positives.push(Positive { cell, conversation, content });
+            positives.push(Positive { cell, conversation, content, drawn_with: None });
         }
     }
     Funnel::new(vec![cell(1.0, 40, 40, 12), cell(5.0, 60, 30, 4)], &positives).unwrap()

@@ -243,8 +243,11 @@ fn recall_of(scope: &Scope<'_>) -> Result<super::ratio::Recall, String> {
     counted(scope, false)?;
     let design = scope.design;
     let total = |side: Side| {
-        let keep = |cell: usize| design.is_in(cell, scope.group) && design.is_gated(cell) && design.side(cell) == side;
-        design.funnel.total(keep).map_err(|reason| refusal::sentence(&reason))
+        let gated = |cell: usize| design.is_in(cell, scope.group) && design.is_gated(cell);
+        design
+            .funnel
+            .part(|cell| gated(cell) && design.side(cell) == side, gated)
+            .map_err(|reason| refusal::sentence(&reason))
     };
     super::ratio::prefilter_recall(&total(Side::Hits)?, &total(Side::Others)?, design.tally.level)
         .map_err(|_| "nothing was confirmed, with a cue or without".to_owned())

@@ -253,6 +253,30 @@ fn single_turns_have_no_rate_per_conversation_above_the_floor() {
     }
 }
 
+/// 30 confirmed hits in 5 conversations of a census, and 2 others, of a tenth, in a conversation each or in one.
+#[test]
+fn conversations_drawn_whole_have_wider_limits() {
+    let figures = |sample_by, in_one: bool| {
+        let mut tally = night();
+        tally.plan.sample_by = sample_by;
+        for (n, confirmed) in (0..).zip(&mut tally.confirmed) {
+            let name = if n < 30 || in_one { n / 6 } else { n };
+            confirmed.unit = unit("rl", &format!("conversation-{name}"), n);
+            (confirmed.content, confirmed.cluster) = (confirmed.unit.key(), confirmed.unit.conversation_key());
+        }
+        let recall = recall(&tally).into_iter().next_back().unwrap().limits.unwrap();
+        (rate(&tally, RateName::Catchable, Target::Corpus), recall)
+    };
+    let [(turns, recall_of_turns), (whole, recall_of_whole)] =
+        [UnitKind::Turn, UnitKind::Conversation].map(|sample_by| figures(sample_by, false));
+    // Six in one conversation could have been found where one stands for ten. No two of a sampled stratum were.
+    assert_eq!((whole.estimate, whole.lower), (turns.estimate, turns.lower));
+    assert!(whole.upper.unwrap() > 2.0 * turns.upper.unwrap(), "{whole:?} {turns:?}");
+    assert!(recall_of_whole.lower < recall_of_turns.lower && recall_of_whole.upper < recall_of_turns.upper + 1e-12);
+    let (together, _) = figures(UnitKind::Conversation, true);
+    assert!(together.upper > whole.upper, "both in one draw: {together:?} {whole:?}");
+}
+
 #[test]
 fn a_corpus_holds_no_less_than_was_found_by_hand() {
     let mut tally = night();

@@ -26,7 +26,7 @@ fn sensitivity(detected: u64, known: u64) -> Sensitivity {
 }
 
 fn total(estimate: f64, variance: f64, weight: f64) -> Total {
-    Total { estimate, sampling: variance, between: 0.0, weight, affected: 20, is_census: false }
+    Total { estimate, sampling: variance, between: 0.0, together: 0.0, weight, affected: 20, is_census: false }
 }
 
 fn cell(expansion: f64, flagged: u64, reviewed: u64, confirmed: u64) -> Cell {
@@ -35,8 +35,10 @@ fn cell(expansion: f64, flagged: u64, reviewed: u64, confirmed: u64) -> Cell {
 
 fn apart(cells: Vec<Cell>) -> Funnel {
     let units = cells.iter().enumerate().flat_map(|(cell, counts)| (0..counts.confirmed).map(move |_| cell));
-    let positives: Vec<_> =
-        (0..).zip(units).map(|(key, cell)| Positive { cell, conversation: key, content: key }).collect();
+    let positives: Vec<_> = (0..)
+        .zip(units)
+        .map(|(key, cell)| Positive { cell, conversation: key, content: key, drawn_with: None })
+        .collect();
     Funnel::new(cells, &positives).unwrap()
 }
 
@@ -164,7 +166,7 @@ fn numbers_that_contradict_each_other_are_refused() {
     ] {
         assert_eq!(funnel(vec![cell(1.0, 0, 0, 0), wrong], &[]), Malformed::Counts { cell: 1 }, "{wrong:?}");
     }
-    let unit = Positive { cell: 1, conversation: 0, content: 0 };
+    let unit = Positive { cell: 1, conversation: 0, content: 0, drawn_with: None };
     assert_eq!(funnel(vec![cell(1.0, 1, 1, 0)], &[unit]), Malformed::UnknownCell { cell: 1 });
     let listed = Malformed::Positives { cell: 0, confirmed: 1, listed: 0 };
     assert_eq!(funnel(vec![cell(1.0, 1, 1, 1)], &[]), listed);
@@ -327,19 +329,72 @@ fn cells() -> impl Strategy<Value = Cell> {
     )
 }
 
-/// Cells with confirmed units in conversations and contents that may span them, and an order to shuffle them by.
+/// Cells with confirmed units in conversations and contents that may span them; drawn one by one, or in conversations of
+/// one cell each.
 fn samples() -> impl Strategy<Value = (Vec<Cell>, Vec<Positive>)> {
     prop::collection::vec(cells(), 1..5).prop_flat_map(|cells| {
         let confirmed: usize = cells.iter().map(|cell| usize::try_from(cell.confirmed).unwrap()).sum();
         let owners: Vec<_> =
             cells.iter().enumerate().flat_map(|(cell, counts)| (0..counts.confirmed).map(move |_| cell)).collect();
         let keys = prop::collection::vec((0..60_u64, 0..200_u64), confirmed);
-        (Just(cells), keys).prop_map(move |(cells, keys)| {
-            let unit =
-                |(cell, (conversation, content)): (&usize, (u64, u64))| Positive { cell: *cell, conversation, content };
+        (Just(cells), keys, any::<bool>()).prop_map(move |(cells, keys, draws_whole)| {
+            let unit = |(cell, (conversation, content)): (&usize, (u64, u64))| {
+                let drawn_with = draws_whole.then(|| conversation * 8 + u64::try_from(*cell).unwrap());
+                Positive { cell: *cell, conversation, content, drawn_with }
+            };
             (cells, owners.iter().zip(keys).map(unit).collect())
         })
     })
+}
+
+fn one_by_one(positives: &[Positive]) -> Vec<Positive> {
+    positives.iter().map(|unit| Positive { drawn_with: None, ..*unit }).collect()
+}
+
+/// Three confirmed turns of one conversation, in a stratum of which every fifth conversation was drawn; none in another
+/// of which every twentieth was.
+#[test]
+fn conversations_drawn_whole_count_as_one_draw() {
+    let unit = |content| Positive { cell: 0, conversation: 7, content, drawn_with: Some(7) };
+    let positives = [0, 1, 2].map(unit);
+    let cells = vec![cell(5.0, 3, 3, 3), cell(20.0, 4, 4, 0)];
+    let funnel = Funnel::new(cells.clone(), &positives).unwrap();
+    let found = funnel.total(|_| true).unwrap();
+    assert_eq!((found.estimate, found.sampling, found.between), (15.0, 75.0, 150.0));
+    is_close(found.together, 120.0, 1e-12);
+    is_close(found.weight, 60.0, 1e-12);
+    is_close(found.of_corpus(0.8).variance(), 75.0 - 12.0 + 30.0 + 96.0, 1e-12);
+    // A part without a confirmed unit knows from the whole how many a conversation can hold.
+    let others = |cell| cell == 1;
+    is_close(funnel.total(others).unwrap().weight, 20.0, 1e-12);
+    is_close(funnel.part(others, |_| true).unwrap().weight, 60.0, 1e-12);
+    // Drawn one by one, a turn in the other stratum would have been alone.
+    let apart = Funnel::new(cells, &one_by_one(&positives)).unwrap();
+    is_close(apart.total(|_| true).unwrap().weight, 20.0, 1e-12);
+    is_close(apart.part(others, |_| true).unwrap().weight, 20.0, 1e-12);
+}
+
+/// A conversation of true positives that is drawn with probability 1/ex and then detected whole or not at all: over both,
+/// the variance for the corpus is on average what it estimates.
+#[test]
+fn the_variance_of_whole_conversations_has_no_bias() {
+    for expansion in [1.0, 1.5, 5.0, 40.0] {
+        for turns in [1, 2, 7] {
+            for sensitivity in [0.1, 0.85, 1.0] {
+                let unit = |content| Positive { cell: 0, conversation: 0, content, drawn_with: Some(0) };
+                let units: Vec<_> = (0..turns).map(unit).collect();
+                let found = Funnel::new(vec![cell(expansion, turns, turns, turns)], &units).unwrap();
+                let found = found.total(|_| true).unwrap().of_corpus(sensitivity).variance();
+                let square = f64::from(u32::try_from(turns * turns).unwrap());
+                let truth = sensitivity * square * (expansion - sensitivity);
+                let mean = found * sensitivity / expansion;
+                assert!(
+                    (mean - truth).abs() <= 1e-12 * square * expansion,
+                    "{expansion} {turns} {sensitivity}: {mean}"
+                );
+            }
+        }
+    }
 }
 
 /// Twice the product of the weights of every pair that shares a key, and the sets that keys connect.
@@ -375,6 +430,38 @@ proptest! {
         let (between, affected) = by_pairs(&units);
         prop_assert!((found.between - between).abs() <= 1e-9 * between, "{} {between}", found.between);
         prop_assert_eq!(found.affected, affected);
+    }
+
+    #[test]
+    fn whole_conversations_widen_and_one_turn_each_changes_no_digit(
+        (cells, positives) in samples(), sensitivity in 0.0..=1.0_f64,
+    ) {
+        let total = |positives: &[Positive]| Funnel::new(cells.clone(), positives).unwrap().total(|_| true).unwrap();
+        let (whole, apart) = (total(&positives), total(&one_by_one(&positives)));
+        prop_assert_eq!(apart.together.to_bits(), 0.0_f64.to_bits());
+        let alone: Vec<_> =
+            (0..).zip(&positives).map(|(key, unit)| Positive { drawn_with: Some(key), ..*unit }).collect();
+        prop_assert_eq!(total(&alone), apart);
+
+        prop_assert_eq!((whole.estimate, whole.sampling, whole.between), (apart.estimate, apart.sampling, apart.between));
+        prop_assert!(whole.weight >= apart.weight);
+        let pairs = positives.iter().enumerate().flat_map(|(place, one)| {
+            positives[place + 1..].iter().map(move |other| (one, other))
+        });
+        let together = pairs.filter(|(one, other)| one.drawn_with.is_some() && one.drawn_with == other.drawn_with);
+        let expected: f64 = together
+            .map(|(unit, _)| {
+                let Cell { expansion, flagged, reviewed, .. } = cells[unit.cell];
+                let spread = f64::from(u32::try_from(flagged).unwrap()) / f64::from(u32::try_from(reviewed).unwrap());
+                2.0 * (expansion * spread).powi(2) * (1.0 - 1.0 / expansion)
+            })
+            .sum();
+        prop_assert!((whole.together - expected).abs() <= 1e-9 * expected, "{} {expected}", whole.together);
+        prop_assert!(whole.together <= whole.between * (1.0 + 1e-9));
+
+        let [whole_corpus, apart_corpus] = [whole, apart].map(|total| total.of_corpus(sensitivity).variance());
+        prop_assert!(0.0 <= apart_corpus && apart_corpus <= whole_corpus);
+        prop_assert!(whole_corpus <= whole.variance() * (1.0 + 1e-9));
     }
 
     #[test]

@@ -18,7 +18,8 @@ fn funnel(input: Input<'_>) -> Result<Funnel, Misfit> {
         |(((flagged, reviewed), confirmed), expansion)| Cell { expansion, flagged, reviewed, confirmed, third: None };
     let cells: Vec<Cell> = counts.map(cell).collect();
     let owners = cells.iter().enumerate().flat_map(|(index, cell)| (0..cell.confirmed).map(move |_| index));
-    let positives = (0..).zip(owners).map(|(key, cell)| Positive { cell, conversation: key, content: key });
+    let positives =
+        (0..).zip(owners).map(|(key, cell)| Positive { cell, conversation: key, content: key, drawn_with: None });
     let positives: Vec<_> = positives.collect();
     Funnel::new(cells, &positives).map_err(|error| Misfit(error.to_string()))
 }
@@ -49,6 +50,7 @@ pub(super) fn weighted_poisson_gamma(input: Input<'_>) -> Result<Figures, Misfit
         estimate: sum(|weight, hits| weight * hits),
         sampling: sum(|weight, hits| weight * weight * hits),
         between: 0.0,
+        together: 0.0,
         weight: strata.iter().fold(0.0, |largest, (weight, _)| weight.max(largest)),
         affected: 0,
         is_census: false,
