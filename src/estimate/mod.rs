@@ -45,5 +45,6 @@ pub mod support;
 pub mod total;
 pub mod ungraded;
 
+pub(crate) use contrasts::asked as compared_pairs;
 pub use contrasts::comparisons;
 pub use rungs::{Recall, rates, recall};

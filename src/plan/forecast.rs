@@ -11,7 +11,7 @@ use crate::model::money::{NanoUsd, Price, Usage};
 
 /// Bytes of English prose per token with the vocabularies of current models: usual, and for easy text. No token is
 /// shorter than a byte, so the worst case needs no assumption.
-const BYTES_PER_TOKEN: u64 = 4;
+pub const BYTES_PER_TOKEN: u64 = 4;
 const EASY_BYTES_PER_TOKEN: u64 = 5;
 
 /// How much shorter than assumed the replies of a good night are.
@@ -28,6 +28,9 @@ pub struct Load {
     pub shared_limits: bool,
     /// What is believed about units whose screening is yet to come.
     pub assume: Assumptions,
+    /// What a unit has cost on average in a run, with everything that followed from it: stands in place of prices times
+    /// assumed tokens.
+    pub paid_per_unit: Option<NanoUsd>,
 }
 
 /// The requests of one stage.
@@ -116,7 +119,7 @@ impl Bottleneck {
 /// Forecasts requests, cost and time.
 #[must_use]
 pub fn forecast(load: &Load) -> Forecast {
-    let Load { screen, confirm, shared_limits, assume } = load;
+    let Load { screen, confirm, shared_limits, assume, paid_per_unit } = load;
     let open = screen.unanswered();
     let mut low = screen.low(*assume);
     let mut expected = screen.expected(0, *assume);
@@ -129,6 +132,9 @@ pub fn forecast(load: &Load) -> Forecast {
         worst += confirm.worst(open);
         let separate = confirm.limits.time(&flagged);
         time = if *shared_limits { screen.limits.time(&expected) } else { slower(time, separate) };
+    }
+    if let Some(paid) = paid_per_unit {
+        expected.cost = NanoUsd(paid.0.saturating_mul(open)).clamp(low.cost.min(worst.cost), worst.cost);
     }
     Forecast {
         requests_low: low.requests,
@@ -270,7 +276,13 @@ mod tests {
     }
 
     fn load() -> Load {
-        Load { screen: stage(), confirm: None, shared_limits: false, assume: Assumptions::default() }
+        Load {
+            screen: stage(),
+            confirm: None,
+            shared_limits: false,
+            assume: Assumptions::default(),
+            paid_per_unit: None,
+        }
     }
 
     #[test]
@@ -335,6 +347,13 @@ mod tests {
     }
 
     #[test]
+    fn what_was_paid_stands_in_place_of_prices() {
+        let cost = |nano| forecast(&Load { paid_per_unit: Some(NanoUsd(nano)), ..load() }).cost_expected;
+        assert_eq!(Some(cost(1_000_000)), NanoUsd::from_usd(8.0));
+        assert_eq!(Some(cost(1)), NanoUsd::from_usd(4.0), "no less than a good night costs");
+    }
+
+    #[test]
     fn a_full_cache_costs_nothing() {
         let screen = StageLoad { cached: 10_000, ..stage() };
         let forecast =
@@ -367,7 +386,7 @@ mod tests {
             output_tokens in 0..u64::MAX,
         ) {
             let assume = Assumptions { flag_rate, output_tokens, ..Assumptions::default() };
-            let forecast = forecast(&Load { screen, confirm, shared_limits: false, assume });
+            let forecast = forecast(&Load { screen, confirm, shared_limits: false, assume, paid_per_unit: None });
             prop_assert!(forecast.requests_low <= forecast.requests_expected);
             prop_assert!(forecast.requests_expected <= forecast.requests_worst);
             prop_assert!(forecast.cost_low <= forecast.cost_expected);

@@ -1,5 +1,9 @@
 //! A plan as JSON and as a page for a terminal.
 
+pub mod buys;
+pub mod questions;
+mod rests_on;
+
 use serde::Serialize;
 
 use super::escape::escape;
@@ -9,6 +13,8 @@ use super::rate::count;
 use crate::model::event::{Planned, PlannedGrader, PlannedStratum};
 use crate::model::money::NanoUsd;
 use crate::plan::forecast::{Forecast, Load, StageLoad};
+use crate::plan::prospect::Prospect;
+use buys::Buys;
 
 /// A plan, for people and programs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -49,8 +55,16 @@ pub struct PlanReport {
     pub minutes: Option<f64>,
     /// What these minutes are spent waiting for.
     pub limited_by: Option<&'static str>,
-    /// What was assumed, in words.
+    /// What it should buy.
+    pub buys: Buys,
+    /// Whether the cap decided the sizes.
+    pub sized_by_cap: bool,
+    /// The run whose figures stand in place of assumptions, if there is one.
+    pub from_run: Option<String>,
+    /// What was assumed, and what a run has shown, in words.
     pub assumptions: Vec<String>,
+    /// Lines for the audit file that say what the run has shown: a run knows `[assume]` and nothing else.
+    pub assume: Vec<String>,
     /// What would stop a run before it sends anything.
     pub warnings: Vec<String>,
 }
@@ -58,7 +72,12 @@ pub struct PlanReport {
 impl PlanReport {
     /// Gathers a plan; `warnings` say what would stop a run before it sends anything.
     #[must_use]
-    pub fn new(planned: &Planned, load: &Load, forecast: &Forecast, warnings: Vec<String>) -> Self {
+    pub fn new(
+        (planned, load): (&Planned, &Load),
+        (forecast, prospect): (&Forecast, &Prospect),
+        sized_by_cap: bool,
+        warnings: Vec<String>,
+    ) -> Self {
         let corpus = &planned.corpus;
         let stages = || std::iter::once(&load.screen).chain(&load.confirm);
         let costs = [forecast.cost_low, forecast.cost_expected, forecast.cost_worst];
@@ -81,11 +100,11 @@ impl PlanReport {
             completion_tokens: forecast.completion_tokens_expected,
             minutes: forecast.minutes_expected,
             limited_by: forecast.limited_by.map(crate::plan::forecast::Bottleneck::as_str),
-            assumptions: vec![
-                format!("{} of what is screened is flagged (assume.flag_rate)", load.assume.flag_rate),
-                format!("replies have {} tokens (assume.output_tokens)", load.assume.output_tokens),
-                "four bytes of text are a token; at worst, one is".to_owned(),
-            ],
+            buys: Buys::new(prospect),
+            sized_by_cap,
+            from_run: prospect.measured.as_ref().map(|measured| measured.run.clone()),
+            assumptions: rests_on::sentences(prospect, planned.unit.as_str()),
+            assume: rests_on::restated(prospect),
             warnings,
         }
     }
@@ -122,9 +141,20 @@ pub fn render(report: &PlanReport, style: Style) -> String {
     page.line(&format!("  cost                    {low:>20}{expected:>14}{worst:>14}"));
     page.wrapped("  ", &cap(report));
     expected_load(&mut page, report);
-    page.heading("Assumed");
+    buys::section(&mut page, &report.buys, "turn");
+    if let Some(cap) = report.cap_usd {
+        buys::best(&mut page, &report.buys, cap);
+    }
+    page.heading(if report.from_run.is_some() { "Shown by the run, and assumed" } else { "Assumed" });
     for assumption in &report.assumptions {
-        page.wrapped("  - ", assumption);
+        page.wrapped("  - ", &escape(assumption));
+    }
+    if !report.assume.is_empty() {
+        page.wrapped("  ", "A run knows the audit file only. For it to go by these figures, write there:");
+        page.line("  [assume]");
+        for line in &report.assume {
+            page.line(&format!("  {line}"));
+        }
     }
     if !report.warnings.is_empty() {
         page.heading("A run would stop before it sends anything");
@@ -158,6 +188,9 @@ fn strata(page: &mut Page, report: &PlanReport) {
     }
     let units = report.strata.iter().map(|row| row.units).sum();
     page.line(&format!("  {:<20} {:<28} {:>11} {:>13}", "all", "", count(units), count(report.planned)));
+    if report.sized_by_cap {
+        page.wrapped("  ", "The cap decided how many are planned (allocate = \"auto\").");
+    }
 }
 
 fn cap(report: &PlanReport) -> String {

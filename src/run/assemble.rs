@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::census::{self, Census, CensusError, CensusPlace};
 use super::settings::{Audit, CacheMode};
+use super::sizing::{self, Allocation};
 use crate::grade::price::{UnknownPrice, output_limit, price_of};
 use crate::grade::settings::{EndpointSettings, GraderSettings};
 use crate::model::behaviour::Behaviour;
@@ -122,6 +123,8 @@ pub struct Assembly {
     pub warnings: Vec<String>,
     /// What `[expect]` misses in the corpus: if there is anything, nothing may be sent.
     pub missing: Vec<String>,
+    /// The sizes of the sample, where the audit leaves them to the cap.
+    pub allocation: Option<Allocation>,
 }
 
 /// Decides an audit: reads the behaviour, takes the census, prepares the prompts. Sends nothing. Blocks for as long as
@@ -139,12 +142,13 @@ pub fn assemble(mut audit: Audit) -> Result<Assembly, AssembleError> {
     }
     let screener = screener(&audit, &files)?;
     let hits: Vec<_> = screener.classes().iter().filter(|class| *class != CLASS_NONE).cloned().collect();
+    let allocation = sizing::decide(&mut audit, &screener, &stands)?;
     audit.sample = audit.sample.or_default(&hits);
     let census = census::take(&audit.corpus, &screener, &audit.sample, &CensusPlace::of(&audit.workspace))?;
     let planned = planned(&audit, &files.behaviour, &screener.digest(), &census, &stands);
     let behaviour = Arc::new(files.behaviour);
     let missing = audit.expect.missing_in(&census.corpus);
-    Ok(Assembly { audit, behaviour, definitions, census, stands, planned, warnings, missing })
+    Ok(Assembly { audit, behaviour, definitions, census, stands, planned, warnings, missing, allocation })
 }
 
 /// The prefilter of an audit.

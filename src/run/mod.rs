@@ -26,6 +26,7 @@ pub mod resume;
 pub mod session;
 pub mod settings;
 mod shutdown;
+pub mod sizing;
 pub mod view;
 
 /// Returns when somebody asks this process to stop: SIGINT, SIGTERM or SIGHUP.

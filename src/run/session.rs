@@ -148,7 +148,9 @@ pub struct Ended {
 /// # Errors
 /// See [`SessionError`].
 pub async fn run(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Result<Ended, SessionError> {
-    let Assembly { audit, behaviour, definitions, census, stands, mut planned, warnings: mut told, missing } = assembly;
+    let Assembly { audit, behaviour, definitions, census, stands, mut planned, warnings, missing, allocation: _ } =
+        assembly;
+    let mut told = warnings;
     let replay_only = audit.cache == CacheMode::ReadOnly;
     let fresh = RunFolder::new(&audit.workspace.runs(), clock::now(), std::process::id());
     let lock = if replay_only { None } else { Some(Lock::take(&audit.workspace.lock(), &fresh.id)?) };

@@ -71,6 +71,7 @@ pub(super) fn audit(mut written: Written, ledger: &mut Ledger<'_>, context: &Con
     let review = review::review(written.review, ledger);
     let compare = review::compare(written.compare, &corpus.group_by, ledger);
     let budget = budget(&written.budget, ledger, context);
+    sample::require_cap(&sample, budget.max_cost.is_some(), ledger);
     let cache = cache_mode(ledger, context);
     let retry_errors = context.overrides.retry_errors;
     if retry_errors && cache != CacheMode::On {
