@@ -11,6 +11,7 @@ use clap_complete::Shell;
 
 use crate::clock::UnixMs;
 use crate::config::{AUDIT_FILE, moment};
+use crate::estimate::detect::Chance;
 use crate::grade::settings::Concurrency;
 
 pub use sensitivity::{DrawArgs, ImportKnownArgs, PlantArgs, SensitivityCommand, StatusKnownArgs};
@@ -77,9 +78,18 @@ pub enum Command {
     /// Scaffold a workspace that runs offline at once
     #[command(after_help = "Example:\n  assize init audits --corpus 'traffic/*.jsonl.zst'")]
     Init(InitArgs),
-    /// Forecast units, tokens, cost, time and interval width; sends nothing
-    #[command(after_help = "Example:\n  assize plan --max-cost 50")]
-    Plan(AuditArgs),
+    /// Forecast units, cost, time, reading and interval widths; sends nothing, unless --probe is given
+    ///
+    /// Figures rest on [assume] of the audit file, or on what a run has shown (--from-run, --probe). Under a cap the plan
+    /// says how it would be spent best. --detect, --at-most and --fold need no audit.
+    #[command(after_help = "Example:
+  assize plan --max-cost 50
+  assize plan --probe 200 --max-cost 1
+  assize plan --from-run latest
+  assize plan --detect 1e-4
+  assize plan --at-most 1e-3
+  assize plan --fold 1.5 --prevalence 2e-4")]
+    Plan(PlanArgs),
     /// Grade, confirm and report; resumes by itself
     #[command(after_help = "Example:\n  assize run --max-cost 50 --deadline '07:00 Europe/Zurich'")]
     Run(RunArgs),
@@ -215,6 +225,54 @@ pub struct OverrideArgs {
     /// Stop at the first unreadable record
     #[arg(long, env = "ASSIZE_STRICT", value_parser = FalseyValueParser::new())]
     pub strict: bool,
+}
+
+/// `assize plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// The audit.
+    #[command(flatten)]
+    pub audit: AuditArgs,
+    /// Go by what this run has shown, finished or not, instead of [assume]: run id, its beginning, or `latest`
+    #[arg(long, value_name = "RUN", conflicts_with = "probe")]
+    pub from_run: Option<String>,
+    /// First grade this many units of the sample, under the audit's cap, and go by what they show; the run replays them
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub probe: Option<u64>,
+    /// Questions without an audit.
+    #[command(flatten)]
+    pub questions: QuestionArgs,
+}
+
+/// Questions about sample sizes that need no corpus.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Questions without a corpus")]
+pub struct QuestionArgs {
+    /// How many units hold at least one, if the rate is this
+    #[arg(long, value_name = "RATE", value_parser = chance, conflicts_with_all = ["from_run", "probe"])]
+    pub detect: Option<Chance>,
+    /// How many units without one say that the rate is at most this
+    #[arg(long, value_name = "RATE", value_parser = chance, conflicts_with_all = ["from_run", "probe"])]
+    pub at_most: Option<Chance>,
+    /// How many units of each of two groups show that one rate is this many times the other
+    #[arg(long, value_name = "TIMES", conflicts_with_all = ["from_run", "probe"])]
+    pub fold: Option<f64>,
+    /// The lower of the two rates; by default assume.prevalence
+    #[arg(long, value_name = "RATE", value_parser = chance, requires = "fold")]
+    pub prevalence: Option<Chance>,
+}
+
+impl QuestionArgs {
+    /// Whether there is a question.
+    #[must_use]
+    pub const fn is_asked(&self) -> bool {
+        self.detect.is_some() || self.at_most.is_some() || self.fold.is_some()
+    }
+}
+
+fn chance(text: &str) -> Result<Chance, String> {
+    let rate = text.parse().ok().filter(|rate| *rate >= 1e-12).and_then(Chance::new);
+    rate.ok_or_else(|| "expects a rate from 1e-12 to less than 1, such as 1e-4".to_owned())
 }
 
 /// How stored replies are used.

@@ -8,6 +8,8 @@ use crate::grade::stage::StageError;
 use crate::journal::{JournalError, LockError};
 use crate::model::event::StopReason;
 use crate::model::outcome::OutcomeKind;
+use crate::report::escape::escape;
+use crate::report::rate::count;
 use crate::report::table;
 use crate::run::assemble::AssembleError;
 use crate::run::census::CensusError;
@@ -16,6 +18,7 @@ use crate::run::notify::{Ending, Hook, TIME_LIMIT, notify};
 use crate::run::pipeline::PipelineError;
 use crate::run::session::{self, Ended, SessionError};
 use crate::run::settings::{Audit, CacheMode};
+use crate::run::sizing::Allocation;
 
 use super::args::RunArgs;
 use super::exit::{Exit, Failure};
@@ -27,18 +30,10 @@ use super::ready::{assembled, runtime};
 /// Runs an audit and prints its report.
 pub(super) fn run(invocation: &Invocation, args: &RunArgs, printer: Printer) -> Result<Exit, Failure> {
     if args.dry_run {
-        return super::plan::run(invocation, &args.audit, printer);
+        return super::plan::plan(invocation, &args.audit, printer);
     }
-    let (audit, mut ended) = graded(invocation, args, printer)?;
+    let (audit, ended) = graded_or_again(invocation, args, printer)?;
     let (cache, bell) = (audit.cache, Bell::of(&audit));
-    if let Some(aside) = ended.as_ref().err().and_then(SessionError::set_snapshot_aside) {
-        printer.warning(&format!(
-            "the copy of the selected conversations was damaged: it was moved to `{}` and is made again from the corpus, \
-             nothing is lost",
-            aside.display()
-        ));
-        ended = graded(invocation, args, printer)?.1;
-    }
     let ended = match ended {
         Ok(ended) => ended,
         Err(error) => {
@@ -55,6 +50,19 @@ pub(super) fn run(invocation: &Invocation, args: &RunArgs, printer: Printer) -> 
     say_how_it_ended(&ended, exit, printer);
     bell.ring(exit, ended.reason.as_str(), Some(&ended), printer);
     shown.map(|()| exit)
+}
+
+/// Grades as a run does, and leaves it to the caller to say what came of it.
+pub(super) fn probe(invocation: &Invocation, args: &RunArgs, printer: Printer) -> Result<Ended, Failure> {
+    let (_, ended) = graded_or_again(invocation, args, printer)?;
+    Ok(ended?)
+}
+
+/// Says how a run ended and with which code it does.
+pub(super) fn say(ended: &Ended, printer: Printer) -> Exit {
+    let exit = exit_of(ended, CacheMode::On);
+    say_how_it_ended(ended, exit, printer);
+    exit
 }
 
 /// What `[notify]` says.
@@ -124,6 +132,24 @@ fn say_how_it_ended(ended: &Ended, exit: Exit, printer: Printer) {
     }
 }
 
+/// One session of the audit, and another if the copy of the selected conversations was damaged.
+fn graded_or_again(
+    invocation: &Invocation,
+    args: &RunArgs,
+    printer: Printer,
+) -> Result<(Audit, Result<Ended, SessionError>), Failure> {
+    let (audit, ended) = graded(invocation, args, printer)?;
+    let Some(aside) = ended.as_ref().err().and_then(SessionError::set_snapshot_aside) else {
+        return Ok((audit, ended));
+    };
+    printer.warning(&format!(
+        "the copy of the selected conversations was damaged: it was moved to `{}` and is made again from the corpus, \
+         nothing is lost",
+        aside.display()
+    ));
+    graded(invocation, args, printer)
+}
+
 /// One session of the audit.
 fn graded(
     invocation: &Invocation,
@@ -132,10 +158,34 @@ fn graded(
 ) -> Result<(Audit, Result<Ended, SessionError>), Failure> {
     let assembly = assembled(invocation, &args.audit, printer)?;
     let audit = assembly.audit.clone();
+    if let Some(allocation) = &assembly.allocation {
+        printer.note(&sized(allocation));
+    }
     let mut display = Display::new(args.progress, &assembly, printer);
     let ended = runtime()?.block_on(session::run(assembly, |notice| display.notice(&notice)));
     display.finish(ended.as_ref().ok().map(|ended| &ended.reason));
     Ok((audit, ended))
+}
+
+/// What the cap has decided.
+fn sized(allocation: &Allocation) -> String {
+    const NAMED: usize = 6;
+    let named = allocation.strata.iter().take(NAMED);
+    let mut shown: Vec<String> = named
+        .map(|(stratum, units, drawn)| {
+            format!("{} {} of {}", escape(&stratum.to_string()), count(*drawn), count(*units))
+        })
+        .collect();
+    let more = allocation.strata.len().saturating_sub(NAMED);
+    if more > 0 {
+        shown.push(format!("{more} more strata: see `assize plan`"));
+    }
+    format!(
+        "the cap of {} decided the sample (allocate = \"auto\"): {}; expected cost {}",
+        allocation.cap,
+        shown.join(", "),
+        allocation.expected
+    )
 }
 
 fn exit_of(ended: &Ended, cache: CacheMode) -> Exit {

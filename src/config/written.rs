@@ -93,6 +93,8 @@ pub(super) struct Assume {
     pub(super) sensitivity: Option<f64>,
     pub(super) flag_rate: Option<f64>,
     pub(super) output_tokens: Option<u64>,
+    pub(super) seconds_per_read: Option<f64>,
+    pub(super) reviewer_cost_per_hour: Option<f64>,
 }
 
 #[derive(Default, Deserialize)]

@@ -3,7 +3,7 @@
 use super::support::{Phase, Unsupported};
 
 /// The smallest sample that may be expanded to more than itself.
-const LEAST_SAMPLE: u64 = 20;
+const LEAST_SAMPLE: u32 = 20;
 
 /// What is asked for where a sample is too small, unless there are fewer units.
 const WANTED_SAMPLE: u64 = 50;
@@ -69,7 +69,7 @@ impl Cell {
     pub(super) fn shortage(&self, cell: usize) -> Option<Unsupported> {
         let too_few = |phase, flagged: u64, reviewed: u64| {
             let wanted = flagged.min(WANTED_SAMPLE);
-            (reviewed < flagged && reviewed < LEAST_SAMPLE).then_some(Unsupported::Unreviewed {
+            (reviewed < flagged && reviewed < u64::from(LEAST_SAMPLE)).then_some(Unsupported::Unreviewed {
                 cell,
                 phase,
                 flagged,
@@ -83,37 +83,84 @@ impl Cell {
 
     /// The cell's part of the total, its variance and its weight. Only of a cell without a shortage.
     pub(super) fn contribution(&self) -> Contribution {
-        if self.flagged == 0 || self.reviewed == 0 {
-            return Contribution { share: 0.0, total: 0.0, review_variance: 0.0, weight: 1.0 };
-        }
         let (flagged, reviewed) = (self.flagged as f64, self.reviewed as f64);
-        let spread = flagged / reviewed;
-        let (passed, kept, weight) = match self.third {
-            None => (self.confirmed as f64, 0.0, spread),
-            Some(third) if third.reviewed == 0 => (0.0, 0.0, spread),
-            Some(ThirdPhase { passed, reviewed: again }) => {
-                let share = self.confirmed as f64 / again as f64;
-                let variance = sample_variance(passed, again, self.confirmed as f64);
-                (passed as f64 * share, spread * spread * variance, spread * passed as f64 / again as f64)
-            }
+        let Some(ThirdPhase { passed, reviewed: again }) = self.third.filter(|_| self.flagged > 0 && self.reviewed > 0)
+        else {
+            return two_phases(flagged, reviewed, self.confirmed as f64);
         };
-        let share = passed / reviewed;
-        let review_variance = sample_variance(self.flagged, self.reviewed, passed) + kept;
-        Contribution { share, total: flagged * share, review_variance, weight }
+        let (passed, again, confirmed) = (passed as f64, again as f64, self.confirmed as f64);
+        if again <= 0.0 {
+            return two_phases(flagged, reviewed, 0.0);
+        }
+        let spread = flagged / reviewed;
+        let kept = two_phases(flagged, reviewed, passed * (confirmed / again));
+        Contribution {
+            review_variance: kept.review_variance + spread * spread * sample_variance(passed, again, confirmed),
+            weight: spread * passed / again,
+            ..kept
+        }
     }
+}
+
+/// A cell as it is expected to turn out, before anything is graded: counts that need not be whole.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ExpectedCell {
+    /// Units of the frame per unit with a usable verdict: at least 1.
+    pub expansion: f64,
+    /// Units that the machine will flag.
+    pub flagged: f64,
+    /// Those that a review will decide: drawn at random unless they are all.
+    pub reviewed: f64,
+    /// Those that it will confirm.
+    pub confirmed: f64,
+}
+
+impl ExpectedCell {
+    /// What people would have to decide before such a cell could be used.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "an expected count is not negative, and the cast saturates"
+    )]
+    pub(super) fn shortage(&self, cell: usize) -> Option<Unsupported> {
+        let flagged = self.flagged.ceil() as u64;
+        (self.reviewed < self.flagged && self.reviewed < f64::from(LEAST_SAMPLE)).then(|| Unsupported::Unreviewed {
+            cell,
+            phase: Phase::Review,
+            flagged,
+            reviewed: self.reviewed as u64,
+            wanted: flagged.min(WANTED_SAMPLE),
+        })
+    }
+
+    pub(super) fn is_reviewed_in_full(&self) -> bool {
+        self.reviewed >= self.flagged
+    }
+
+    pub(super) fn contribution(&self) -> Contribution {
+        two_phases(self.flagged, self.reviewed, self.confirmed)
+    }
+}
+
+/// What a cell of two phases contributes: `flagged` units, of which `reviewed` were decided and `confirmed` confirmed.
+fn two_phases(flagged: f64, reviewed: f64, confirmed: f64) -> Contribution {
+    if flagged <= 0.0 || reviewed <= 0.0 {
+        return Contribution { share: 0.0, total: 0.0, review_variance: 0.0, weight: 1.0 };
+    }
+    let share = confirmed / reviewed;
+    let review_variance = sample_variance(flagged, reviewed, confirmed);
+    Contribution { share, total: flagged * share, review_variance, weight: flagged / reviewed }
 }
 
 /// The variance of the total of `all` units, estimated from `k` among `n` of them drawn without replacement. Where a
 /// small or unanimous sample would claim too much, one more unit of either kind is counted.
-#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-fn sample_variance(all: u64, n: u64, k: f64) -> f64 {
+fn sample_variance(all: f64, n: f64, k: f64) -> f64 {
     /// From here on a sample's own share is good enough, unless it is unanimous.
-    const LARGE_SAMPLE: u64 = 50;
-    if n >= all || n < 2 {
+    const LARGE_SAMPLE: f64 = 50.0;
+    if n >= all || n < 2.0 {
         return 0.0;
     }
-    let (total, drawn) = (all as f64, n as f64);
-    let is_unanimous = k >= drawn;
-    let p = if k > 0.0 && (n < LARGE_SAMPLE || is_unanimous) { (k + 1.0) / (drawn + 2.0) } else { k / drawn };
-    total * total * (1.0 - drawn / total) * p * (1.0 - p) / (drawn - 1.0)
+    let is_unanimous = k >= n;
+    let p = if k > 0.0 && (n < LARGE_SAMPLE || is_unanimous) { (k + 1.0) / (n + 2.0) } else { k / n };
+    all * all * (1.0 - n / all) * p * (1.0 - p) / (n - 1.0)
 }

@@ -82,7 +82,7 @@ pub fn comparisons(tally: &Tally) -> Comparisons {
 
 /// The pairs to compare: the declared ones, each within every combination of the other fields; without any, all pairs
 /// that differ in one field.
-fn asked<'a>(contrasts: &[Contrast], groups: &[&'a Group]) -> Vec<(Kind, &'a Group, &'a Group)> {
+pub(crate) fn asked<'a>(contrasts: &[Contrast], groups: &[&'a Group]) -> Vec<(Kind, &'a Group, &'a Group)> {
     if !contrasts.is_empty() {
         let declared = contrasts.iter().flat_map(|contrast| {
             let pairs = groups.iter().filter_map(|over| Some((*over, partners(contrast, over, groups)?)));

@@ -1,7 +1,6 @@
 //! The corrected rate: catchable over the sensitivity of the gate, by class and by group where known positives allow.
 
 use super::design::{Known, Side};
-use super::gamma::Range;
 use super::homogeneity::pooled;
 use super::refusal::sentence;
 use super::rungs::{Counted, bracket, counted, figures, groups, refuse_traffic, share};
@@ -63,25 +62,21 @@ fn of_scope(scope: &Scope<'_>, target: Target) -> Result<Figure, String> {
         return of_group(scope, target);
     }
     let mut sum = Figure {
-        corrected: Corrected { estimate: 0.0, limits: Range { lower: 0.0, upper: 0.0 } },
+        corrected: Corrected::sum([]),
         classes: Classes { hits: 0.0, others: 0.0, hits_sensitivity: 1.0, others_sensitivity: 1.0 },
         method: Method::SumOfGroups,
     };
-    let (mut below, mut above, mut hits, mut others) = (0.0_f64, 0.0_f64, 0.0, 0.0);
+    let (mut parts, mut hits, mut others) = (Vec::new(), 0.0, 0.0);
     for group in by_group {
         let of_one = Scope { group: Some(group), ..*scope };
         let figure = of_group(&of_one, target).map_err(|reason| format!("{group}: {reason}"))?;
-        let Corrected { estimate, limits } = figure.corrected;
-        sum.corrected.estimate += estimate;
-        below = below.hypot(estimate - limits.lower);
-        above = above.hypot(limits.upper - estimate);
+        parts.push(figure.corrected);
         sum.classes.hits += figure.classes.hits;
         sum.classes.others += figure.classes.others;
         hits += figure.classes.hits / figure.classes.hits_sensitivity;
         others += figure.classes.others / figure.classes.others_sensitivity;
     }
-    let estimate = sum.corrected.estimate;
-    sum.corrected.limits = Range { lower: (estimate - below).max(0.0), upper: estimate + above };
+    sum.corrected = Corrected::sum(parts);
     // The harmonic mean of the groups' sensitivities, weighted by what each confirms: their sum stays what it is.
     let mean = |units: f64, true_units: f64| if true_units > 0.0 { units / true_units } else { 1.0 };
     sum.classes.hits_sensitivity = mean(sum.classes.hits, hits);

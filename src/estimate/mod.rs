@@ -50,6 +50,7 @@ pub mod total;
 mod total_tests;
 pub mod ungraded;
 
+pub(crate) use contrasts::asked as compared_pairs;
 pub use contrasts::comparisons;
 pub use corpus_sequence::{AtLook, BETWEEN_LOOKS, CorpusSequence, Looks, NoSequence};
 pub use prefix::Prefix;

@@ -193,6 +193,21 @@ impl Part {
     }
 }
 
+impl Corrected {
+    /// The sum of corrected totals that are independent of each other: the distances to their limits are added as
+    /// squares (G. Y. Zou and A. Donner, Statistics in Medicine 27, 2008).
+    #[must_use]
+    pub fn sum(parts: impl IntoIterator<Item = Self>) -> Self {
+        let (mut estimate, mut below, mut above) = (0.0, 0.0_f64, 0.0_f64);
+        for part in parts {
+            estimate += part.estimate;
+            below = below.hypot(part.estimate - part.limits.lower);
+            above = above.hypot(part.limits.upper - part.estimate);
+        }
+        Self { estimate, limits: Range { lower: (estimate - below).max(0.0), upper: estimate + above } }
+    }
+}
+
 /// Which sensitivity a corrected number uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Basis {

@@ -8,7 +8,7 @@
 
 use thiserror::Error;
 
-use super::cell::Cell;
+use super::cell::{Cell, Contribution, ExpectedCell};
 use super::clusters::{Weighted, clustering, most_together};
 use super::support::Unsupported;
 
@@ -84,11 +84,43 @@ pub struct Total {
     pub is_census: bool,
 }
 
-/// The total of no cell at all.
-const NOTHING: Total =
-    Total { estimate: 0.0, sampling: 0.0, between: 0.0, together: 0.0, weight: 1.0, affected: 0, is_census: true };
-
 impl Total {
+    /// The total of no cell at all.
+    const NOTHING: Self =
+        Self { estimate: 0.0, sampling: 0.0, between: 0.0, together: 0.0, weight: 1.0, affected: 0, is_census: true };
+
+    /// The total of cells as they are expected to turn out, every confirmed unit in a cluster of its own: the same sums
+    /// as of counted cells. `affected` is the expected number of confirmed units, rounded down.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported::Unreviewed`] of the first cell of which too little will be decided.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "an expected count is not negative, and the cast saturates"
+    )]
+    pub fn expected(cells: &[ExpectedCell]) -> Result<Self, Unsupported> {
+        let (mut total, mut confirmed) = (Self::NOTHING, 0.0);
+        for (index, cell) in cells.iter().enumerate() {
+            if let Some(shortage) = cell.shortage(index) {
+                return Err(shortage);
+            }
+            total.add(cell.expansion, &cell.contribution(), cell.is_reviewed_in_full());
+            confirmed += cell.confirmed;
+        }
+        // Sums of shares end up a last bit below the whole number that they are.
+        total.affected = (confirmed * (1.0 + 1e-12)) as u64;
+        Ok(total)
+    }
+
+    fn add(&mut self, expansion: f64, part: &Contribution, is_reviewed_in_full: bool) {
+        self.estimate += expansion * part.total;
+        self.sampling += expansion * expansion * (part.total + part.review_variance);
+        self.weight = self.weight.max(expansion * part.weight);
+        self.is_census &= expansion <= 1.0 && is_reviewed_in_full;
+    }
+
     /// The variance of A for the traffic that the frame was drawn from, v.
     #[must_use]
     pub fn variance(&self) -> f64 {
@@ -236,7 +268,7 @@ impl Funnel {
         expansion: impl Fn(usize) -> Option<f64>,
         whole: impl Fn(usize) -> bool,
     ) -> Result<Total, Unsupported> {
-        let mut total = NOTHING;
+        let mut total = Total::NOTHING;
         let mut units = Vec::new();
         for (index, cell) in self.cells.iter().enumerate() {
             let Some(expansion) = expansion(index) else { continue };
@@ -245,10 +277,7 @@ impl Funnel {
             }
             let part = cell.contribution();
             let weight = expansion * part.weight;
-            total.estimate += expansion * part.total;
-            total.sampling += expansion * expansion * (part.total + part.review_variance);
-            total.weight = total.weight.max(weight);
-            total.is_census &= expansion <= 1.0 && cell.is_reviewed_in_full();
+            total.add(expansion, &part, cell.is_reviewed_in_full());
             units.extend(self.units_of(index, expansion, weight));
         }
         let clusters = clustering(&mut units);

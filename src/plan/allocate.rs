@@ -60,7 +60,14 @@ impl Allocation {
 ///
 /// `None` if the budget is not a number or negative.
 #[must_use]
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
 pub fn allocate(strata: &[Guess], budget: f64, least: u64) -> Option<Allocation> {
+    allocate_from(strata, budget, least as f64)
+}
+
+/// The same with least sizes that need not be whole and are not negative: sizes then rise with a `least` that rises with
+/// the budget, without jumps.
+pub(super) fn allocate_from(strata: &[Guess], budget: f64, least: f64) -> Option<Allocation> {
     if budget.is_nan() || budget < 0.0 {
         return None;
     }
@@ -80,10 +87,9 @@ pub fn allocate(strata: &[Guess], budget: f64, least: u64) -> Option<Allocation>
     Some(Allocation { spend: spend(&units), variance, units })
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-fn size(stratum: Guess, scale: f64, least: u64) -> f64 {
+fn size(stratum: Guess, scale: f64, least: f64) -> f64 {
     let wanted = scale * stratum.units() * (stratum.variance() / stratum.cost).sqrt();
-    wanted.max(least.min(stratum.size) as f64).min(stratum.units())
+    wanted.max(least).min(stratum.units())
 }
 
 /// The largest scale up to `high` that fits, to the last bit, or 0: what is spent rises with the scale.
@@ -146,17 +152,21 @@ mod tests {
         prop::collection::vec(stratum.prop_map(|(size, rate, cost)| guess(size, rate, cost)), 1..8)
     }
 
+    fn floor_of(least: u64) -> f64 {
+        f64::from(u32::try_from(least).unwrap())
+    }
+
     proptest! {
         #[test]
         fn allocations_behave(strata in strata(), budget in 0.0..1e8_f64, least in 0..40_u64) {
             let found = allocate(&strata, budget, least).unwrap();
-            let floor: f64 = strata.iter().map(|stratum| stratum.cost * size(*stratum, 0.0, least)).sum();
+            let floor: f64 = strata.iter().map(|stratum| stratum.cost * size(*stratum, 0.0, floor_of(least))).sum();
             let all: f64 = strata.iter().map(|stratum| stratum.cost * stratum.units()).sum();
             let slack = 1e-9 * (1.0 + budget);
             prop_assert!(found.spend <= budget.max(floor) + slack, "{found:?}");
             prop_assert!(found.spend >= budget.min(all) - slack || found.spend >= floor - slack && budget <= floor, "nothing is left over");
             for (stratum, units) in strata.iter().zip(&found.units) {
-                prop_assert!(size(*stratum, 0.0, least) <= *units && *units <= stratum.units());
+                prop_assert!(size(*stratum, 0.0, floor_of(least)) <= *units && *units <= stratum.units());
             }
             let more = allocate(&strata, budget * 1.5, least).unwrap();
             prop_assert!(found.units.iter().zip(&more.units).all(|(less, more)| less <= more), "monotone in the budget");

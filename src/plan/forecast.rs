@@ -11,7 +11,7 @@ use crate::model::money::{NanoUsd, Price, Usage};
 
 /// Bytes of English prose per token with the vocabularies of current models: usual, and for easy text. No token is
 /// shorter than a byte, so the worst case needs no assumption.
-const BYTES_PER_TOKEN: u64 = 4;
+pub const BYTES_PER_TOKEN: u64 = 4;
 const EASY_BYTES_PER_TOKEN: u64 = 5;
 
 /// How much shorter than assumed the replies of a good night are.
@@ -30,6 +30,9 @@ pub struct Load {
     pub shared_limits: bool,
     /// What is believed about units whose screening is yet to come.
     pub assume: Assumptions,
+    /// What a unit has cost on average in a run, with everything that followed from it: stands in place of prices times
+    /// assumed tokens.
+    pub paid_per_unit: Option<NanoUsd>,
 }
 
 /// Known positives on their way through the gate.
@@ -127,7 +130,7 @@ impl Bottleneck {
 /// Forecasts requests, cost and time.
 #[must_use]
 pub fn forecast(load: &Load) -> Forecast {
-    let Load { screen, confirm, known, shared_limits, assume } = load;
+    let Load { screen, confirm, known, shared_limits, assume, paid_per_unit } = load;
     let open = screen.unanswered();
     let mut low = screen.low(*assume);
     let mut expected = screen.expected(0, *assume);
@@ -147,6 +150,11 @@ pub fn forecast(load: &Load) -> Forecast {
         worst += confirm.worst(open + known);
         let separate = confirm.limits.time(&flagged);
         time = if *shared_limits { screen.limits.time(&expected) } else { slower(time, separate) };
+    }
+    if let Some(paid) = paid_per_unit {
+        // What was paid is known better than what easy prompts cost.
+        expected.cost = NanoUsd(paid.0.saturating_mul(open)).min(worst.cost);
+        low.cost = low.cost.min(expected.cost);
     }
     Forecast {
         requests_low: low.requests,
@@ -288,7 +296,14 @@ mod tests {
     }
 
     fn load() -> Load {
-        Load { screen: stage(), confirm: None, known: None, shared_limits: false, assume: Assumptions::default() }
+        Load {
+            screen: stage(),
+            confirm: None,
+            known: None,
+            shared_limits: false,
+            assume: Assumptions::default(),
+            paid_per_unit: None,
+        }
     }
 
     #[test]
@@ -367,6 +382,17 @@ mod tests {
     }
 
     #[test]
+    fn what_was_paid_stands_in_place_of_prices() {
+        let of = |nano| forecast(&Load { paid_per_unit: Some(NanoUsd(nano)), ..load() });
+        assert_eq!(Some(of(1_000_000).cost_expected), NanoUsd::from_usd(8.0));
+        assert_eq!(Some(of(1_000_000).cost_low), NanoUsd::from_usd(4.0));
+        let cheap = of(100_000);
+        assert_eq!(Some(cheap.cost_expected), NanoUsd::from_usd(0.8));
+        assert_eq!(cheap.cost_low, cheap.cost_expected, "a good night costs no more than what was paid");
+        assert_eq!(of(u64::MAX).cost_expected, of(u64::MAX).cost_worst);
+    }
+
+    #[test]
     fn a_full_cache_costs_nothing() {
         let screen = StageLoad { cached: 10_000, ..stage() };
         let forecast =
@@ -399,7 +425,8 @@ mod tests {
             output_tokens in 0..u64::MAX,
         ) {
             let assume = Assumptions { flag_rate, output_tokens, ..Assumptions::default() };
-            let forecast = forecast(&Load { screen, confirm, known: None, shared_limits: false, assume });
+            let load = Load { screen, confirm, known: None, shared_limits: false, assume, paid_per_unit: None };
+            let forecast = forecast(&load);
             prop_assert!(forecast.requests_low <= forecast.requests_expected);
             prop_assert!(forecast.requests_expected <= forecast.requests_worst);
             prop_assert!(forecast.cost_low <= forecast.cost_expected);

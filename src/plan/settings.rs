@@ -4,7 +4,17 @@
 use std::collections::BTreeMap;
 
 pub use crate::model::draw::SampleSize;
-use crate::model::unit::CLASS_NONE;
+use crate::model::unit::{CLASS_NONE, Stratum};
+
+/// Who decides how many units are drawn where the audit names no size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Allocate {
+    /// The defaults of [`SampleSettings::or_default`].
+    #[default]
+    Manual,
+    /// [`super::auto`], from the cap, the assumptions and the census.
+    Auto,
+}
 
 /// `[sample]`.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +26,10 @@ pub struct SampleSettings {
     /// Sizes by class, as far as the audit names them; [`SampleSettings::or_default`] fills in the rest. A class without
     /// a size is not drawn.
     pub sizes: BTreeMap<String, SampleSize>,
+    /// Who decides about the rest.
+    pub allocate: Allocate,
+    /// Sizes of single strata, which stand over those of their class: what [`Allocate::Auto`] has decided.
+    pub by_stratum: BTreeMap<Stratum, SampleSize>,
     /// At most this many in all, in order of admission (`--limit`): turns, or conversations where they are drawn.
     pub limit: Option<u64>,
 }
@@ -35,6 +49,12 @@ impl SampleSettings {
         self.sizes.entry(CLASS_NONE.to_owned()).or_insert(SampleSize::Count(DEFAULT_DISCARD_SAMPLE));
         self
     }
+
+    /// How much of a stratum is drawn; nothing if neither it nor its class has a size.
+    #[must_use]
+    pub fn size_of(&self, stratum: &Stratum) -> Option<SampleSize> {
+        self.by_stratum.get(stratum).or_else(|| self.sizes.get(&stratum.class)).copied()
+    }
 }
 
 /// `[assume]`: what a forecast believes before there is a pilot.
@@ -50,11 +70,23 @@ pub struct Assumptions {
     pub flag_rate: f64,
     /// Completion tokens of an average reply.
     pub output_tokens: u64,
+    /// Seconds that a person needs to read and decide one unit.
+    pub seconds_per_read: f64,
+    /// What an hour of reading costs, in US dollars.
+    pub reviewer_cost_per_hour: f64,
 }
 
 impl Default for Assumptions {
     fn default() -> Self {
-        Self { prevalence: 2e-4, prefilter_recall: 0.7, sensitivity: 0.8, flag_rate: 0.005, output_tokens: 300 }
+        Self {
+            prevalence: 2e-4,
+            prefilter_recall: 0.7,
+            sensitivity: 0.8,
+            flag_rate: 0.005,
+            output_tokens: 300,
+            seconds_per_read: 60.0,
+            reviewer_cost_per_hour: 0.0,
+        }
     }
 }
 
@@ -68,6 +100,8 @@ mod tests {
             seed: 1,
             draw: 1,
             sizes: sizes.iter().map(|(class, size)| ((*class).to_owned(), *size)).collect(),
+            allocate: Allocate::Manual,
+            by_stratum: BTreeMap::new(),
             limit: None,
         };
         let classes = ["core".to_owned(), "near".to_owned()];

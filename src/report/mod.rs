@@ -5,7 +5,7 @@
 
 mod build;
 mod digest;
-mod escape;
+pub(crate) mod escape;
 mod estimate_table;
 mod floor_table;
 mod funnel;

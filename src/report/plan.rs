@@ -1,5 +1,9 @@
 //! A plan as JSON and as a page for a terminal.
 
+pub mod buys;
+pub mod questions;
+mod rests_on;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -15,7 +19,9 @@ use crate::model::known_plan::LeftOut;
 use crate::model::money::NanoUsd;
 use crate::model::unit::UnitKind;
 use crate::plan::forecast::{Forecast, Load, StageLoad};
+use crate::plan::prospect::Prospect;
 use crate::plan::stopping::{Stopping, stopping};
+use buys::Buys;
 
 /// A plan, for people and programs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -77,8 +83,16 @@ pub struct PlanReport {
     /// The same in words, or what `stop_when` lacks; null without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop_when: Option<String>,
-    /// What was assumed, in words.
+    /// What it should buy.
+    pub buys: Buys,
+    /// Whether the cap decided the sizes.
+    pub sized_by_cap: bool,
+    /// The run whose figures stand in place of assumptions, if there is one.
+    pub from_run: Option<String>,
+    /// What was assumed, and what a run has shown, in words.
     pub assumptions: Vec<String>,
+    /// Lines for the audit file that say what the run has shown: a run knows `[assume]` and nothing else.
+    pub assume: Vec<String>,
     /// What would stop a run before it sends anything.
     pub warnings: Vec<String>,
 }
@@ -111,7 +125,12 @@ impl PlannedKnown {
 impl PlanReport {
     /// Gathers a plan; `warnings` say what would stop a run before it sends anything.
     #[must_use]
-    pub fn new(planned: &Planned, load: &Load, forecast: &Forecast, warnings: Vec<String>) -> Self {
+    pub fn new(
+        (planned, load): (&Planned, &Load),
+        (forecast, prospect): (&Forecast, &Prospect),
+        sized_by_cap: bool,
+        warnings: Vec<String>,
+    ) -> Self {
         let corpus = &planned.corpus;
         let known = load.known.as_ref().map(|known| &known.screen);
         let stages = || std::iter::once(&load.screen).chain(&load.confirm).chain(known);
@@ -146,28 +165,14 @@ impl PlanReport {
                 Some(Stopping::Never { .. }) | None => None,
             }),
             stop_when: stop_when(planned, stops),
-            assumptions: assumptions(planned, load),
+            buys: Buys::new(prospect),
+            sized_by_cap,
+            from_run: prospect.measured.as_ref().map(|measured| measured.run.clone()),
+            assumptions: rests_on::sentences(prospect, planned.unit.as_str()),
+            assume: rests_on::restated(prospect),
             warnings,
         }
     }
-}
-
-/// What the figures suppose.
-fn assumptions(planned: &Planned, load: &Load) -> Vec<String> {
-    let assume = load.assume;
-    let mut assumptions = vec![
-        format!("{} of what is screened is flagged (assume.flag_rate)", assume.flag_rate),
-        format!("replies have {} tokens (assume.output_tokens)", assume.output_tokens),
-        "four bytes of text are a token; at worst, one is".to_owned(),
-    ];
-    if planned.stop_when.is_some() {
-        assumptions.push(format!(
-            "{} of the units show the behaviour, {} of these are hit by a cue, {} of these are confirmed, cue or not \
-             (assume.prevalence, prefilter_recall, sensitivity)",
-            assume.prevalence, assume.prefilter_recall, assume.sensitivity
-        ));
-    }
-    assumptions
 }
 
 /// How `stop_when` would go, in words.
@@ -226,9 +231,20 @@ pub fn render(report: &PlanReport, style: Style) -> String {
     page.wrapped("  ", &cap(report));
     report.stop_when.iter().for_each(|words| page.wrapped("  ", words));
     expected_load(&mut page, report);
-    page.heading("Assumed");
+    buys::section(&mut page, &report.buys, "turn");
+    if let Some(cap) = report.cap_usd {
+        buys::best(&mut page, &report.buys, cap);
+    }
+    page.heading(if report.from_run.is_some() { "Shown by the run, and assumed" } else { "Assumed" });
     for assumption in &report.assumptions {
-        page.wrapped("  - ", assumption);
+        page.wrapped("  - ", &escape(assumption));
+    }
+    if !report.assume.is_empty() {
+        page.wrapped("  ", "A run knows the audit file only. For it to go by these figures, write there:");
+        page.line("  [assume]");
+        for line in &report.assume {
+            page.line(&format!("  {line}"));
+        }
     }
     if !report.warnings.is_empty() {
         page.heading("A run would stop before it sends anything");
@@ -286,6 +302,9 @@ fn strata(page: &mut Page, report: &PlanReport) {
     }
     let units = report.strata.iter().map(|row| row.units).sum();
     page.line(&format!("  {:<20} {:<28} {:>11} {:>13}", "all", "", count(units), count(report.planned)));
+    if report.sized_by_cap {
+        page.wrapped("  ", "The cap decided how many are planned (allocate = \"auto\").");
+    }
 }
 
 /// The same where conversations are drawn: how many of how many, and their turns.

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::census::{self, Census, CensusError, CensusPlace};
 use super::sensitivity::{Selection, SensitivityError, select};
 use super::settings::{Audit, CacheMode};
+use super::sizing::{self, Allocation};
 use crate::cache::units::{Snapshot, UnitsError};
 use crate::grade::price::{UnknownPrice, output_limit, price_of};
 use crate::grade::settings::{EndpointSettings, GraderSettings};
@@ -132,6 +133,8 @@ pub struct Assembly {
     pub warnings: Vec<String>,
     /// What `[expect]` misses in the corpus: if there is anything, nothing may be sent.
     pub missing: Vec<String>,
+    /// The sizes of the sample, where the audit leaves them to the cap.
+    pub allocation: Option<Allocation>,
 }
 
 /// Decides an audit: reads the behaviour, takes the census, prepares the prompts. Sends nothing. Blocks for as long as
@@ -149,6 +152,7 @@ pub fn assemble(mut audit: Audit) -> Result<Assembly, AssembleError> {
     }
     let screener = screener(&audit, &files)?;
     let hits: Vec<_> = screener.classes().iter().filter(|class| *class != CLASS_NONE).cloned().collect();
+    let allocation = sizing::decide(&mut audit, &screener, &stands)?;
     audit.sample = audit.sample.or_default(&hits);
     let mut census = census::take(&audit.corpus, &screener, &audit.sample, &CensusPlace::of(&audit.workspace))?;
     let known = known(&audit, &screener, &mut census)?;
@@ -160,7 +164,19 @@ pub fn assemble(mut audit: Audit) -> Result<Assembly, AssembleError> {
     let missing = audit.expect.missing_in(&census.corpus);
     warnings.extend(without_cluster(&audit, &census.corpus));
     let known = known.units;
-    Ok(Assembly { audit, behaviour, definitions, screener, census, known, stands, planned, warnings, missing })
+    Ok(Assembly {
+        audit,
+        behaviour,
+        definitions,
+        screener,
+        census,
+        known,
+        stands,
+        planned,
+        warnings,
+        missing,
+        allocation,
+    })
 }
 
 /// Says how many conversations lack the field that clusters are formed by.

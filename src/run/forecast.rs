@@ -9,6 +9,7 @@ use super::gates::{Gates, GatesError};
 use super::ledger::Ledger;
 use super::resume::{earlier_cap, look_back, rounds};
 use super::settings::Audit;
+use super::sizing::Allocation;
 use crate::cache::units::{ReadBuffers, Units};
 use crate::cache::{Access, CacheError, CacheSettings, ReplyCache};
 use crate::grade::price::output_limit;
@@ -17,6 +18,8 @@ use crate::model::event::{Ordinal, Planned};
 use crate::model::grading::Stage;
 use crate::model::money::Price;
 use crate::plan::forecast::{Forecast, KnownLoad, Limits, Load, StageLoad, forecast};
+use crate::plan::measured::Measured;
+use crate::plan::prospect::{Prospect, believe, prospect};
 use crate::reconcile::Definitions;
 
 /// Why there is no forecast.
@@ -45,6 +48,10 @@ pub struct Outlook {
     pub load: Load,
     /// What it would cost, and how long it would take.
     pub forecast: Forecast,
+    /// What it should buy.
+    pub prospect: Prospect,
+    /// The sizes that the cap decided, where the audit leaves them to it.
+    pub allocation: Option<Allocation>,
     /// What `[expect]` misses in the corpus: a run would stop before it sends anything.
     pub missing: Vec<String>,
 }
@@ -82,11 +89,12 @@ impl Survey {
     }
 }
 
-/// Looks every planned unit up and forecasts the rest. Blocks: tens of microseconds per unit and core.
+/// Looks every planned unit up and forecasts the rest, by what a run has shown where it has `measured` anything. Blocks:
+/// tens of microseconds per unit and core.
 ///
 /// # Errors
 /// If the cache or the unit snapshot cannot be read.
-pub async fn outlook(assembly: Assembly) -> Result<Outlook, ForecastError> {
+pub async fn outlook(assembly: Assembly, measured: Option<Measured>) -> Result<Outlook, ForecastError> {
     let Assembly {
         audit,
         behaviour,
@@ -98,6 +106,7 @@ pub async fn outlook(assembly: Assembly) -> Result<Outlook, ForecastError> {
         mut planned,
         warnings: _,
         missing,
+        allocation,
     } = assembly;
     let access = Access::ReadOnly;
     let settings = CacheSettings { replies: audit.workspace.replies(), index: audit.workspace.index(), access };
@@ -127,14 +136,20 @@ pub async fn outlook(assembly: Assembly) -> Result<Outlook, ForecastError> {
         .map(|terms| KnownLoad { screen: terms.load(&surveys.known), is_confirmed: planned.gate_includes_confirmer() });
     let surveys = [surveys.screened, surveys.confirmed];
     let mut loads = terms.iter().zip(surveys).map(|(terms, survey)| terms.load(&survey));
-    let load = Load {
+    let mut load = Load {
         screen: loads.next().expect("every audit has a screen"),
         confirm: loads.next(),
         shared_limits: matches!(terms.as_slice(), [screen, confirm] if screen.line == confirm.line),
         known,
         assume: audit.assume,
+        paid_per_unit: None,
     };
-    Ok(Outlook { planned, forecast: forecast(&load), load, missing })
+    believe(&mut load, &planned, measured.as_ref());
+    let forecast = forecast(&load);
+    let is_auto = allocation.is_some();
+    let spent = ledger.spent_by(&audit.name);
+    let prospect = prospect((&planned, &audit.assume), (&load, &forecast), spent, (measured, is_auto));
+    Ok(Outlook { planned, load, forecast, prospect, allocation, missing })
 }
 
 /// What is known of all units.

@@ -16,6 +16,7 @@ use super::account::Account;
 use super::folder::{FolderError, RunFolder};
 use crate::journal;
 use crate::model::hash::{Digest, PartHasher};
+use crate::model::money::NanoUsd;
 
 const FORMAT: u32 = 1;
 
@@ -125,6 +126,14 @@ impl Ledger {
     /// Every account, by run id, oldest first: of removed runs as well.
     pub(super) fn accounts(&self) -> impl Iterator<Item = (&String, &Account)> {
         self.runs.iter().map(|(run, entry)| (run, &entry.account))
+    }
+
+    /// What finished sessions of an audit have spent: without a look at journals, so that of a session that was killed
+    /// nothing is known yet.
+    pub(super) fn spent_by(&self, audit: &str) -> NanoUsd {
+        let boot = super::boot::boot_id();
+        let of_audit = self.accounts().filter(|(_, account)| account.audit.as_deref() == Some(audit));
+        of_audit.map(|(_, account)| account.spent(boot.as_deref())).sum()
     }
 
     /// Writes the ledger if anything in it is new: a temporary file, synced, then renamed.

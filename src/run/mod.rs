@@ -27,6 +27,7 @@ pub mod sensitivity;
 pub mod session;
 pub mod settings;
 mod shutdown;
+pub mod sizing;
 pub mod view;
 
 /// Returns when somebody asks this process to stop: SIGINT, SIGTERM or SIGHUP.

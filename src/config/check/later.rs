@@ -19,14 +19,6 @@ pub(super) fn refuse(written: &Written, ledger: &mut Ledger<'_>) {
             any(&format!("review.{key}"), written.is_some(), ledger);
         }
     }
-    if let Some(allocate) = written.sample.get("allocate") {
-        match allocate {
-            Loose::Text(text) => only("sample.allocate", Some(text), "manual", Some(&["auto"]), ledger),
-            Loose::Whole(_) | Loose::Real(_) | Loose::Texts(_) | Loose::Numbers(_) => {
-                ledger.problem("sample.allocate", "`allocate` expects `\"manual\"`");
-            }
-        }
-    }
     for (name, written) in &written.endpoint {
         endpoint(&format!("endpoint.{name}"), written, ledger);
     }

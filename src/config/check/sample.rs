@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::unit::CLASS_NONE;
-use crate::plan::settings::{Assumptions, SampleSettings, SampleSize};
+use crate::plan::settings::{Allocate, Assumptions, SampleSettings, SampleSize};
 
 use super::super::ledger::Ledger;
 use super::super::loose::Loose;
@@ -44,7 +44,30 @@ pub(super) fn check(
         }
     }
     let limit = ledger.flag_or("sample.limit", context.overrides.limit.as_ref(), None);
-    SampleSettings { seed, draw, sizes, limit }
+    let allocate = allocate(written.get("allocate"), ledger);
+    SampleSettings { seed, draw, sizes, allocate, by_stratum: BTreeMap::new(), limit }
+}
+
+fn allocate(written: Option<&Loose>, ledger: &mut Ledger<'_>) -> Allocate {
+    const PATH: &str = "sample.allocate";
+    let written = match written {
+        None => None,
+        Some(Loose::Text(text)) => Some(text.as_str()),
+        Some(Loose::Whole(_) | Loose::Real(_) | Loose::Texts(_) | Loose::Numbers(_)) => {
+            ledger.problem(PATH, "`allocate` expects `\"manual\"` or `\"auto\"`");
+            None
+        }
+    };
+    ledger.record_written(PATH, written.unwrap_or("manual"));
+    let choices = [("manual", Allocate::Manual), ("auto", Allocate::Auto)];
+    ledger.choice(PATH, written, &choices, &[]).unwrap_or_default()
+}
+
+/// Sizes that follow from the money need to know how much there is.
+pub(super) fn require_cap(sample: &SampleSettings, has_cap: bool, ledger: &mut Ledger<'_>) {
+    let is_known = has_cap || sample.allocate == Allocate::Manual;
+    let message = "is `auto` and needs to know the money: set `max_cost` under [budget], or --max-cost";
+    ledger.require("sample.allocate", is_known, message);
 }
 
 fn draw(written: Option<&Loose>, ledger: &mut Ledger<'_>) -> u32 {
@@ -111,5 +134,22 @@ pub(super) fn assumptions(written: &Assume, ledger: &mut Ledger<'_>) -> Assumpti
     let sensitivity = share("sensitivity", written.sensitivity, default.sensitivity);
     let flag_rate = share("flag_rate", written.flag_rate, default.flag_rate);
     let output_tokens = ledger.or_default("assume.output_tokens", written.output_tokens, default.output_tokens);
-    Assumptions { prevalence, prefilter_recall, sensitivity, flag_rate, output_tokens }
+    let mut amount = |key: &str, written: Option<f64>, default: f64| {
+        let path = format!("assume.{key}");
+        let amount = ledger.or_default(&path, written, default);
+        ledger.require(&path, (0.0..=1e6).contains(&amount), "must lie between 0 and 1000000");
+        amount
+    };
+    let seconds_per_read = amount("seconds_per_read", written.seconds_per_read, default.seconds_per_read);
+    let reviewer_cost_per_hour =
+        amount("reviewer_cost_per_hour", written.reviewer_cost_per_hour, default.reviewer_cost_per_hour);
+    Assumptions {
+        prevalence,
+        prefilter_recall,
+        sensitivity,
+        flag_rate,
+        output_tokens,
+        seconds_per_read,
+        reviewer_cost_per_hour,
+    }
 }

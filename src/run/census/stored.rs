@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::tally::tag;
 use super::{CensusError, Task};
 use crate::model::event::{CorpusCount, PlannedStratum};
 use crate::model::hash::{Digest, PartHasher};
@@ -108,11 +109,15 @@ pub(super) fn question(task: &Task<'_>, files: &[SourceFile]) -> Digest {
     hasher.number(sample.sizes.len() as u64);
     for (class, size) in &sample.sizes {
         hasher.part(class.as_bytes());
-        match size {
-            SampleSize::All => hasher.part(b"all"),
-            SampleSize::Count(units) => hasher.part(b"count").number(*units),
-            SampleSize::Rate(rate) => hasher.part(b"rate").number(rate.to_bits()),
-        };
+        add_size(&mut hasher, *size);
+    }
+    // What earlier versions stored for audits without such sizes stays the answer.
+    if !sample.by_stratum.is_empty() {
+        hasher.part(b"by stratum").number(sample.by_stratum.len() as u64);
+        for (stratum, size) in &sample.by_stratum {
+            hasher.part(&tag(stratum).to_le_bytes());
+            add_size(&mut hasher, *size);
+        }
     }
     for file in files {
         hasher.part(file.name.as_bytes()).number(file.source as u64);
@@ -127,6 +132,14 @@ pub(super) fn question(task: &Task<'_>, files: &[SourceFile]) -> Digest {
     hasher.part(question.as_bytes()).part(sample_by.as_str().as_bytes());
     hasher.part(cluster_by.as_deref().unwrap_or_default().as_bytes());
     hasher.finish()
+}
+
+fn add_size(hasher: &mut PartHasher, size: SampleSize) {
+    match size {
+        SampleSize::All => hasher.part(b"all"),
+        SampleSize::Count(units) => hasher.part(b"count").number(units),
+        SampleSize::Rate(rate) => hasher.part(b"rate").number(rate.to_bits()),
+    };
 }
 
 fn add_corpus(hasher: &mut PartHasher, task: &Task<'_>) {

@@ -215,9 +215,8 @@ impl<'a> Tally<'a> {
 impl GroupTally {
     fn new(group: &Group, classes: &[String], sample: &SampleSettings) -> Self {
         let stratum = |class: &String| {
-            let size = sample.sizes.get(class).copied();
-            let tag = tag(&Stratum { class: class.clone(), group: group.clone() });
-            StratumTally::new(tag, size)
+            let stratum = Stratum { class: class.clone(), group: group.clone() };
+            StratumTally::new(tag(&stratum), sample.size_of(&stratum))
         };
         Self { conversations: 0, classes: classes.iter().map(stratum).collect() }
     }

@@ -10,8 +10,8 @@ use tempfile::TempDir;
 use super::*;
 use crate::model::conversation::{Channel, Conversation, Message, Role};
 use crate::model::event::Ordinal;
-use crate::model::unit::UnitKind;
-use crate::plan::settings::SampleSize;
+use crate::model::unit::{Group, Stratum, UnitKind};
+use crate::plan::settings::{Allocate, SampleSize};
 use crate::plan::strata::admission_order;
 use crate::prefilter::Rules;
 use crate::source::settings::{Format, SourceSettings};
@@ -53,7 +53,9 @@ impl Desk {
             root: dir.path().to_owned(),
         };
         let sizes = sizes.iter().map(|(class, size)| ((*class).to_owned(), *size)).collect();
-        Self { dir, corpus, sample: SampleSettings { seed: 7, draw: 1, sizes, limit: None }, threads: 2 }
+        let (allocate, by_stratum) = (Allocate::Manual, BTreeMap::new());
+        let sample = SampleSettings { seed: 7, draw: 1, sizes, allocate, by_stratum, limit: None };
+        Self { dir, corpus, sample, threads: 2 }
     }
 
     fn everything() -> Self {
@@ -265,6 +267,23 @@ fn strict_names_the_first_defect() {
     desk.file("1.jsonl", &["{}".to_owned(), "{".to_owned()]);
     let error = desk.take().unwrap_err().to_string();
     assert_eq!(error, "corpus/1.jsonl:1: missing_messages (no `messages`), and `strict` is set");
+}
+
+#[test]
+fn a_size_of_one_stratum_stands_over_that_of_its_class() {
+    let mut desk = Desk::new(&[("core", SampleSize::All), ("none", SampleSize::Count(3))]);
+    let lines = |arm: &str| (0..20).map(|n| line(&format!("c{n}"), arm, &["Hello."])).collect::<Vec<_>>();
+    desk.file("a.jsonl", &lines("a")).file("b.jsonl", &lines("b"));
+    let planned = |census: &Census| census.strata.iter().map(|stratum| stratum.planned).collect::<Vec<_>>();
+    let by_class = desk.take().unwrap();
+    assert_eq!(planned(&by_class), [3, 3]);
+    let stratum = Stratum { class: "none".to_owned(), group: Group(vec!["b".to_owned()]) };
+    desk.sample.by_stratum = [(stratum, SampleSize::Count(7))].into();
+    let census = desk.take().unwrap();
+    assert_eq!(planned(&census), [3, 7]);
+    assert_ne!(census.digest, by_class.digest);
+    desk.sample.by_stratum.clear();
+    assert_eq!(desk.take().unwrap().digest, by_class.digest);
 }
 
 #[test]
