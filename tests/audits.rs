@@ -130,7 +130,7 @@ async fn audit(seed: u64, conversations: u64) -> Outcome {
     assert_eq!(imported.items, KNOWN, "{:?}", imported.refused);
     let assembly = load();
     let workspace = assembly.audit.workspace.clone();
-    let ended = session::run(assembly, |_| {}).await.unwrap();
+    let ended = Box::pin(session::run(assembly, |_| {})).await.unwrap();
     read(folder.path(), seed, &ended.tally);
     let run = RunFolder::find(&workspace.runs(), None).unwrap();
     let report = Report::new(&conclude::tally(&workspace, &run).unwrap());
@@ -169,7 +169,7 @@ async fn audits(seeds: std::ops::Range<u64>, conversations: u64) -> (f64, f64) {
     let (mut corpus, mut traffic, mut refused) = (0_u32, 0_u32, 0_u32);
     let (mut floor, mut corrected, mut width, mut floor_below) = (0.0, 0.0, 0.0, 0_u32);
     for seed in seeds {
-        let outcome = audit(seed, conversations).await;
+        let outcome = Box::pin(audit(seed, conversations)).await;
         let truth = outcome.truth();
         let (in_corpus, in_traffic) = (covers(&outcome.corpus, truth), covers(&outcome.traffic, PREVALENCE));
         corpus += u32::from(in_corpus);
@@ -214,7 +214,7 @@ async fn audits(seeds: std::ops::Range<u64>, conversations: u64) -> (f64, f64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_audit_of_simulated_traffic_has_a_corrected_rate() {
     // Enough turns that some positives are confirmed; whether the interval holds the truth is for many audits to say.
-    let outcome = audit(1, 8_000).await;
+    let outcome = Box::pin(audit(1, 8_000)).await;
     assert!(outcome.corpus.upper.is_some(), "{:?}", outcome.corpus.reason);
     assert!(outcome.corpus.estimate > outcome.corpus.lower && outcome.corpus.estimate < outcome.corpus.upper);
     assert!(outcome.floor > 0 && outcome.floor < outcome.planted, "{} of {}", outcome.floor, outcome.planted);
@@ -223,6 +223,6 @@ async fn an_audit_of_simulated_traffic_has_a_corrected_rate() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes a quarter of an hour: see the command at the top of the file"]
 async fn two_hundred_audits() {
-    let (corpus, _traffic) = audits(1..201, 40_000).await;
+    let (corpus, _traffic) = Box::pin(audits(1..201, 40_000)).await;
     assert!(corpus >= 0.91, "{corpus}");
 }

@@ -20,7 +20,7 @@ use crate::estimate::total::Total;
 use crate::model::compare::Contrast;
 use crate::model::rate::{Level, Target};
 use crate::model::review::ReviewDraw;
-use crate::model::unit::Group;
+use crate::model::unit::{Group, UnitKind};
 
 /// The power at which the smallest ratio is stated.
 pub const POWER: f64 = 0.8;
@@ -40,8 +40,8 @@ pub struct Outline {
     pub is_grouped: bool,
     /// Whether units of one conversation can both be confirmed, so that few of them say nothing of other traffic.
     pub may_cluster: bool,
-    /// Whether whole conversations are drawn: how alike their turns are decides the width, and nobody knows that before.
-    pub draws_conversations: bool,
+    /// What is drawn. Of whole conversations, how alike their turns are decides the width, and nobody knows that before.
+    pub sample_by: UnitKind,
     /// What people read.
     pub review: ReviewDraw,
     /// Whether only what the second grader upholds reaches people.
@@ -245,7 +245,7 @@ impl Outline {
         of: impl Fn(&Total) -> Result<(f64, Range), String>,
         target: Target,
     ) -> Result<Predicted, String> {
-        if self.draws_conversations {
+        if self.sample_by == UnitKind::Conversation {
             return Err(
                 "whole conversations are drawn, and how alike their turns are cannot be planned: grade some with \
                         --limit and read the report"

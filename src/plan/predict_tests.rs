@@ -33,7 +33,7 @@ pub(crate) fn outline(strata: &[StratumSpec]) -> Outline {
         slices: slices.collect(),
         is_grouped: true,
         may_cluster: true,
-        draws_conversations: false,
+        sample_by: UnitKind::Turn,
         review: ReviewDraw::default(),
         gate_includes_confirmer: false,
         known: Known::of_each(100, 0.85).unwrap(),

@@ -16,7 +16,7 @@ use crate::model::found_by::KnownUse;
 use crate::model::grading::Stage;
 use crate::model::money::{NanoUsd, Usage};
 use crate::model::rate::Level;
-use crate::model::unit::{Group, UnitKind};
+use crate::model::unit::Group;
 
 /// What a plan should buy.
 #[derive(Debug, Clone, PartialEq)]
@@ -123,7 +123,7 @@ fn outline(planned: &Planned, slices: Vec<Slice>, assume: &Assumptions, measured
         slices,
         is_grouped: !planned.group_by.is_empty(),
         may_cluster: planned.cluster_by.is_some() || planned.corpus.turns > planned.corpus.conversations,
-        draws_conversations: planned.sample_by == UnitKind::Conversation,
+        sample_by: planned.sample_by,
         review: planned.review,
         gate_includes_confirmer: planned.gate_includes_confirmer(),
         known: Known {
