@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on fails there")]
 #![expect(clippy::print_stdout, reason = "the table is the result")]
 
+use std::collections::BTreeSet;
 use std::hint::black_box;
 use std::num::NonZeroU64;
 use std::time::Instant;
@@ -17,7 +18,18 @@ use assize::estimate::homogeneity::homogeneity;
 use assize::estimate::ratio::{Counted, difference, own_sensitivity_ratio, prefilter_recall, ratio};
 use assize::estimate::sensitivity::{Part, Sensitivity, by_class, melded, mover_ratio};
 use assize::estimate::total::{Funnel, Positive, Total};
-use assize::model::rate::{Level, Target};
+use assize::estimate::{comparisons, rates, recall};
+use assize::model::bucket::{Bucket, Buckets};
+use assize::model::event::{CorpusCount, Planned, PlannedStratum};
+use assize::model::found_by::KnownUse;
+use assize::model::hash::Digest;
+use assize::model::rate::{Decider, Level, Target};
+use assize::model::review::{CellTally, Route};
+use assize::model::tally::{
+    ConfirmedUnit, KnownTally, LabelTally, Requests, Sessions, Spend, StageTally, StratumTally, Tally,
+};
+use assize::model::unit::{CLASS_NONE, Group, Stratum, UnitId};
+use assize::report::Report;
 
 const GROUPS: usize = 50;
 
@@ -60,6 +72,113 @@ fn main() {
     println!("{:<40} {:>12.1}", "total of 100,000 confirmed units", median(20, || funnel.total(|_| true)));
     let whole = median(20, || report(black_box(&funnel), level));
     println!("{:<40} {whole:>12.1}", "50 groups x 2 classes, both targets");
+    audit(level);
+}
+
+/// Every figure of a report of 1,000,000 graded units in 50 groups, and the comparison of every pair of them.
+fn audit(level: Level) {
+    let tally = tally(level);
+    let graded: u64 = tally.strata.iter().map(StratumTally::admitted).sum();
+    println!("{graded} graded units, {} confirmed, {GROUPS} groups", tally.confirmed.len());
+    println!("{:<40} {:>12.1}", "  rates", median(5, || rates(black_box(&tally))));
+    println!("{:<40} {:>12.1}", "  prefilter recall", median(5, || recall(black_box(&tally))));
+    let pairs = comparisons(&tally).pairs.len();
+    println!("{:<40} {:>12.1}", format!("  {pairs} comparisons"), median(5, || comparisons(black_box(&tally))));
+    println!("{:<40} {:>12.1}", "  report, figures and all", median(5, || Report::new(black_box(&tally))));
+}
+
+/// For each group 4,000 hits, all graded, and 100,000 others, 16,000 of them graded; people have read everything that the
+/// confirmer upheld and a part of what it turned down, and the gate was measured on 60 known positives of each class.
+fn tally(level: Level) -> Tally {
+    let mut strata = Vec::new();
+    let mut planned = Vec::new();
+    let mut confirmed = Vec::new();
+    let mut known = Vec::new();
+    for group in 0..GROUPS {
+        let group = Group(vec![format!("checkpoint-{group:02}")]);
+        for (class, units, graded) in [("core", 4_000, 4_000), (CLASS_NONE, 100_000, 16_000)] {
+            let stratum = Stratum { class: class.to_owned(), group: group.clone() };
+            let index = u32::try_from(strata.len()).unwrap();
+            let (upheld, turned_down) = (120, 80);
+            let mut buckets = Buckets::default();
+            buckets.add(Bucket::NotPlanned, units - graded);
+            buckets.add(Bucket::Cleared, graded - upheld - turned_down);
+            buckets.add(Bucket::Confirmed { by: Decider::People }, 100);
+            buckets.add(Bucket::Rejected { by: Decider::People, code: None }, upheld + turned_down - 100);
+            let read =
+                |units, read, confirmed| CellTally { units, drawn: read, read, confirmed, ..CellTally::default() };
+            let cells = [(Route::Upheld, read(upheld, upheld, 98)), (Route::TurnedDown, read(turned_down, 50, 2))];
+            for n in 0..100 {
+                let id = UnitId { group: group.clone(), conversation: format!("{class}-{}", n / 2 * 2), turn: Some(n) };
+                let route = Some(if n < 98 { Route::Upheld } else { Route::TurnedDown });
+                let (content, cluster) = (id.key(), id.conversation_key());
+                confirmed.push(ConfirmedUnit {
+                    unit: id,
+                    by: Decider::People,
+                    stratum: index,
+                    content,
+                    cluster,
+                    route,
+                });
+            }
+            planned.push(PlannedStratum {
+                stratum: stratum.clone(),
+                units,
+                conversations: units,
+                bytes: 0,
+                planned: graded,
+                conversations_planned: None,
+            });
+            strata.push(StratumTally { stratum, units, buckets, cells: cells.into(), conversations: None });
+            known.push(KnownTally {
+                group: group.clone(),
+                class: class.to_owned(),
+                usage: KnownUse::Headline,
+                items: 60,
+                usable: 60,
+                passed: 50,
+                ungraded: 0,
+                unfinished: 0,
+            });
+        }
+    }
+    Tally {
+        plan: plan(planned),
+        level,
+        strata,
+        confirmed,
+        missed: Vec::new(),
+        queue: Vec::new(),
+        known,
+        screen: StageTally::default(),
+        confirm: Some(StageTally::default()),
+        set_back: 0,
+        parser: Some(1),
+        injection_suspected: 0,
+        requests: Requests::default(),
+        spend: Spend::default(),
+        labels: LabelTally { decided: 1, ..LabelTally::default() },
+        sessions: Sessions::default(),
+        warnings: BTreeSet::new(),
+    }
+}
+
+/// A plan as a journal has it, over these strata.
+fn plan(strata: Vec<PlannedStratum>) -> Planned {
+    let digest = Digest::of(b"bench");
+    let mut plan: Planned = serde_json::from_value(serde_json::json!({
+        "audit": "bench", "identity": digest, "unit": "turn", "group_by": ["checkpoint"], "seed": 1, "draw": 1,
+        "level": 0.95, "behaviour": "metagaming", "definition": "metagaming", "behaviour_hash": digest,
+        "cues_hash": digest, "census": digest, "corpus": CorpusCount::default(), "strata": [], "graders": [],
+        "cap": null, "max_ungraded": 0.01, "compare": { "lineage": "none" },
+    }))
+    .unwrap();
+    plan.corpus.turns = strata.iter().map(|stratum| stratum.units).sum();
+    plan.corpus.conversations = plan.corpus.turns / 2;
+    let groups: BTreeSet<Group> = strata.iter().map(|stratum| stratum.stratum.group.clone()).collect();
+    plan.corpus.conversations_by_group = groups.into_iter().map(|group| (group, 52_000)).collect();
+    plan.strata = strata;
+    plan
 }
 
 fn total(estimate: f64, sampling: f64, weight: f64) -> Total {

@@ -160,7 +160,8 @@ pub fn predict(outline: &Outline) -> Prediction {
     let is_several = (2..=MAX_GROUPS).contains(&groups.len());
     let each = groups.iter().filter(|_| is_several).map(|group| Some((*group).clone()));
     let scopes = std::iter::once(None).chain(each).map(|group| outline.scope(group)).collect();
-    Prediction { scopes, shown: if is_several { shown(outline, &groups) } else { Vec::new() } }
+    let has_shown = is_several && outline.sample_by == UnitKind::Turn;
+    Prediction { scopes, shown: if has_shown { shown(outline, &groups) } else { Vec::new() } }
 }
 
 /// The relative width of the corrected rate of this corpus, all groups together: what a plan is judged by. Absent if

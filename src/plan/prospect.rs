@@ -16,7 +16,7 @@ use crate::model::found_by::KnownUse;
 use crate::model::grading::Stage;
 use crate::model::money::{NanoUsd, Usage};
 use crate::model::rate::Level;
-use crate::model::unit::Group;
+use crate::model::unit::{Group, UnitKind};
 
 /// What a plan should buy.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,7 +35,8 @@ pub struct Prospect {
     pub assume: Assumptions,
     /// The run that stands behind it.
     pub measured: Option<Measured>,
-    /// How the cap would be spent best; absent without one, and where the audit leaves the sizes to it.
+    /// How the cap would be spent best; absent without one, where the audit leaves the sizes to it, and where whole
+    /// conversations are drawn.
     pub best: Option<Split>,
 }
 
@@ -79,7 +80,8 @@ pub fn prospect(
     let of_audit = Load { assume: *assume, ..*load };
     let slices = slices(planned, &of_audit, measured.as_ref(), let_in);
     let outline = outline(planned, slices, assume, measured.as_ref());
-    let best = planned.cap.filter(|_| !is_auto).map(|cap| split(cap, &outline, load));
+    let splits = !is_auto && planned.sample_by == UnitKind::Turn;
+    let best = planned.cap.filter(|_| splits).map(|cap| split(cap, &outline, load));
     Prospect {
         let_in,
         prediction: predict(&outline),
