@@ -80,7 +80,7 @@ pub enum Command {
     Init(InitArgs),
     /// Forecast units, cost, time, reading and interval widths; sends nothing, unless --probe is given
     ///
-    /// Figures rest on [assume] of the audit file, or on what a run has shown (--from-run, --probe). Under a cap the plan
+    /// Figures rest on `[assume]` of the audit file, or on what a run has shown (--from-run, --probe). Under a cap the plan
     /// says how it would be spent best. --detect, --at-most and --fold need no audit.
     #[command(after_help = "Example:
   assize plan --max-cost 50
@@ -233,7 +233,7 @@ pub struct PlanArgs {
     /// The audit.
     #[command(flatten)]
     pub audit: AuditArgs,
-    /// Go by what this run has shown, finished or not, instead of [assume]: run id, its beginning, or `latest`
+    /// Go by what this run has shown, finished or not, instead of `[assume]`: run id, its beginning, or `latest`
     #[arg(long, value_name = "RUN", conflicts_with = "probe")]
     pub from_run: Option<String>,
     /// First grade this many units of the sample, under the audit's cap, and go by what they show; the run replays them
