@@ -95,7 +95,7 @@ pub enum Command {
     Run(RunArgs),
     /// Report a run again, from its journal alone
     #[command(after_help = "Example:\n  assize report --format json latest")]
-    Report(RunName),
+    Report(ReportArgs),
     /// Funnel, rate and spend of a running or finished run
     #[command(after_help = "Example:\n  assize status latest --watch")]
     Status(StatusArgs),
@@ -320,6 +320,17 @@ pub struct RunName {
     /// Run id or folder
     #[arg(value_name = "RUN", default_value = "latest")]
     pub run: String,
+}
+
+/// `assize report`.
+#[derive(Debug, Clone, Args)]
+pub struct ReportArgs {
+    /// The run.
+    #[command(flatten)]
+    pub run: RunName,
+    /// Say how often what this run counts occurs together with what that one counts, on the units that both graded
+    #[arg(long, value_name = "RUN")]
+    pub beside: Option<String>,
 }
 
 /// `assize doctor`.

@@ -4,6 +4,7 @@
 //! a corpus or a server are escaped before a terminal sees them. Nothing here prints: callers get text.
 
 mod build;
+pub mod cooccurrence;
 mod digest;
 pub(crate) mod escape;
 mod estimate_table;

@@ -8,6 +8,7 @@ mod caps;
 pub mod census;
 mod change;
 pub mod conclude;
+pub mod cooccurrence;
 pub mod coordinator;
 pub mod disks;
 pub mod doctor;

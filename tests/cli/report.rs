@@ -134,3 +134,30 @@ fn a_closed_pipe_is_no_failure() {
     let ended = night.workspace.assize(&["report"]).run_while(|child| drop(child.stdout.take()));
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
 }
+
+#[test]
+fn two_definitions_on_the_same_units_stand_beside_each_other() {
+    let night = Night::new(60);
+    let first = night.workspace.report().json();
+    let run = first["run"].as_str().unwrap().to_owned();
+    let asked = night.requests();
+    night.workspace.edit("audit.toml", "name = \"metagaming\"", "name = \"metagaming\"\ndefinition = \"strict\"");
+    let second = night.workspace.report().json();
+    assert_eq!(night.requests(), asked, "another definition asks nothing");
+    let beside = |format: &[&str]| {
+        let words = [&["report", "latest", "--beside", &run], format].concat();
+        night.workspace.run(&words)
+    };
+    let open = second["funnel"]["pending"].as_u64().unwrap();
+    if open > 0 {
+        assert!(beside(&[]).expect(2).stderr.contains("await a decision"));
+        return;
+    }
+    let json: Value = serde_json::from_str(&beside(&["--format", "json"]).expect(0).stdout).unwrap();
+    let number = |name: &str| json[name].as_u64().unwrap();
+    assert_eq!(number("units"), number("both") + number("first_only") + number("second_only") + number("neither"));
+    // Whatever the strict definition counts, the other one counts as well.
+    assert_eq!(number("first_only"), 0);
+    assert_eq!(number("both") + number("second_only"), first["funnel"]["confirmed"].as_u64().unwrap());
+    assert!(beside(&[]).expect(0).stdout.contains("that both runs graded"));
+}
