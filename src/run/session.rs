@@ -148,9 +148,10 @@ pub struct Ended {
 /// # Errors
 /// See [`SessionError`].
 pub async fn run(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Result<Ended, SessionError> {
-    let Assembly {
-        audit, behaviour, definitions, census, known, stands, mut planned, warnings: mut told, missing, ..
-    } = assembly;
+    let (mut planned, mut told, missing) = (assembly.planned, assembly.warnings, assembly.missing);
+    let Assembly { audit, behaviour, definitions, screener, census, known, stands, .. } = assembly;
+    // Its automata take ten megabytes, and nothing is screened from here on.
+    drop(screener);
     let replay_only = audit.cache == CacheMode::ReadOnly;
     let fresh = RunFolder::new(&audit.workspace.runs(), clock::now(), std::process::id());
     let lock = if replay_only { None } else { Some(Lock::take(&audit.workspace.lock(), &fresh.id)?) };
