@@ -42,7 +42,7 @@ pub(super) fn number(plan: &Planned, content: &Digest) -> u64 {
 impl Reading {
     /// Draws what is to be read among these units, and counts what was.
     pub(super) fn of(plan: &Planned, mut units: Vec<Readable>) -> Self {
-        share_among_copies(&mut units);
+        share_among_copies(&mut units, plan.gate_includes_confirmer());
         let number = |unit: &Readable| number(plan, &unit.content);
         units.sort_by_cached_key(|unit| (unit.stratum, unit.route, number(unit), unit.content, unit.ordinal));
         let mut reading = Self::default();
@@ -82,15 +82,21 @@ impl Reading {
     }
 }
 
-/// Exact copies are one text: what people say about one of them holds for all, and they are read together.
-fn share_among_copies(units: &mut [Readable]) {
+/// Exact copies are one text: what people say about one of them holds for all, and they are read together. Where only
+/// what both graders say yes to reaches people, what the confirmer turned down does not for being a copy either.
+fn share_among_copies(units: &mut [Readable], gate_includes_confirmer: bool) {
+    let reaches_people = |unit: &Readable| match unit.route {
+        Route::Upheld | Route::Copies => true,
+        Route::TurnedDown | Route::Unconfirmed => !gate_includes_confirmer,
+        Route::Cleared => false,
+    };
     let mut texts: HashMap<Digest, (u64, Ruling)> = HashMap::new();
-    for unit in units.iter().filter(|unit| unit.route != Route::Cleared) {
+    for unit in units.iter().filter(|unit| reaches_people(unit)) {
         let (copies, ruling) = texts.entry(unit.content).or_insert((0, Ruling::Silent));
         *copies += 1;
         *ruling = std::mem::replace(ruling, Ruling::Silent).or(&unit.ruling);
     }
-    for unit in units.iter_mut().filter(|unit| unit.route != Route::Cleared) {
+    for unit in units.iter_mut().filter(|unit| reaches_people(unit)) {
         if let Some((2.., ruling)) = texts.get(&unit.content) {
             unit.route = Route::Copies;
             unit.ruling = ruling.clone();
@@ -171,21 +177,36 @@ mod tests {
         assert_eq!(open, ["c3", "c4"]);
     }
 
-    #[test]
-    fn copies_are_one_text_read_together() {
-        let mut events = vec![plan(4, ReviewDraw { confirm_no: SampleSize::Count(0), ..ReviewDraw::default() })];
+    /// Three copies of one text and another one, all flagged and turned down.
+    fn turned_down_copies(confirm_no: SampleSize) -> Vec<Event> {
+        let mut events = vec![plan(4, ReviewDraw { confirm_no, ..ReviewDraw::default() })];
         for n in 0..4 {
             let content = Digest::of(if n < 3 { b"twice told" } else { b"told once!" });
             let Event::Admitted(admitted) = admitted(n, 0, unit("rl", &format!("c{n}"), 0)) else { unreachable!() };
             events.push(Event::Admitted(Admitted { content, ..admitted }));
             events.extend([verdict(n, Stage::Screen, Present), verdict(n, Stage::Confirm, Absent)]);
         }
+        events
+    }
+
+    #[test]
+    fn copies_are_one_text_read_together() {
+        let events = turned_down_copies(SampleSize::Count(1));
         let tally = fold(&events, &[label("c1#0", "ana", Decision::Yes, 1)]);
         let cells = &tally.strata[0].cells;
         let read = CellTally { units: 3, drawn: 3, read: 3, confirmed: 3, ..CellTally::default() };
         assert_eq!(cells[&Route::Copies], read);
-        assert_eq!(cells[&Route::TurnedDown], CellTally { units: 1, ..CellTally::default() });
+        assert_eq!(cells[&Route::TurnedDown], CellTally { units: 1, drawn: 1, ..CellTally::default() });
         assert_eq!(tally.confirmed.len(), 3, "one decision speaks for all copies");
+    }
+
+    #[test]
+    fn copies_that_the_gate_holds_back_do_not_reach_people() {
+        let tally = fold(&turned_down_copies(SampleSize::Count(0)), &[]);
+        let cells = &tally.strata[0].cells;
+        assert_eq!(cells.get(&Route::Copies), None);
+        assert_eq!(cells[&Route::TurnedDown], CellTally { units: 4, ..CellTally::default() });
+        assert!(tally.queue.is_empty());
     }
 
     #[test]
