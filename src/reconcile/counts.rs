@@ -7,6 +7,7 @@ use super::error::FoldError;
 use super::unit::{Mark, UnitState};
 use crate::model::bucket::{Bucket, Buckets};
 use crate::model::event::{Planned, PlannedStratum};
+use crate::model::review::Route;
 use crate::model::tally::{ConfirmedUnit, ConversationTally, ModelTally, QueuedUnit, StageTally, StratumTally};
 
 /// The tally's counters, while units are walked.
@@ -66,6 +67,16 @@ impl<'a> Counts<'a> {
         reached(&mut self.screen, unit.screen(), &self.models);
         if let Some(confirm) = self.confirm.as_mut().filter(|_| unit.is_flagged()) {
             reached(confirm, unit.confirm(), &self.models);
+        }
+    }
+
+    /// The fold keeps the names of those cleared units only that people may have to read; the draw was from all of them.
+    pub(super) fn complete_cleared(&mut self) {
+        for tally in &mut self.strata {
+            let cleared = tally.buckets.count(|bucket| *bucket == Bucket::Cleared);
+            if let Some(cell) = tally.cells.get_mut(&Route::Cleared) {
+                cell.units = cleared;
+            }
         }
     }
 

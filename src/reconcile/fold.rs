@@ -168,6 +168,7 @@ impl Fold {
             self.count(&mut counts, &mut reading, Ordinal(index), &unit)?;
         }
         self.count_missed(&mut counts, &mut reading);
+        counts.complete_cleared();
         let (mut requests, spend) = self.attempts.finish();
         requests.replayed = counts.replayed;
         counts.confirmed.sort();

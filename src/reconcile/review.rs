@@ -219,7 +219,7 @@ mod tests {
         let labels: Vec<_> = (0..6).map(|n| label(&format!("c{n}#0"), "ana", Decision::Yes, 1)).collect();
         let tally = fold(&events, &labels);
         let cell = tally.strata[0].cells[&Route::Cleared];
-        assert_eq!((cell.drawn, cell.read, cell.confirmed), (2, 2, 2));
+        assert_eq!((cell.units, cell.drawn, cell.read, cell.confirmed), (6, 2, 2, 2), "drawn from all of them");
         assert_eq!((tally.confirmed.len(), tally.missed.len()), (0, 2));
         assert_eq!(tally.labels.beyond_flagged, 6);
     }
