@@ -8,7 +8,7 @@ use super::corrected::sensitivity_of;
 use super::design::positive;
 use super::gamma;
 use super::refusal::sentence;
-use super::rungs::{Counted, share};
+use super::rungs::{Counted, found, share};
 use super::scope::Scope;
 use super::sensitivity::melded;
 use super::total::{Funnel, Positive};
@@ -97,12 +97,13 @@ pub(super) fn bounds(scope: &Scope<'_>, target: Target, counted: &Counted) -> Ra
     };
     let level = scope.design.tally.level;
     let Counted { total, k, frame } = counted;
-    let lower = gamma::catchable(total, target, level).over(*frame).lower;
+    let found = if target == Target::Corpus { found(scope) } else { 0.0 };
+    let lower = gamma::catchable(total, target, level).at_least(found).over(*frame).lower;
     let blind = match target {
         Target::Traffic => *total,
         Target::Corpus => total.of_corpus(sensitivity.rate()),
     };
-    let upper = melded(&blind, sensitivity, level).over(*frame).upper;
+    let upper = melded(&blind, sensitivity, level).at_least(found).over(*frame).upper;
     Rate {
         k: Some(*k),
         n: Some(frame.get()),

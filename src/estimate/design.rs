@@ -106,6 +106,13 @@ impl<'a> Design<'a> {
         self.places[cell].route != Some(Route::Cleared)
     }
 
+    /// Whether the screen flagged units of a scope that the rest of the gate held back from people.
+    pub(super) fn has_unread_rest(&self, group: Option<&Group>) -> bool {
+        let strata = self.tally.strata.iter().enumerate().filter(|(stratum, _)| self.is_stratum_in(*stratum, group));
+        let held_back = [Route::TurnedDown, Route::Unconfirmed];
+        strata.into_iter().any(|(_, tally)| held_back.iter().any(|route| tally.cells.contains_key(route)))
+    }
+
     /// Strata of a scope that hold units and have no usable verdict.
     pub(super) fn uncovered(&self, group: Option<&Group>) -> impl Iterator<Item = usize> {
         let strata = (0..self.admitted.len()).filter(move |stratum| self.is_stratum_in(*stratum, group));
@@ -180,7 +187,7 @@ fn of_stratum(stratum: &StratumTally, includes_confirmer: bool) -> Admitted {
         Some(drawn) => Admitted::of_clusters(drawn.frame, drawn.admitted, admitted, ungraded),
         None => Admitted::new(stratum.units, admitted, ungraded),
     };
-    known.unwrap_or_default()
+    known.expect("a stratum holds what was admitted of it")
 }
 
 /// Whether units on this route have passed the gate.

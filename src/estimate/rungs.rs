@@ -96,6 +96,10 @@ pub(super) fn counted(scope: &Scope<'_>, with_cleared: bool) -> Result<Counted, 
         if strata.into_iter().any(|stratum| design.tally.strata[stratum].has_cleared() && !has_read(stratum)) {
             return Err("no person has read cleared units: set `cleared` under [review], such as 200".to_owned());
         }
+        if design.tally.plan.gate_includes_confirmer() && design.has_unread_rest(scope.group) {
+            let reason = "what the second grader did not uphold never reaches people: set `confirm_no` under [review]";
+            return Err(reason.to_owned());
+        }
     }
     let reasons = refusal::of_total(design, scope.group, with_cleared);
     if !reasons.is_empty() {
@@ -139,9 +143,10 @@ pub(super) fn figures(
     (estimate, limits): (f64, Range),
     (k, frame): (u64, std::num::NonZeroU64),
 ) -> Rate {
-    let limits = if rate.target == Target::Corpus { limits.at_least(found(scope)) } else { limits };
-    let shares = limits.over(frame);
-    let estimate = share(estimate, frame);
+    // What was found by hand is in this corpus, whatever an estimate says.
+    let found = if rate.target == Target::Corpus { found(scope) } else { 0.0 };
+    let shares = limits.at_least(found).over(frame);
+    let estimate = share(estimate.max(found), frame);
     Rate {
         k: Some(k),
         n: Some(frame.get()),
@@ -155,7 +160,7 @@ pub(super) fn figures(
 
 /// Units of this corpus that people confirmed, hand-picked ones included: no figure of the corpus is less.
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-fn found(scope: &Scope<'_>) -> f64 {
+pub(super) fn found(scope: &Scope<'_>) -> f64 {
     floors(scope, crate::model::rate::Decider::People)[0].k.unwrap_or(0) as f64
 }
 
