@@ -21,8 +21,9 @@ pub struct Counted {
     pub definition: String,
 }
 
-/// How often two behaviours were confirmed on the same units, of those that both runs graded. It speaks of these units:
-/// they were drawn with unequal probabilities, and nothing here is weighted.
+/// How often two behaviours were confirmed, by people or, where they are silent, by the second grader, on the same
+/// units, of those that both runs graded. It speaks of these units: they were drawn with unequal probabilities, and
+/// nothing here is weighted.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Cooccurrence {
     /// What the runs counted.
@@ -83,9 +84,10 @@ impl Cooccurrence {
         page.wrapped("B: ", &format!("{second}, run {}", escape(&self.runs[1].run)));
         page.heading(&format!("{} that both runs graded", units(self.units, self.unit)));
         let row = |name: &str, with: &str, without: &str| format!("  {name:<22}{with:>14}{without:>14}");
-        page.line(&row("", "B confirmed", "B not"));
-        page.line(&row("A confirmed", &count(self.both), &count(self.first_only)));
+        page.line(&row("", "B confirmed*", "B not"));
+        page.line(&row("A confirmed*", &count(self.both), &count(self.first_only)));
         page.line(&row("A not", &count(self.second_only), &count(self.neither)));
+        page.line("  * by people, or by the second grader where people are silent");
         page.line("");
         page.wrapped("", &self.odds());
         page.wrapped(

@@ -125,8 +125,10 @@ fn graded(folder: &RunFolder, tally: &Tally) -> Result<HashMap<u128, bool>, Fold
             | Event::Closed(_) => {}
         }
     }
-    let mut graded: HashMap<u128, bool> =
-        units.into_values().filter(|(_, is_graded)| *is_graded).map(|(key, _)| (key, false)).collect();
+    // Turns of a conversation that admission closed within count as not admitted: they are the last.
+    let end = units.keys().map(|ordinal| ordinal.0 + 1).max().unwrap_or_default().saturating_sub(tally.set_back);
+    let kept = units.into_iter().filter(|(ordinal, (_, is_graded))| *is_graded && ordinal.0 < end);
+    let mut graded: HashMap<u128, bool> = kept.map(|(_, (key, _))| (key, false)).collect();
     for unit in &tally.confirmed {
         if let Some(confirmed) = graded.get_mut(&unit.unit.key().leading_u128()) {
             *confirmed = true;
