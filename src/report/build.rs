@@ -23,6 +23,7 @@ impl Report {
     #[must_use]
     pub fn new(tally: &Tally) -> Self {
         let plan = &tally.plan;
+        let rates = estimate::rates(tally);
         let mut report = Self {
             schema: REPORT_SCHEMA,
             digest: Digest::from_bytes([0; 32]),
@@ -40,7 +41,7 @@ impl Report {
             strata: tally.strata.iter().map(|row| funnel::stratum(row, fields(plan, &row.stratum.group))).collect(),
             requests: requests(tally),
             spend: spend(tally),
-            rates: estimate::rates(tally).iter().map(|rate| rate_row(plan, rate)).collect(),
+            rates: rates.iter().map(|rate| rate_row(plan, rate)).collect(),
             prefilter_recall: estimate::recall(tally).iter().map(|row| recall_row(plan, row)).collect(),
             comparisons: comparisons(tally),
             review: review(tally),
@@ -49,7 +50,7 @@ impl Report {
             labels: labels(tally),
             confirmed_units: confirmed_units(tally),
             sessions: sessions(tally),
-            warnings: warnings(tally),
+            warnings: warnings(tally, &rates),
         };
         report.digest = report.digest();
         report

@@ -127,9 +127,10 @@ fn notes(report: &Report, rows: &[Row<'_>], scale: Scale) -> Vec<String> {
             ));
         }
     }
-    let reasons = rows.iter().filter(|row| row.upper().is_some()).filter_map(|row| row.traffic.reason.as_deref());
-    for reason in reasons {
-        note(format!("No limits for other traffic: {}.", escape(reason)));
+    for row in rows.iter().filter(|row| row.upper().is_some()) {
+        let Some(reason) = row.traffic.reason.as_deref() else { continue };
+        let about = if row.traffic.upper.is_none() { "No limits for other traffic" } else { capital(row.traffic.name) };
+        note(format!("{about}: {}.", escape(reason)));
     }
     if report.simulated {
         note("Planted: what the simulated corpus truly holds.".to_owned());

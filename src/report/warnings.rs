@@ -4,11 +4,14 @@ use super::rate::{count, units};
 use crate::model::bucket::Bucket;
 use crate::model::event::StopReason;
 use crate::model::grading::Stage;
+use crate::model::rate::{Rate, Target};
 use crate::model::tally::{StageTally, Tally};
+use crate::model::unit::UnitKind;
 
 /// What the counts themselves give reason to warn of, then what the run noted.
-pub(super) fn warnings(tally: &Tally) -> Vec<String> {
+pub(super) fn warnings(tally: &Tally, rates: &[Rate]) -> Vec<String> {
     let mut warnings = of_corpus(tally);
+    warnings.extend(of_clusters(tally, rates));
     warnings.extend(of_draw(tally));
     warnings.extend(of_verdicts(tally));
     warnings.extend(of_look(tally));
@@ -20,6 +23,37 @@ pub(super) fn warnings(tally: &Tally) -> Vec<String> {
     }
     warnings.extend(tally.warnings.iter().cloned());
     warnings
+}
+
+/// Below so many clusters with a confirmed turn, limits of other traffic hold a little less often than they say
+/// (`statistics-formulas.md` sections 3 and 11).
+const FEW_CLUSTERS: u64 = 20;
+
+/// Limits for other traffic that rest on few clusters, each scope once.
+fn of_clusters(tally: &Tally, rates: &[Rate]) -> Option<String> {
+    let is_few = |rate: &&Rate| {
+        rate.target == Target::Traffic
+            && rate.unit == UnitKind::Turn
+            && rate.upper.is_some()
+            && rate.clusters.is_some_and(|clusters| clusters < FEW_CLUSTERS)
+            && tally.plan.corpus.turns > tally.plan.corpus.conversations
+    };
+    let cluster = tally.plan.cluster_by.as_deref().unwrap_or("conversation");
+    let mut scopes: Vec<String> = Vec::new();
+    for rate in rates.iter().filter(is_few) {
+        let scope = rate.group.as_ref().map_or_else(|| "all groups".to_owned(), ToString::to_string);
+        if !scopes.contains(&scope) {
+            scopes.push(scope);
+        }
+    }
+    if scopes.is_empty() {
+        return None;
+    }
+    Some(format!(
+        "fewer than {FEW_CLUSTERS} {cluster}s hold a confirmed turn ({}): limits for other traffic hold a little less often \
+         than they say",
+        scopes.join(", ")
+    ))
 }
 
 /// What the corpus lacks, if the run stopped for that.
