@@ -25,9 +25,7 @@ use assize::model::found_by::KnownUse;
 use assize::model::hash::Digest;
 use assize::model::rate::{Decider, Level, Target};
 use assize::model::review::{CellTally, Route};
-use assize::model::tally::{
-    ConfirmedUnit, KnownTally, LabelTally, Requests, Sessions, Spend, StageTally, StratumTally, Tally,
-};
+use assize::model::tally::{ConfirmedUnit, KnownTally, LabelTally, StageTally, StratumTally, Tally};
 use assize::model::unit::{CLASS_NONE, Group, Stratum, UnitId};
 use assize::report::Report;
 
@@ -143,23 +141,13 @@ fn tally(level: Level) -> Tally {
         }
     }
     Tally {
-        plan: plan(planned),
-        level,
         strata,
         confirmed,
-        missed: Vec::new(),
-        queue: Vec::new(),
         known,
-        screen: StageTally::default(),
         confirm: Some(StageTally::default()),
-        set_back: 0,
         parser: Some(1),
-        injection_suspected: 0,
-        requests: Requests::default(),
-        spend: Spend::default(),
         labels: LabelTally { decided: 1, ..LabelTally::default() },
-        sessions: Sessions::default(),
-        warnings: BTreeSet::new(),
+        ..Tally::empty(plan(planned), level)
     }
 }
 

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::super::rates;
 use super::*;
@@ -7,7 +7,7 @@ use crate::model::event::{Planned, PlannedGrader};
 use crate::model::fixture::{group, planned, unit};
 use crate::model::outcome::OutcomeKind;
 use crate::model::rate::Level;
-use crate::model::tally::{LabelTally, Requests, Sessions, Spend, StageTally, StratumTally};
+use crate::model::tally::{StageTally, StratumTally};
 
 /// A run over two groups that admitted all of `core` and nothing of `none`, with these confirmed units.
 fn tally(confirmed: &[(&str, &str, u32)]) -> Tally {
@@ -38,23 +38,11 @@ fn tally(confirmed: &[(&str, &str, u32)]) -> Tally {
         }
     };
     Tally {
-        plan,
-        level: Level::new(0.95).unwrap(),
         strata,
         confirmed: confirmed.iter().map(confirm).collect(),
-        missed: Vec::new(),
-        queue: Vec::new(),
-        known: Vec::new(),
-        screen: StageTally::default(),
         confirm: Some(StageTally::default()),
-        set_back: 0,
         parser: Some(1),
-        injection_suspected: 0,
-        requests: Requests::default(),
-        spend: Spend::default(),
-        labels: LabelTally::default(),
-        sessions: Sessions::default(),
-        warnings: BTreeSet::new(),
+        ..Tally::empty(plan, Level::new(0.95).unwrap())
     }
 }
 

@@ -1,6 +1,6 @@
 //! The rungs of small designs, and every refusal.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::super::comparisons;
 use super::*;
@@ -11,30 +11,17 @@ use crate::model::found_by::KnownUse;
 use crate::model::outcome::OutcomeKind;
 use crate::model::rate::{Decider, Level};
 use crate::model::review::{CellTally, ReviewDraw};
-use crate::model::tally::{ConfirmedUnit, KnownTally, LabelTally, Requests, Sessions, Spend, StageTally, StratumTally};
+use crate::model::tally::{ConfirmedUnit, KnownTally, LabelTally, StageTally, StratumTally};
 
 /// A run over one group: 1,000 hits, all graded, and 99,000 others, 9,900 of them graded. People have read all 40
 /// flagged hits and confirmed 30, and all 5 flagged others and confirmed 2.
 fn night() -> Tally {
     let plan = planned(&[("core", "rl", 1_000, 1_000), ("none", "rl", 99_000, 9_900)]);
     let mut tally = Tally {
-        strata: Vec::new(),
-        plan,
-        level: Level::new(0.95).unwrap(),
-        confirmed: Vec::new(),
-        missed: Vec::new(),
-        queue: Vec::new(),
-        known: Vec::new(),
-        screen: StageTally::default(),
         confirm: Some(StageTally::default()),
-        set_back: 0,
         parser: Some(1),
-        injection_suspected: 0,
-        requests: Requests::default(),
-        spend: Spend::default(),
         labels: LabelTally { decided: 45, ..LabelTally::default() },
-        sessions: Sessions::default(),
-        warnings: BTreeSet::new(),
+        ..Tally::empty(plan, Level::new(0.95).unwrap())
     };
     stratum(&mut tally, 0, (40, 40, 30));
     stratum(&mut tally, 1, (5, 5, 2));

@@ -255,6 +255,30 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Of a plan of which nothing has been counted: no stratum, no confirmer.
+    #[must_use]
+    pub fn empty(plan: Planned, level: Level) -> Self {
+        Self {
+            plan,
+            level,
+            strata: Vec::new(),
+            confirmed: Vec::new(),
+            missed: Vec::new(),
+            queue: Vec::new(),
+            known: Vec::new(),
+            screen: StageTally::default(),
+            confirm: None,
+            set_back: 0,
+            parser: None,
+            injection_suspected: 0,
+            requests: Requests::default(),
+            spend: Spend::default(),
+            labels: LabelTally::default(),
+            sessions: Sessions::default(),
+            warnings: BTreeSet::new(),
+        }
+    }
+
     /// Every group of the plan, in order.
     #[must_use]
     pub fn groups(&self) -> BTreeSet<&Group> {

@@ -1,7 +1,5 @@
 //! A run's own figures, and what stands where it has none.
 
-use std::collections::BTreeSet;
-
 use super::*;
 use crate::model::bucket::Buckets;
 use crate::model::fixture::planned;
@@ -9,7 +7,7 @@ use crate::model::money::Usage;
 use crate::model::outcome::OutcomeKind;
 use crate::model::rate::Decider;
 use crate::model::review::CellTally;
-use crate::model::tally::{LabelTally, Requests, Sessions, Spend, StageTally};
+use crate::model::tally::{Requests, Spend, StageTally};
 use crate::plan::predict::tests::outline;
 
 /// 20 hits, of which the screen flags four and the confirmer upholds three, and 30 others that it clears. Nobody has
@@ -39,22 +37,12 @@ fn run() -> Tally {
     let usage = Usage { prompt_tokens: 54_000, completion_tokens: 2_700, ..Usage::default() };
     Tally {
         strata,
-        plan,
-        level: Level::new(0.95).unwrap(),
-        confirmed: Vec::new(),
-        missed: Vec::new(),
-        queue: Vec::new(),
-        known: Vec::new(),
         screen: StageTally { outcomes: [(OutcomeKind::Graded, 50)].into(), ..StageTally::default() },
         confirm: Some(StageTally { outcomes: [(OutcomeKind::Graded, 4)].into(), ..StageTally::default() }),
-        set_back: 0,
         parser: Some(1),
-        injection_suspected: 0,
         requests: Requests { sent: 54, ..Requests::default() },
         spend: Spend { total: NanoUsd(54_000_000), usage, ..Spend::default() },
-        labels: LabelTally::default(),
-        sessions: Sessions::default(),
-        warnings: BTreeSet::new(),
+        ..Tally::empty(plan, Level::new(0.95).unwrap())
     }
 }
 

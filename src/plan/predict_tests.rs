@@ -1,7 +1,5 @@
 //! Predictions are the report's own figures on expected counts.
 
-use std::collections::BTreeSet;
-
 use super::*;
 use crate::estimate::rates;
 use crate::model::bucket::{Bucket, Buckets};
@@ -11,9 +9,7 @@ use crate::model::fixture::{StratumSpec, group, planned, unit};
 use crate::model::found_by::KnownUse;
 use crate::model::rate::{Decider, RateName};
 use crate::model::review::{CellTally, Route};
-use crate::model::tally::{
-    ConfirmedUnit, KnownTally, LabelTally, Requests, Sessions, Spend, StageTally, StratumTally, Tally,
-};
+use crate::model::tally::{ConfirmedUnit, KnownTally, LabelTally, StageTally, StratumTally, Tally};
 use crate::model::unit::UnitKind;
 use crate::plan::expectation::{Expectation, assumed};
 use crate::plan::settings::Assumptions;
@@ -98,23 +94,10 @@ impl Counts {
 
 fn tally(plan: Planned) -> Tally {
     Tally {
-        strata: Vec::new(),
-        plan,
-        level: Level::new(0.95).unwrap(),
-        confirmed: Vec::new(),
-        missed: Vec::new(),
-        queue: Vec::new(),
-        known: Vec::new(),
-        screen: StageTally::default(),
         confirm: Some(StageTally::default()),
-        set_back: 0,
         parser: Some(1),
-        injection_suspected: 0,
-        requests: Requests::default(),
-        spend: Spend::default(),
         labels: LabelTally { decided: 45, ..LabelTally::default() },
-        sessions: Sessions::default(),
-        warnings: BTreeSet::new(),
+        ..Tally::empty(plan, Level::new(0.95).unwrap())
     }
 }
 
