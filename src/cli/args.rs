@@ -1,8 +1,9 @@
 //! The command line. The doc comments here are the help texts; help, completions and the manual page all come from it.
 
+mod plan;
+mod rehearse;
 mod sensitivity;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
@@ -11,9 +12,10 @@ use clap_complete::Shell;
 
 use crate::clock::UnixMs;
 use crate::config::{AUDIT_FILE, moment};
-use crate::estimate::detect::Chance;
 use crate::grade::settings::Concurrency;
 
+pub use plan::{PlanArgs, QuestionArgs};
+pub use rehearse::{CorpusArgs, RehearseArgs, RehearseCommand, RehearseReviewArgs};
 pub use sensitivity::{DrawArgs, ImportKnownArgs, PlantArgs, SensitivityCommand, StatusKnownArgs};
 
 /// Counts how often a rare behaviour occurs in language-model transcripts, and says how sure it is.
@@ -227,54 +229,6 @@ pub struct OverrideArgs {
     pub strict: bool,
 }
 
-/// `assize plan`.
-#[derive(Debug, Args)]
-pub struct PlanArgs {
-    /// The audit.
-    #[command(flatten)]
-    pub audit: AuditArgs,
-    /// Go by what this run has shown, finished or not, instead of `[assume]`: run id, its beginning, or `latest`
-    #[arg(long, value_name = "RUN", conflicts_with = "probe")]
-    pub from_run: Option<String>,
-    /// First grade this many units of the sample, under the audit's cap, and go by what they show; the run replays them
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub probe: Option<u64>,
-    /// Questions without an audit.
-    #[command(flatten)]
-    pub questions: QuestionArgs,
-}
-
-/// Questions about sample sizes that need no corpus.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Questions without a corpus")]
-pub struct QuestionArgs {
-    /// How many units hold at least one, if the rate is this
-    #[arg(long, value_name = "RATE", value_parser = chance, conflicts_with_all = ["from_run", "probe"])]
-    pub detect: Option<Chance>,
-    /// How many units without one say that the rate is at most this
-    #[arg(long, value_name = "RATE", value_parser = chance, conflicts_with_all = ["from_run", "probe"])]
-    pub at_most: Option<Chance>,
-    /// How many units of each of two groups show that one rate is this many times the other
-    #[arg(long, value_name = "TIMES", conflicts_with_all = ["from_run", "probe"])]
-    pub fold: Option<f64>,
-    /// The lower of the two rates; by default assume.prevalence
-    #[arg(long, value_name = "RATE", value_parser = chance, requires = "fold")]
-    pub prevalence: Option<Chance>,
-}
-
-impl QuestionArgs {
-    /// Whether there is a question.
-    #[must_use]
-    pub const fn is_asked(&self) -> bool {
-        self.detect.is_some() || self.at_most.is_some() || self.fold.is_some()
-    }
-}
-
-fn chance(text: &str) -> Result<Chance, String> {
-    let rate = text.parse().ok().filter(|rate| *rate >= 1e-12).and_then(Chance::new);
-    rate.ok_or_else(|| "expects a rate from 1e-12 to less than 1, such as 1e-4".to_owned())
-}
-
 /// How stored replies are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum CacheArg {
@@ -467,76 +421,4 @@ pub struct ImportArgs {
     /// Stop at the first damaged line
     #[arg(long)]
     pub strict: bool,
-}
-
-/// `assize rehearse`.
-#[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
-pub struct RehearseArgs {
-    /// Address to serve on; loopback only
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8089")]
-    pub listen: SocketAddr,
-    /// How good, fast and faulty the grader is; a good grader without it
-    #[arg(long, value_name = "FILE")]
-    pub profile: Option<PathBuf>,
-    /// Something else than serving.
-    #[command(subcommand)]
-    pub command: Option<RehearseCommand>,
-}
-
-/// `assize rehearse ...`.
-#[derive(Debug, Subcommand)]
-pub enum RehearseCommand {
-    /// Generate conversations with planted truth
-    #[command(after_help = "Example:\n  assize rehearse corpus --out corpus --conversations 10000 --seed 7")]
-    Corpus(CorpusArgs),
-    /// Have simulated people read what a rehearsed run draws for them
-    ///
-    /// They know the planted truth and err at the stated rates. Their decisions go to labels/simulated.jsonl; delete the
-    /// file before real people decide.
-    #[command(after_help = "Example:\n  assize rehearse review --truth truth.jsonl --confirms-true 0.95 latest")]
-    Review(RehearseReviewArgs),
-}
-
-/// `assize rehearse review`.
-#[derive(Debug, Args)]
-pub struct RehearseReviewArgs {
-    /// The run
-    #[command(flatten)]
-    pub run: RunName,
-    /// The planted truth
-    #[arg(long, value_name = "FILE", default_value = "truth.jsonl")]
-    pub truth: PathBuf,
-    /// Share of what is truly there that they confirm
-    #[arg(long, value_name = "SHARE", default_value_t = 0.98)]
-    pub confirms_true: f64,
-    /// Share of what is not there that they confirm
-    #[arg(long, value_name = "SHARE", default_value_t = 0.005)]
-    pub confirms_false: f64,
-    /// Seed of their errors
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
-}
-
-/// `assize rehearse corpus`.
-#[derive(Debug, Args)]
-pub struct CorpusArgs {
-    /// Folder to write to
-    #[arg(long, value_name = "DIR")]
-    pub out: PathBuf,
-    /// Conversations over all groups
-    #[arg(long, value_name = "N", default_value_t = 2_000)]
-    pub conversations: u64,
-    /// Seed of everything in it
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
-    /// Share of turns that truly show the behaviour; a different one for each group by default
-    #[arg(long, value_name = "SHARE")]
-    pub prevalence: Option<f64>,
-    /// Known positives of each group, written beside the corpus as `known.jsonl` for `assize sensitivity import`
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub known: u64,
-    /// Compress with zstd
-    #[arg(long)]
-    pub compress: bool,
 }
