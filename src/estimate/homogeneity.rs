@@ -136,3 +136,62 @@ fn chi_square(groups: &[Sensitivity]) -> f64 {
         .sum();
     Gamma::new((groups.len() - 1) as f64 / 2.0).at(square / 2.0).upper
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{is_close, sensitivity};
+    use super::super::golden;
+    use super::*;
+
+    /// Enumerated with whole numbers.
+    #[test]
+    fn homogeneity_is_exact_for_small_tables() {
+        let cases = [
+            (vec![(18, 20), (11, 20), (5, 10)], 0.020_090_544_203_851_972),
+            (vec![(45, 50), (30, 50)], 9.668_432_030_628_979e-4),
+            (vec![(20, 20), (20, 20), (20, 20)], 1.0),
+            (vec![(0, 20), (0, 50)], 1.0),
+            (vec![(19, 25), (20, 25), (21, 25), (9, 10)], 0.871_047_254_812_679),
+            (vec![(17, 20)], 1.0),
+            (vec![], 1.0),
+        ];
+        for (groups, expected) in cases {
+            let groups: Vec<_> = groups.into_iter().map(|(detected, known)| sensitivity(detected, known)).collect();
+            let found = homogeneity(&groups);
+            is_close(found.p, expected, 1e-12);
+            assert_eq!(found.method, HomogeneityMethod::Exact);
+            let reversed: Vec<_> = groups.into_iter().rev().collect();
+            assert_eq!(homogeneity(&reversed), found);
+        }
+        assert!(differ(sensitivity(45, 50), sensitivity(30, 50)) && !differ(sensitivity(17, 20), sensitivity(15, 20)));
+        assert_eq!(pooled(&[sensitivity(17, 20), sensitivity(15, 20)]), Ok(sensitivity(32, 40)));
+        assert!(matches!(pooled(&[sensitivity(45, 50), sensitivity(30, 50)]), Err(Unsupported::Heterogeneous { .. })));
+        assert_eq!(pooled(&[]), Err(Unsupported::TooFewKnown { detected: 0, known: 0 }));
+    }
+
+    #[test]
+    fn fishers_test_agrees_with_the_golden_values() {
+        golden::check("fisher_barnard", |input, expected| {
+            let [a, b, c, d] = ["a", "b", "c", "d"].map(|name| input[name].as_u64().unwrap());
+            let (Some(first), Some(second)) = (Sensitivity::new(a, a + b), Sensitivity::new(c, c + d)) else {
+                return vec![];
+            };
+            let found = homogeneity(&[first, second]);
+            if found.method == HomogeneityMethod::ChiSquare {
+                return vec![];
+            }
+            vec![(found.p, expected["fisher_two_sided"].as_f64().unwrap())]
+        });
+    }
+
+    #[test]
+    fn many_groups_are_approximated() {
+        let fifty =
+            |spread: u64| -> Vec<_> { (0..50).map(|group| sensitivity(80 - spread * (group % 2), 100)).collect() };
+        let (same, different) = (homogeneity(&fifty(0)), homogeneity(&fifty(15)));
+        assert_eq!((same.method, different.method), (HomogeneityMethod::ChiSquare, HomogeneityMethod::ChiSquare));
+        assert!(same.p > 0.999 && different.p < 1e-6, "{same:?} {different:?}");
+        let large = homogeneity(&[sensitivity(40_000_000, 50_000_000), sensitivity(39_990_000, 50_000_000)]);
+        assert!(large.p < 0.05 && large.method == HomogeneityMethod::ChiSquare, "{large:?}");
+    }
+}

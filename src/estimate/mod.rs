@@ -18,7 +18,11 @@ pub mod count;
 mod design;
 pub mod detect;
 pub mod drift;
+#[cfg(test)]
+mod fixture;
 mod floor;
+#[cfg(test)]
+mod funnel_tests;
 pub mod gamma;
 #[cfg(test)]
 pub(crate) mod golden;

@@ -8,12 +8,13 @@ use serde_json::Value;
 
 use super::cell::{Cell, ThirdPhase};
 use super::drift::{Anchor, Direction, Drift, Flips};
+use super::fixture::{apart, cell, sensitivity, total};
 use super::gamma::{Range, limits};
 use super::golden;
 use super::interval::Share;
 use super::ratio::{Counted, Ratio, difference, order_reversal, own_sensitivity_ratio, prefilter_recall, ratio};
 use super::review_error::ReviewError;
-use super::sensitivity::{Part, Sensitivity, by_class, melded, mover_ratio};
+use super::sensitivity::{Part, by_class, melded, mover_ratio};
 use super::support::Unsupported;
 use super::total::{Funnel, Positive, Total};
 use super::ungraded::{Admitted, bracket};
@@ -21,14 +22,6 @@ use crate::model::rate::{Level, Target};
 
 fn level() -> Level {
     Level::new(0.95).unwrap()
-}
-
-fn total(estimate: f64, variance: f64, weight: f64) -> Total {
-    Total { estimate, sampling: variance, between: 0.0, together: 0.0, weight, affected: 20, is_census: false }
-}
-
-fn sensitivity(detected: u64, known: u64) -> Sensitivity {
-    Sensitivity::new(detected, known).unwrap()
 }
 
 #[track_caller]
@@ -40,20 +33,6 @@ fn agrees(found: f64, printed: f64) {
 fn agree(found: Range, lower: f64, upper: f64) {
     agrees(found.lower, lower);
     agrees(found.upper, upper);
-}
-
-fn cell(expansion: f64, flagged: u64, reviewed: u64, confirmed: u64) -> Cell {
-    Cell { expansion, flagged, reviewed, confirmed, third: None }
-}
-
-/// A funnel in which no two units belong together.
-fn apart(cells: Vec<Cell>) -> Funnel {
-    let units = cells.iter().enumerate().flat_map(|(cell, counts)| (0..counts.confirmed).map(move |_| cell));
-    let positives: Vec<_> = (0..)
-        .zip(units)
-        .map(|(key, cell)| Positive { cell, conversation: key, content: key, drawn_with: None })
-        .collect();
-    Funnel::new(cells, &positives).unwrap()
 }
 
 #[test]
