@@ -9,10 +9,10 @@ use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::log::SegmentId;
 use super::table::Table;
@@ -48,9 +48,16 @@ impl fmt::Display for Failure {
     }
 }
 
+/// sled's own threads let go of its file a moment after its last handle is dropped: what follows must not take that for
+/// another process.
+const LET_GO: Duration = Duration::from_secs(2);
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+
 /// An open index.
 #[derive(Debug)]
 pub(super) struct Index {
+    /// Where it lies.
+    folder: PathBuf,
     /// Taken when the index is closed.
     db: Option<sled::Db>,
 }
@@ -75,7 +82,7 @@ impl Index {
         create_folder(folder).map_err(|error| Failure::Damaged(error.to_string()))?;
         let config = sled::Config::new().path(folder).flush_every_ms(Some(FLUSH_EVERY_MS)).cache_capacity(CACHE_BYTES);
         let db = guarded(move || config.open().map_err(Failure::from))?;
-        Ok(Self { db: Some(db) })
+        Ok(Self { folder: folder.to_owned(), db: Some(db) })
     }
 
     /// Stores the table of a segment, or removes it. It reaches the disk some time later: until then, and after a crash,
@@ -97,9 +104,14 @@ impl Index {
     /// Writes everything out and lets go of the folder.
     pub(super) fn close(mut self) -> Result<(), Failure> {
         let db = self.db.take().expect("the index is open until it is dropped");
+        let folder = std::mem::take(&mut self.folder);
         guarded(move || {
             db.flush()?;
             drop(db);
+            let began = Instant::now();
+            while is_in_use(&folder) && began.elapsed() < LET_GO {
+                thread::sleep(LOOK_EVERY);
+            }
             Ok(())
         })
     }
@@ -116,7 +128,7 @@ impl Drop for Index {
 
 /// sled locks its file, but reports a locked one like any other failure. Its lock and ours exclude each other.
 pub(super) fn is_in_use(folder: &Path) -> bool {
-    File::open(folder.join("db")).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+    File::open(folder.join("db")).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 fn read_all(db: &sled::Db) -> Result<Stored, Failure> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::body::RequestBody;
-use super::desk::{Desk, Go, Gone, Message, Sending, Settlement};
+use super::desk::{Desk, Go, Gone, Leave, Message, Sending, Settlement};
 use super::http::{Answer, Endpoint, NoAnswer};
 use super::lane::Lane;
 use super::pace::{Paced, Pacer, Used};
@@ -140,20 +140,20 @@ impl Line {
     }
 
     async fn attempt(&self, shot: &Shot, sending: &Sending, lane: Lane, desk: &Desk) -> Result<Next, Gone> {
-        let bound = shot.sending.bound;
+        let (bound, stopped) = (shot.sending.bound, Outcome::Failed { failure: FailureKind::Interrupted });
         match desk.reserve(shot.sending.ordinal, bound).await? {
             Go::Yes => {}
             Go::NoMoney => return Ok(without(Outcome::OverBudget)),
             Go::TooLate => return Ok(without(Outcome::PastDeadline)),
-            Go::Stopping => return Ok(without(Outcome::Failed { failure: FailureKind::Interrupted })),
+            Go::Stopping => return Ok(without(stopped)),
         }
         let Some((held, place)) = self.admission(shot, lane, desk).await else {
-            desk.say(Message::Release { bound }).await?;
-            return Ok(without(Outcome::Failed { failure: FailureKind::Interrupted }));
+            return unsent(bound, stopped, desk).await;
         };
-        let Some(attempt) = desk.sending(sending.clone()).await? else {
-            desk.say(Message::Release { bound }).await?;
-            return Ok(without(Outcome::PastDeadline));
+        let attempt = match desk.sending(sending.clone()).await? {
+            Leave::Recorded(attempt) => attempt,
+            Leave::Stopping => return unsent(bound, stopped, desk).await,
+            Leave::TooLate => return unsent(bound, Outcome::PastDeadline, desk).await,
         };
         let mut open = Open { attempt, place, held, sent: Instant::now() };
         open.held.sent();
@@ -234,6 +234,10 @@ impl Line {
             self.pacer.settle(place, used, quota).await;
             return Ok(Next::End(Ended::Replied(Box::new(Replied { reply, body, attempt }), unkept)));
         }
+        // Before the slot is free: nobody may leave in between.
+        if let Decision::StopRun { message } = &decision {
+            desk.say(Message::Stop(StopReason::Unusable { message: message.clone() })).await?;
+        }
         drop(held);
         let (failure, is_maybe_billed) = match &decision {
             Decision::Retry { failure, billing, .. } => (*failure, *billing == Billing::Unknown),
@@ -255,11 +259,9 @@ impl Line {
         desk.say(Message::Settled(Settlement { settled, bound })).await?;
         match decision {
             Decision::Retry { .. } => Ok(Next::Again { failure, missing: None, took: answer.latency }),
-            Decision::StopRun { message } => {
-                desk.say(Message::Stop(StopReason::Unusable { message })).await?;
+            Decision::StopRun { .. } | Decision::GiveUp { .. } | Decision::Keep => {
                 Ok(without(Outcome::Failed { failure }))
             }
-            Decision::GiveUp { .. } | Decision::Keep => Ok(without(Outcome::Failed { failure })),
         }
     }
 
@@ -278,6 +280,12 @@ struct Open {
     place: Paced,
     held: Slot,
     sent: Instant,
+}
+
+/// Gives back the money of an attempt that does not leave.
+async fn unsent(bound: NanoUsd, outcome: Outcome, desk: &Desk) -> Result<Next, Gone> {
+    desk.say(Message::Release { bound }).await?;
+    Ok(without(outcome))
 }
 
 const fn without(outcome: Outcome) -> Next {

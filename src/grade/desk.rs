@@ -45,8 +45,8 @@ pub enum Message {
     Sending {
         /// What is about to leave.
         attempt: Sending,
-        /// Its number, once it is in the journal; none if the deadline passed while it queued.
-        answer: oneshot::Sender<Option<AttemptId>>,
+        /// Whether it may leave.
+        answer: oneshot::Sender<Leave>,
     },
     /// A request ended.
     Settled(Settlement),
@@ -125,6 +125,17 @@ pub enum Go {
     Yes,
     /// The cap leaves no room.
     NoMoney,
+    /// The run is stopping.
+    Stopping,
+    /// The deadline has passed.
+    TooLate,
+}
+
+/// What is decided about a request that had its money in time and then queued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leave {
+    /// It leaves under this number, which is in the journal.
+    Recorded(AttemptId),
     /// The run is stopping.
     Stopping,
     /// The deadline has passed.
@@ -214,7 +225,7 @@ impl Desk {
     ///
     /// # Errors
     /// If the run has ended or the journal cannot be written: the request must not leave.
-    pub async fn sending(&self, attempt: Sending) -> Result<Option<AttemptId>, Gone> {
+    pub async fn sending(&self, attempt: Sending) -> Result<Leave, Gone> {
         self.ask(|answer| Message::Sending { attempt, answer }).await
     }
 

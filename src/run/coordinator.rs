@@ -16,7 +16,7 @@ use super::disks::Disks;
 use super::grant::Grant;
 use crate::clock::UnixMs;
 use crate::grade::budget::{Budget, Room};
-use crate::grade::desk::{Decided, Entry, Go, Message, Sending, Settlement, Stopping};
+use crate::grade::desk::{Decided, Entry, Go, Leave, Message, Sending, Settlement, Stopping};
 use crate::journal::Batch;
 use crate::model::event::{AttemptId, Ending, Event, Judged, Ordinal, Sent, Settled, StopReason};
 use crate::model::grading::Stage;
@@ -74,7 +74,7 @@ pub struct Effects {
     /// What these lines say.
     pub events: Vec<Event>,
     /// Answers that may only be given once the events are written.
-    pub after_written: Vec<(oneshot::Sender<Option<AttemptId>>, AttemptId)>,
+    pub after_written: Vec<(oneshot::Sender<Leave>, AttemptId)>,
 }
 
 impl Effects {
@@ -377,18 +377,10 @@ impl Coordinator {
         }
     }
 
-    fn send(
-        &mut self,
-        sending: &Sending,
-        answer: oneshot::Sender<Option<AttemptId>>,
-        effects: &mut Effects,
-        now: UnixMs,
-    ) {
-        // It had its money in time and then waited for a slot or for the pacer.
-        if self.deadline.is_some_and(|deadline| now >= deadline.requests) {
-            self.close(StopReason::Deadline);
+    fn send(&mut self, sending: &Sending, answer: oneshot::Sender<Leave>, effects: &mut Effects, now: UnixMs) {
+        if let Some(refused) = self.refuses_to_send(now) {
             // A worker that has gone sends nothing either.
-            answer.send(None).ok();
+            answer.send(refused).ok();
             return;
         }
         let attempt = self.next_attempt;
@@ -401,6 +393,18 @@ impl Coordinator {
         let repeated = self.interrupted.remove(&key);
         effects.event(Event::Sent(Sent { attempt, ordinal, stage, key, bound, repeated, again: Some(again) }));
         effects.after_written.push((answer, attempt));
+    }
+
+    /// A request had its money in time and then waited for a slot or for the pacer: the world may have changed.
+    fn refuses_to_send(&mut self, now: UnixMs) -> Option<Leave> {
+        if self.stopping != Stopping::No {
+            return Some(Leave::Stopping);
+        }
+        if self.deadline.is_some_and(|deadline| now >= deadline.requests) {
+            self.close(StopReason::Deadline);
+            return Some(Leave::TooLate);
+        }
+        None
     }
 
     fn settle(&mut self, Settlement { settled, bound }: Settlement, effects: &mut Effects, now: UnixMs) {

@@ -18,7 +18,7 @@ use super::gates::Window;
 use super::shutdown::Interrupts;
 use crate::cache::units::{ReadBuffers, SelectedUnit, Units};
 use crate::clock::{self, UnixMs};
-use crate::grade::desk::{Decided, Desk, Entry, Message, Stopping};
+use crate::grade::desk::{Decided, Desk, Entry, Leave, Message, Stopping};
 use crate::grade::stage::{Grader, Prepared, Scratch, StageError};
 use crate::journal::{Batch, JournalError, Writer};
 use crate::model::event::{Admitted, Event, Ordinal, Part, StopReason};
@@ -345,7 +345,7 @@ async fn record(effects: Effects, journal: &Writer, observe: &mut impl FnMut(Not
     journal.append_batch(lines).await?;
     for (answer, attempt) in after_written {
         // A worker that was given up in the meantime sends nothing; its attempt is settled as open.
-        answer.send(Some(attempt)).ok();
+        answer.send(Leave::Recorded(attempt)).ok();
     }
     for event in &events {
         observe(Notice::Event(event));

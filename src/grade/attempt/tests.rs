@@ -99,7 +99,7 @@ async fn agree(mut messages: mpsc::Receiver<Message>) -> Vec<Message> {
         match message {
             Message::Reserve { answer, .. } => answer.send(Go::Yes).unwrap(),
             Message::Sending { answer, .. } => {
-                answer.send(Some(AttemptId(next))).unwrap();
+                answer.send(Leave::Recorded(AttemptId(next))).unwrap();
                 next += 1;
             }
             other @ (Message::Admit { .. }

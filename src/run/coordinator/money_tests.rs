@@ -147,6 +147,9 @@ impl Night {
                 let key = Digest::of(&amount.to_le_bytes());
                 let attempt = Sending { ordinal: Ordinal(unit), stage: Stage::Screen, key, bound, again: false };
                 let sent = self.say(Message::Sending { attempt, answer });
+                if sent.is_empty() {
+                    self.say(Message::Release { bound });
+                }
                 self.wire.extend(sent.into_iter().map(|attempt| (attempt, bound)));
             }
             Step::Reply => {

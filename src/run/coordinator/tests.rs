@@ -317,11 +317,25 @@ fn what_queued_beyond_the_deadline_does_not_leave() {
         Sending { ordinal: Ordinal(0), stage: Stage::Screen, key: Digest::of(b"k"), bound: NanoUsd(40), again: false };
     let (number, mut numbered) = oneshot::channel();
     at(200, Message::Sending { attempt: sending, answer: number });
-    assert_eq!(numbered.try_recv(), Ok(None));
+    assert_eq!(numbered.try_recv(), Ok(Leave::TooLate));
     at(200, Message::Release { bound: NanoUsd(40) });
     assert_eq!(coordinator.reason(), StopReason::Deadline);
     assert_eq!(coordinator.budget.open(Ordinal(1), NanoUsd(50)), Room::Granted, "its money is free again");
     assert!(!effects.events.iter().any(|event| matches!(event, Event::Sent(_))), "nothing is on record");
+}
+
+#[test]
+fn what_queued_when_the_run_was_stopped_does_not_leave() {
+    let mut bench = Bench::new(Some(50));
+    bench.admit(0, 40);
+    assert_eq!(bench.reserve(0, 40), Go::Yes);
+    bench.say(Message::Stop(StopReason::Unusable { message: "no such model".to_owned() }));
+    let sending =
+        Sending { ordinal: Ordinal(0), stage: Stage::Screen, key: Digest::of(b"k"), bound: NanoUsd(40), again: false };
+    let (answer, mut answered) = oneshot::channel();
+    bench.say(Message::Sending { attempt: sending, answer });
+    assert_eq!(answered.try_recv(), Ok(Leave::Stopping));
+    assert!(!bench.effects.events.iter().any(|event| matches!(event, Event::Sent(_))), "nothing is on record");
 }
 
 #[test]
