@@ -114,6 +114,7 @@ pub(super) struct Endpoint {
     pub(super) request_timeout: Option<String>,
     pub(super) item_deadline: Option<String>,
     pub(super) rehearsal: Option<String>,
+    pub(super) command: Option<Vec<String>>,
 }
 
 #[derive(Default, Deserialize)]

@@ -26,6 +26,7 @@ pub(super) fn endpoint(base_url: &str) -> EndpointSettings {
         request_timeout: minute,
         item_deadline: minute,
         rehearsal: None,
+        command: None,
     }
 }
 

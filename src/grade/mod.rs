@@ -7,6 +7,7 @@
 pub mod attempt;
 pub mod body;
 pub mod budget;
+pub mod command;
 pub mod desk;
 #[cfg(test)]
 mod fixture;

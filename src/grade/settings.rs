@@ -8,6 +8,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_json::Value;
 
+use super::command::CommandSettings;
 use super::provider::Provider;
 use super::slots::AUTO_CEILING;
 use crate::clock::UnixMs;
@@ -82,7 +83,7 @@ pub struct EndpointSettings {
     pub name: String,
     /// How it is talked to.
     pub api: ApiKind,
-    /// Base URL, without a trailing slash; empty for `api = "rehearsal"`, which serves itself on loopback.
+    /// Base URL, without a trailing slash; empty for `rehearsal` and `command`, which are served by us on loopback.
     pub base_url: String,
     /// The key.
     pub key: KeySetting,
@@ -104,6 +105,8 @@ pub struct EndpointSettings {
     pub item_deadline: Duration,
     /// For `api = "rehearsal"`: the profile file; built-in defaults without one.
     pub rehearsal: Option<PathBuf>,
+    /// For `api = "command"`: the program.
+    pub command: Option<CommandSettings>,
 }
 
 /// What happens when a stage turns out to be served by a second model.

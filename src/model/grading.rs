@@ -87,6 +87,8 @@ pub enum ApiKind {
     Chat,
     /// The built-in simulated grader, which speaks chat completions on loopback.
     Rehearsal,
+    /// A local program that speaks JSON lines.
+    Command,
 }
 
 impl ApiKind {
@@ -96,6 +98,7 @@ impl ApiKind {
         match self {
             Self::Chat => "chat",
             Self::Rehearsal => "rehearsal",
+            Self::Command => "command",
         }
     }
 }

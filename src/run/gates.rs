@@ -14,10 +14,11 @@ use super::sensitivity::{SensitivityError, for_each_item};
 use super::settings::Audit;
 use crate::cache::ReplyCache;
 use crate::grade::attempt::Line;
+use crate::grade::command::{CommandError, CommandServer};
 use crate::grade::http::{Endpoint, EndpointError};
 use crate::grade::openai::BodyError;
 use crate::grade::pace::Pacer;
-use crate::grade::settings::EndpointSettings;
+use crate::grade::settings::{EndpointSettings, KeySetting};
 use crate::grade::slots::Slots;
 use crate::grade::stage::{Grader, GraderParts, Retries};
 use crate::model::behaviour::Behaviour;
@@ -39,6 +40,9 @@ pub enum GatesError {
         /// Its address.
         url: String,
     },
+    /// A local program cannot be reached.
+    #[error(transparent)]
+    Command(#[from] CommandError),
     /// A grader's requests cannot be written.
     #[error(transparent)]
     Body(#[from] BodyError),
@@ -95,6 +99,7 @@ pub struct Gates {
     /// By stage position; empty where nothing may be sent.
     lines: Vec<Arc<Line>>,
     servers: BTreeMap<String, Server>,
+    commands: BTreeMap<String, CommandServer>,
     tasks: JoinSet<()>,
 }
 
@@ -117,6 +122,7 @@ impl Gates {
             retries: Retries::default(),
             lines: Vec::new(),
             servers: BTreeMap::new(),
+            commands: BTreeMap::new(),
             tasks: JoinSet::new(),
         };
         if replay_only {
@@ -124,8 +130,8 @@ impl Gates {
         }
         let mut shared: BTreeMap<(String, String), Arc<Line>> = BTreeMap::new();
         for stand in stands {
+            allow(audit, &stand.endpoint)?;
             let endpoint = gates.located(&stand.endpoint, &audit.workspace.sensitivity()).await?;
-            allow(audit, &endpoint)?;
             let key = (endpoint.name.clone(), stand.settings.model.clone());
             let line = if let Some(line) = shared.get(&key) {
                 Arc::clone(line)
@@ -149,6 +155,13 @@ impl Gates {
         sensitivity: &Path,
     ) -> Result<EndpointSettings, GatesError> {
         let mut located = endpoint.clone();
+        if let Some(command) = &endpoint.command {
+            if !self.commands.contains_key(&endpoint.name) {
+                self.commands.insert(endpoint.name.clone(), CommandServer::start(command.clone()).await?);
+            }
+            let server = self.commands.get(&endpoint.name).expect("it has just been started");
+            (located.base_url, located.key) = (server.base_url(), KeySetting::Value(server.key()));
+        }
         if endpoint.api == ApiKind::Rehearsal {
             if !self.servers.contains_key(&endpoint.name) {
                 let (profile, _) = profile(endpoint)?;
@@ -212,11 +225,15 @@ impl Gates {
 
 fn allow(audit: &Audit, endpoint: &EndpointSettings) -> Result<(), GatesError> {
     let allowed = &audit.allowed_endpoints;
-    let is_ours = endpoint.api == ApiKind::Rehearsal;
-    if allowed.is_empty() || is_ours || allowed.contains(&endpoint.base_url) {
+    let place = match endpoint.api {
+        ApiKind::Chat => endpoint.base_url.as_str(),
+        ApiKind::Command => ApiKind::Command.as_str(),
+        ApiKind::Rehearsal => return Ok(()),
+    };
+    if allowed.is_empty() || allowed.iter().any(|allowed| allowed == place) {
         return Ok(());
     }
-    Err(GatesError::NotAllowed { name: endpoint.name.clone(), url: endpoint.base_url.clone() })
+    Err(GatesError::NotAllowed { name: endpoint.name.clone(), url: place.to_owned() })
 }
 
 /// The profile of a simulated grader, with the path of its truth.

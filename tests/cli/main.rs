@@ -11,6 +11,7 @@ mod support;
 mod cache;
 mod caps;
 mod changed;
+mod command;
 mod config;
 mod conversations;
 mod debug;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::grade::command::CommandSettings;
 use crate::grade::provider::Provider;
 use crate::grade::settings::{Concurrency, EndpointSettings, KeySetting};
 use crate::model::grading::{ApiKind, Structured};
@@ -25,8 +26,9 @@ const BASE_URL: &str = "OPENAI_BASE_URL";
 /// Headers of OpenAI's own API, and the variables that fill them.
 const ACCOUNT_HEADERS: [(&str, &str); 2] =
     [("OpenAI-Organization", "OPENAI_ORG_ID"), ("OpenAI-Project", "OPENAI_PROJECT_ID")];
-const APIS: [(&str, ApiKind); 2] = [("chat", ApiKind::Chat), ("rehearsal", ApiKind::Rehearsal)];
-const LATER_APIS: [&str; 4] = ["responses", "anthropic", "command", "recorded"];
+const APIS: [(&str, ApiKind); 3] =
+    [("chat", ApiKind::Chat), ("command", ApiKind::Command), ("rehearsal", ApiKind::Rehearsal)];
+const LATER_APIS: [&str; 3] = ["responses", "anthropic", "recorded"];
 const STRUCTURED: [(&str, Structured); 3] =
     [("json_schema", Structured::JsonSchema), ("json_object", Structured::JsonObject), ("prompt", Structured::Prompt)];
 const SET: &str = "(set)";
@@ -34,11 +36,19 @@ const NOT_SET: &str = "(not set)";
 
 pub(super) fn check_all(
     written: BTreeMap<String, Endpoint>,
+    key_variables: &[String],
     ledger: &mut Ledger<'_>,
     context: &Context<'_>,
 ) -> BTreeMap<String, EndpointSettings> {
-    let checked = written.into_iter().map(|(name, written)| (name.clone(), check(name, written, ledger, context)));
-    checked.collect()
+    let mut checked = BTreeMap::new();
+    for (name, written) in written {
+        let mut settings = check(name.clone(), written, ledger, context);
+        if let Some(command) = &mut settings.command {
+            command.withheld = key_variables.to_vec();
+        }
+        checked.insert(name, settings);
+    }
+    checked
 }
 
 /// Environment variables that hold keys.
@@ -56,10 +66,15 @@ pub(super) fn check_allowed(
     ledger: &mut Ledger<'_>,
 ) {
     for (name, endpoint) in endpoints {
-        let serves_itself = endpoint.api == ApiKind::Rehearsal;
-        if !allowed.is_empty() && !serves_itself && !allowed.contains(&endpoint.base_url) {
-            let message = format!("`{}` is not among the endpoints that [privacy] allows", endpoint.base_url);
-            ledger.problem(&format!("endpoint.{name}.base_url"), message);
+        let (place, key) = match endpoint.api {
+            ApiKind::Chat => (endpoint.base_url.as_str(), "base_url"),
+            // Where a program sends what it reads, only its owner knows.
+            ApiKind::Command => (ApiKind::Command.as_str(), "command"),
+            ApiKind::Rehearsal => continue,
+        };
+        if !allowed.is_empty() && !allowed.iter().any(|allowed| allowed == place) {
+            let message = format!("`{place}` is not among the endpoints that [privacy] allows");
+            ledger.problem(&format!("endpoint.{name}.{key}"), message);
         }
     }
 }
@@ -77,10 +92,12 @@ fn check(name: String, mut written: Endpoint, ledger: &mut Ledger<'_>, context: 
         }
         // Where it is and who may use it does not matter, so that `api` alone switches to a rehearsal and back.
         ApiKind::Rehearsal => (String::new(), KeySetting::NoKey, BTreeMap::new(), Some(Provider::Rehearsal)),
+        ApiKind::Command => (String::new(), KeySetting::NoKey, BTreeMap::new(), None),
     };
     ledger.record_written(&at("structured"), written.structured.as_deref().unwrap_or("json_schema"));
     let structured = ledger.choice(&at("structured"), written.structured.as_deref(), &STRUCTURED, &[]);
-    let price = price::check(&at("price"), written.price.as_ref(), provider, ledger);
+    let price = price::check(&at("price"), written.price.as_ref(), (api, provider), ledger);
+    let command = command(&name, written.command.take(), api, ledger, context);
     let rehearsal = written.rehearsal.map(|file| context.folder.join(file));
     ledger.record_written(&at("rehearsal"), &rehearsal);
     let limits = context.overrides;
@@ -112,7 +129,30 @@ fn check(name: String, mut written: Endpoint, ledger: &mut Ledger<'_>, context: 
         request_timeout,
         item_deadline,
         rehearsal,
+        command,
     }
+}
+
+/// The program of `api = "command"`; written for another `api`, it waits for its turn, like a `base_url` in a rehearsal.
+fn command(
+    name: &str,
+    written: Option<Vec<String>>,
+    api: ApiKind,
+    ledger: &mut Ledger<'_>,
+    context: &Context<'_>,
+) -> Option<CommandSettings> {
+    let path = format!("endpoint.{name}.command");
+    let words = written.unwrap_or_default();
+    ledger.record_written(&path, &words);
+    if api != ApiKind::Command {
+        return None;
+    }
+    let is_named = words.first().is_some_and(|program| !program.is_empty());
+    ledger.require(&path, is_named, "must name a program, such as `[\"python3\", \"grader.py\"]`");
+    if is_named {
+        ledger.needs_trust.push(format!("endpoint `{name}` runs the command `{}`", words.join(" ")));
+    }
+    Some(CommandSettings { words, folder: context.folder.to_owned(), withheld: Vec::new() })
 }
 
 /// The base URL: the file's, else `OPENAI_BASE_URL`, else OpenAI's own.

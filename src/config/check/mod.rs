@@ -67,7 +67,7 @@ pub(super) fn audit(mut written: Written, ledger: &mut Ledger<'_>, context: &Con
     let sample = sample::check(&written.sample, classes.as_deref(), seed, ledger, context);
     let assume = sample::assumptions(&written.assume, ledger);
     let key_variables = endpoint::key_variables(&written.endpoint);
-    let endpoints = endpoint::check_all(written.endpoint, ledger, context);
+    let endpoints = endpoint::check_all(written.endpoint, &key_variables, ledger, context);
     let (screen, confirm) = grader::check_all(written.grader, &endpoints, ledger);
     let review = review::review(written.review, ledger);
     let compare = review::compare(written.compare, &corpus.group_by, ledger);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::grade::provider::Provider;
 use crate::grade::settings::PriceSetting;
+use crate::model::grading::ApiKind;
 use crate::model::money::Price;
 
 use super::super::ledger::Ledger;
@@ -14,11 +15,16 @@ use super::super::nearest;
 pub(super) fn check(
     path: &str,
     written: Option<&Loose>,
-    provider: Option<Provider>,
+    (api, provider): (ApiKind, Option<Provider>),
     ledger: &mut Ledger<'_>,
 ) -> PriceSetting {
     let own = PriceSetting::Table(provider);
     match written {
+        // What runs here sends no bill.
+        None if api == ApiKind::Command => {
+            ledger.record_written(path, "free");
+            return PriceSetting::Free;
+        }
         None => ledger.record_written(path, "table"),
         Some(Loose::Text(text)) => {
             ledger.record_written(path, text);

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::reply;
 use super::{Check, Expense, Health, Visit};
 use crate::clock::UnixMs;
+use crate::grade::command::CommandServer;
 use crate::grade::http::{Endpoint, NoAnswer, Probed};
 use crate::grade::price::{cost_bound, output_limit, prompt_bound};
 use crate::grade::settings::{EndpointSettings, KeySetting};
@@ -112,25 +113,35 @@ impl Visit {
         sent
     }
 
-    async fn visit(&mut self, opened: &Opened, sent: &mut Expense) {
+    /// What the server says of its models; the check that it does not answer otherwise.
+    async fn greet(&mut self, opened: &Opened) -> Result<Probed, Check> {
         let name = &opened.settings.name;
         let about = format!("{name} endpoint");
-        sent.requests += 1;
-        let listed = match opened.endpoint.probe_models().await {
+        match opened.endpoint.probe_models().await {
             Ok(answer) => {
                 self.checks.push(Check::ok(&about, format!("`{}` answers", opened.settings.base_url)));
                 self.checks.extend(clock(name, &answer));
-                answer
+                Ok(answer)
             }
-            Err(missing) => {
-                let says = opened.no_answer(missing).await;
-                self.checks.push(
-                    Check::new(&about, Health::Unusable, says)
-                        .fixed_by("check `base_url`, the network and, for a server of your own, that it runs"),
-                );
-                return;
+            Err(missing) => Err(Check::new(&about, Health::Unusable, opened.no_answer(missing).await)
+                .fixed_by("check `base_url`, the network and, for a server of your own, that it runs")),
+        }
+    }
+
+    async fn visit(&mut self, opened: &Opened, sent: &mut Expense) {
+        let name = &opened.settings.name;
+        // A program lists no models, has our clock, and is there once it has replied.
+        let mut listed = None;
+        if opened.settings.command.is_none() {
+            sent.requests += 1;
+            match self.greet(opened).await {
+                Ok(answer) => listed = Some(answer),
+                Err(check) => {
+                    self.checks.push(check);
+                    return;
+                }
             }
-        };
+        }
         let questions = std::mem::take(&mut self.questions);
         for question in &questions {
             let Some(stand) = self.stands.get(question.stand).filter(|stand| stand.endpoint.name == *name) else {
@@ -143,7 +154,7 @@ impl Visit {
                 Ok(Ok(answer)) => {
                     let (checks, cost) = reply::read_answer(stand, question, behaviour, &answer);
                     let is_served = checks.first().is_some_and(|check| check.health == Health::Ok);
-                    self.checks.push(reply::listed(stand, &listed, is_served));
+                    self.checks.extend(listed.as_ref().map(|listed| reply::listed(stand, listed, is_served)));
                     self.checks.extend(checks);
                     sent.cost += cost;
                 }
@@ -165,6 +176,8 @@ struct Opened {
     settings: EndpointSettings,
     endpoint: Endpoint,
     server: Option<Server>,
+    /// Held for as long as it is spoken to.
+    _command: Option<CommandServer>,
 }
 
 impl Opened {
@@ -172,7 +185,7 @@ impl Opened {
         let about = format!("{} endpoint", settings.name);
         let failed = |error: String| Check::new(&about, Health::Failed, error);
         let server = match settings.api {
-            ApiKind::Chat => None,
+            ApiKind::Chat | ApiKind::Command => None,
             ApiKind::Rehearsal => {
                 let profile = settings.rehearsal.as_deref().map(RehearsalSettings::open).transpose();
                 let profile = profile.map_err(|error| failed(error.to_string()))?.unwrap_or_default();
@@ -184,11 +197,18 @@ impl Opened {
         if let Some(server) = &server {
             settings.base_url = server.base_url();
         }
+        let command = match settings.command.clone() {
+            None => None,
+            Some(command) => Some(CommandServer::start(command).await.map_err(|error| failed(error.to_string()))?),
+        };
+        if let Some(command) = &command {
+            (settings.base_url, settings.key) = (command.base_url(), KeySetting::Value(command.key()));
+        }
         let endpoint = Endpoint::new(&settings).map_err(|error| failed(error.to_string()))?;
         if let Err(error) = endpoint.authorise().await {
             return Err(Check::new(&format!("{} key", settings.name), Health::Unusable, error.to_string()));
         }
-        Ok(Self { settings, endpoint, server })
+        Ok(Self { settings, endpoint, server, _command: command })
     }
 
     async fn no_answer(&self, missing: NoAnswer) -> String {

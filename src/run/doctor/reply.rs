@@ -81,6 +81,9 @@ pub(super) fn read_answer(
         }
         (Decision::StopRun { message }, _) => {
             let fix = match answer.status {
+                _ if stand.endpoint.command.is_some() => {
+                    "run it by hand in the audit's folder: it has to read JSON lines, and to go on until its input ends"
+                }
                 401 | 403 => "check the key and what it may do; `assize config` shows which variable it comes from",
                 404 => "check the model's name and `base_url`",
                 429 => "top up the quota, or raise the limit of the account",
