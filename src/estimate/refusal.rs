@@ -39,6 +39,7 @@ fn unread(design: &Design<'_>, shortage: &Unsupported) -> Option<String> {
         (Phase::Review, Route::Upheld) => "upheld",
         (Phase::Review, Route::TurnedDown) => "turned down",
         (Phase::Review, Route::Unconfirmed) => "flagged",
+        (Phase::Review, Route::Addressed) => "that address the grader",
         (Phase::Review, Route::Copies) => "copies of each other",
         (Phase::Review, Route::Cleared) => "cleared",
     };

@@ -187,11 +187,11 @@ impl Grader {
         Ok(forms.into_iter().flatten().map(|form| form.bound_of(question)).sum())
     }
 
-    /// The outcome of a prepared unit, if it is known without asking.
+    /// How a prepared unit ended here, if that is known without asking.
     #[must_use]
-    pub fn known(prepared: &Prepared) -> Option<&Outcome> {
+    pub fn known(prepared: &Prepared) -> Option<&Judged> {
         match prepared {
-            Prepared::Decided { judged, .. } => Some(&judged.outcome),
+            Prepared::Decided { judged, .. } => Some(judged),
             Prepared::Ask(_) => None,
         }
     }

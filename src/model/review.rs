@@ -41,6 +41,8 @@ pub enum Route {
     TurnedDown,
     /// Flagged, and no confirmer has said anything usable.
     Unconfirmed,
+    /// Flagged, not upheld by the confirmer, and its transcript shows signs of talking to its grader: all are read.
+    Addressed,
     /// Flagged, and its text occurs several times among the flagged: all copies are read, so that none is split from
     /// its twin.
     Copies,
@@ -56,6 +58,7 @@ impl Route {
             Self::Upheld => "upheld",
             Self::TurnedDown => "turned_down",
             Self::Unconfirmed => "unconfirmed",
+            Self::Addressed => "addressed",
             Self::Copies => "copies",
             Self::Cleared => "cleared",
         }
@@ -67,7 +70,7 @@ impl Route {
         match self {
             Self::Upheld | Self::Unconfirmed => draw.confirm_yes,
             Self::TurnedDown => draw.confirm_no,
-            Self::Copies => SampleSize::All,
+            Self::Addressed | Self::Copies => SampleSize::All,
             Self::Cleared => draw.cleared,
         }
     }

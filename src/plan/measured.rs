@@ -86,7 +86,7 @@ impl ClassCounts {
         self.graded += stratum.admitted() - stratum.buckets.count(without_verdict);
         for (route, cell) in &stratum.cells {
             let counts = match route {
-                Route::Upheld | Route::Unconfirmed | Route::Copies => &mut self.upheld,
+                Route::Upheld | Route::Unconfirmed | Route::Addressed | Route::Copies => &mut self.upheld,
                 Route::TurnedDown => &mut self.turned_down,
                 Route::Cleared => continue,
             };

@@ -23,6 +23,8 @@ pub(super) fn bucket(unit: &UnitState, ruling: Ruling, code: Option<String>) -> 
         Ruling::Disputed => Bucket::Disputed,
         Ruling::Silent | Ruling::Undecided => match unit.confirm().filter(|mark| mark.kind.is_usable()) {
             Some(mark) if mark.holds => Bucket::Confirmed { by: Decider::Grader },
+            // What talks to graders is no matter for graders.
+            Some(_) if unit.addresses_grader() => Bucket::Pending,
             Some(_) => Bucket::Rejected { by: Decider::Grader, code },
             None => Bucket::Pending,
         },

@@ -63,7 +63,7 @@ impl<'a> Counts<'a> {
 
     pub(super) fn stages(&mut self, unit: &UnitState) {
         self.replayed += unit.marks().filter(|mark| mark.replayed).count() as u64;
-        self.injection_suspected += u64::from(unit.marks().any(|mark| mark.injection_suspected));
+        self.injection_suspected += u64::from(unit.addresses_grader());
         reached(&mut self.screen, unit.screen(), &self.models);
         if let Some(confirm) = self.confirm.as_mut().filter(|_| unit.is_flagged()) {
             reached(confirm, unit.confirm(), &self.models);

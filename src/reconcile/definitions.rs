@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::behaviour::{Behaviour, DEFINITION_CONFIRM, DEFINITION_SCREEN};
+use crate::model::event::Judged;
 use crate::model::grading::Stage;
 use crate::model::outcome::Outcome;
 use crate::verdict::{Definition, DefinitionError};
@@ -38,6 +39,18 @@ impl Definitions {
         self.confirm.is_some()
     }
 
+    /// Whether a stage takes its unit one step further: where its definitions hold, and from the screen on also where the
+    /// transcript shows signs of talking to its grader. What a grader says that was talked to clears nobody.
+    ///
+    /// # Errors
+    ///
+    /// A definition cannot be evaluated over this outcome.
+    pub fn pass(&self, judged: &Judged) -> Result<bool, DefinitionError> {
+        let Judged { stage, outcome, injection_suspected, .. } = judged;
+        let is_addressed = *injection_suspected && *stage == Stage::Screen && outcome.kind().is_usable();
+        Ok(self.hold(*stage, outcome)? || is_addressed)
+    }
+
     /// Whether an outcome takes its unit one step further: flagged by the screen, upheld by the confirmer, for which
     /// the audited definition must hold as well. Without a confirmer people decide about everything that is flagged:
     /// a narrower definition must not clear what the screen is unsure of, such as evidence that was not found. An
@@ -47,7 +60,7 @@ impl Definitions {
     /// # Errors
     ///
     /// A definition cannot be evaluated over this outcome.
-    pub fn hold(&self, stage: Stage, outcome: &Outcome) -> Result<bool, DefinitionError> {
+    fn hold(&self, stage: Stage, outcome: &Outcome) -> Result<bool, DefinitionError> {
         if !outcome.kind().is_usable() {
             return Ok(false);
         }

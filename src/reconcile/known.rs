@@ -96,7 +96,8 @@ fn passes(state: &UnitState, with_confirmer: bool) -> Passage {
         Some(_) => Passage::Unusable,
     };
     let screened = at(state.screen());
-    let goes_on = with_confirmer && matches!(screened, Passage::Usable { passed: true });
+    // What talks to its grader goes to people, whatever the confirmer says.
+    let goes_on = with_confirmer && !state.addresses_grader() && matches!(screened, Passage::Usable { passed: true });
     if goes_on { at(state.confirm()) } else { screened }
 }
 

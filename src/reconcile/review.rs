@@ -86,7 +86,7 @@ impl Reading {
 /// what both graders say yes to reaches people, what the confirmer turned down does not for being a copy either.
 fn share_among_copies(units: &mut [Readable], gate_includes_confirmer: bool) {
     let reaches_people = |unit: &Readable| match unit.route {
-        Route::Upheld | Route::Copies => true,
+        Route::Upheld | Route::Addressed | Route::Copies => true,
         Route::TurnedDown | Route::Unconfirmed => !gate_includes_confirmer,
         Route::Cleared => false,
     };

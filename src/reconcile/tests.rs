@@ -14,6 +14,7 @@ use crate::model::label::{Decision, Label};
 use crate::model::money::NanoUsd;
 use crate::model::outcome::{FailureKind, Outcome, OutcomeKind};
 use crate::model::rate::Decider;
+use crate::model::review::Route;
 use crate::model::tally::Tally;
 use crate::model::verdict::Judgement::{self, Absent, Present, Suspected};
 
@@ -74,6 +75,25 @@ fn missing_verdicts_are_neither_yes_nor_no() {
     assert_eq!(units_in(&tally, &Bucket::Ungraded(OutcomeKind::Refused)), 1);
     assert_eq!(units_in(&tally, &Bucket::Pending), 2);
     assert_eq!(tally.ungraded(), 3);
+}
+
+#[test]
+fn what_talks_to_its_grader_goes_to_people_whatever_graders_say() {
+    let talks = |ordinal, stage| {
+        let judged = Judged { injection_suspected: true, ..judged(ordinal, stage, graded(Absent)) };
+        Event::Judged(Box::new(judged))
+    };
+    let mut events = begun();
+    events.extend([talks(0, Stage::Screen), talks(0, Stage::Confirm), screened(1, Absent), talks(2, Stage::Screen)]);
+    for has_confirmer in [true, false] {
+        let tally = fold_with(has_confirmer, &events, &[]).unwrap();
+        assert_eq!((units_in(&tally, &Bucket::Cleared), units_in(&tally, &Bucket::Pending)), (1, 2));
+        let cell = tally.strata[0].cells[&Route::Addressed];
+        assert_eq!((cell.units, cell.drawn, tally.queue.len()), (2, 2, 2), "all of them are read");
+    }
+    let tally = fold(&events, &[label("c#0", "ana", Decision::Yes, 1), label("c#2", "ana", Decision::No, 1)]);
+    assert_eq!(units_in(&tally, &Bucket::Confirmed { by: Decider::People }), 1);
+    assert_eq!(tally.strata[0].cells[&Route::Addressed].confirmed, 1);
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub(super) struct Mark {
     pub(super) parser: u8,
     /// Number of the served model among those seen, from 1; absent where the server did not say.
     pub(super) served: Option<NonZeroU8>,
-    /// Whether the stage's definitions hold.
+    /// Whether the stage takes the unit one step further.
     pub(super) holds: bool,
     pub(super) replayed: bool,
     pub(super) cut: bool,
@@ -116,10 +116,16 @@ impl UnitState {
     pub(super) fn route(&self) -> Option<Route> {
         let route = match self.confirm().filter(|mark| mark.kind.is_usable()) {
             Some(mark) if mark.holds => Route::Upheld,
+            Some(_) | None if self.addresses_grader() => Route::Addressed,
             Some(_) => Route::TurnedDown,
             None => Route::Unconfirmed,
         };
         self.is_flagged().then_some(route)
+    }
+
+    /// Whether a transcript that was graded shows signs of talking to its grader.
+    pub(super) fn addresses_grader(&self) -> bool {
+        self.marks().any(|mark| mark.injection_suspected)
     }
 
     pub(super) fn is_flagged(&self) -> bool {

@@ -104,7 +104,7 @@ fn of_verdicts(tally: &Tally) -> Vec<String> {
     let suspected = tally.injection_suspected;
     if suspected > 0 {
         warnings.push(format!(
-            "{} may address the grader or imitate its delimiters: have people read the flagged ones",
+            "{} may address the grader or imitate its delimiters: what no second grader upheld of them waits for people",
             units(suspected, unit)
         ));
     }

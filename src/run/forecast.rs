@@ -15,7 +15,6 @@ use crate::cache::{Access, CacheError, CacheSettings, ReplyCache};
 use crate::grade::price::output_limit;
 use crate::grade::stage::{Grader, Retries, Scratch, StageError};
 use crate::model::event::{Ordinal, Planned};
-use crate::model::grading::Stage;
 use crate::model::money::Price;
 use crate::plan::forecast::{Forecast, KnownLoad, Limits, Load, StageLoad, forecast};
 use crate::plan::measured::Measured;
@@ -178,15 +177,12 @@ fn survey(
         while next < units.len() {
             let unit = reader.get(Ordinal(next))?;
             let question = screen.prepare(&unit, &mut scratch)?;
-            let outcome = Grader::known(&question);
+            let judged = Grader::known(&question);
             let is_sampled = unit.stratum.is_some();
             let asked = if is_sampled { &mut screened } else { &mut known };
             asked.size(screen.request_bytes(&question));
-            asked.reached(outcome.is_some());
-            let flagged = match outcome {
-                Some(outcome) => definitions.hold(Stage::Screen, outcome)?,
-                None => false,
-            };
+            asked.reached(judged.is_some());
+            let flagged = judged.map_or(Ok(false), |judged| definitions.pass(judged))?;
             if let Some(grader) = confirm.filter(|_| is_sampled) {
                 let question = grader.prepare(&unit, &mut scratch)?;
                 confirmed.size(grader.request_bytes(&question));

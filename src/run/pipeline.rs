@@ -22,7 +22,6 @@ use crate::grade::desk::{Decided, Desk, Entry, Leave, Message, Stopping};
 use crate::grade::stage::{Grader, Prepared, Scratch, StageError};
 use crate::journal::{Batch, JournalError, Writer};
 use crate::model::event::{Admitted, Event, Ordinal, Part, StopReason};
-use crate::model::grading::Stage;
 use crate::model::money::NanoUsd;
 use crate::model::unit::UnitKind;
 use crate::reconcile::Definitions;
@@ -257,7 +256,7 @@ fn ready(gate: &Gate, unit: SelectedUnit, bytes: usize, scratch: &mut Scratch) -
     let mut events = vec![Event::Admitted(admitted(gate, &unit))];
     // A unit that is known not to be flagged never reaches the confirmer: money held back for that would turn away
     // units whose replies are paid for already.
-    let flagged = gate.definitions.hold(Stage::Screen, &judged.outcome)?;
+    let flagged = gate.definitions.pass(&judged)?;
     if let (true, Some(grader)) = (flagged, gate.confirmer_of(&unit)) {
         match grader.prepare(&unit, scratch)? {
             Prepared::Decided { judged: second, .. } => events.extend([Event::Judged(judged), Event::Judged(second)]),
@@ -288,7 +287,7 @@ pub(super) async fn follow(gate: Arc<Gate>, candidate: Candidate, desk: Desk) ->
         return Ok(Step::Followed(Entry::Closed, bytes));
     }
     let first = gate.screen.judge(&unit, screen, &desk).await?;
-    let flagged = gate.definitions.hold(Stage::Screen, &first.judged.outcome)?;
+    let flagged = gate.definitions.pass(&first.judged)?;
     let confirmer = gate.confirmer_of(&unit).filter(|_| flagged);
     desk.judged(first, confirmer.is_none()).await?;
     if let Some(grader) = confirmer {

@@ -103,7 +103,7 @@ async fn a_path_costs_what_is_still_to_be_asked() {
     cache.put(&truncated(asking(&cut).key)).await.unwrap();
     let decided = grader.prepare(&unit, &mut Scratch::default()).unwrap();
     assert_eq!(grader.bound(&decided), NanoUsd::ZERO);
-    assert_eq!(Grader::known(&decided), Some(&Outcome::Truncated));
+    assert_eq!(Grader::known(&decided).map(|judged| &judged.outcome), Some(&Outcome::Truncated));
 }
 
 /// A reply without a verdict that no longer answer can mend.
