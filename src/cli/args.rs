@@ -15,7 +15,7 @@ use crate::config::{AUDIT_FILE, moment};
 use crate::grade::settings::Concurrency;
 
 pub use plan::{PlanArgs, QuestionArgs};
-pub use rehearse::{CorpusArgs, RehearseArgs, RehearseCommand, RehearseReviewArgs};
+pub use rehearse::{CorpusArgs, RehearseArgs, RehearseCommand, RehearseGoldArgs, RehearseReviewArgs};
 pub use sensitivity::{DrawArgs, ImportKnownArgs, PlantArgs, SensitivityCommand, StatusKnownArgs};
 
 /// Counts how often a rare behaviour occurs in language-model transcripts, and says how sure it is.
@@ -102,9 +102,9 @@ pub enum Command {
     #[command(after_help = "Example:\n  assize status latest --watch")]
     Status(StatusArgs),
     /// One unit: what the grader saw, its cues and its verdicts
-    #[command(after_help = "Example:\n  assize show 'conv-000123#3'")]
+    #[command(after_help = "Example:\n  assize show 'conv-000123#3'\n  assize show --blind item-5f0c9a7b12de4a60")]
     Show(ShowArgs),
-    /// What people are to read
+    /// What people are to read, and how far they are
     #[command(subcommand, after_help = "Example:\n  assize review queue --seat ana")]
     Review(ReviewCommand),
     /// Versioned prompts
@@ -148,9 +148,27 @@ pub enum ReviewCommand {
     /// Units that people are to read and nobody has, in an order that hides what the graders said
     ///
     /// A decision is one line of labels/SEAT.jsonl. With `--format json` every unit is such a line without a decision:
-    /// fill in `yes`, `no`, `unsure` or `cannot_judge`.
+    /// fill in `yes`, `no`, `unsure` or `cannot_judge`. Where the audit asks for hidden gold ([review] gold), that is among
+    /// them: every line has a pseudonym, and `assize show NAME --blind` prints its text.
     #[command(after_help = "Example:\n  assize review queue --seat ana --format json latest > packet.json")]
     Queue(QueueArgs),
+    /// How far the seats are
+    ///
+    /// What a seat did with hidden gold is shown once it has nothing left to read: a count that grows by one would tell its
+    /// reader which text was gold.
+    #[command(after_help = "Example:\n  assize review status --format json latest")]
+    Status(ReviewStatusArgs),
+}
+
+/// `assize review status`.
+#[derive(Debug, Args)]
+pub struct ReviewStatusArgs {
+    /// The run
+    #[command(flatten)]
+    pub run: RunName,
+    /// Count the hidden gold that unfinished seats have read as well: not for the eyes of those who read
+    #[arg(long)]
+    pub gold: bool,
 }
 
 /// `assize review queue`.
@@ -321,6 +339,10 @@ pub struct ShowArgs {
     /// Run id or folder
     #[arg(long, value_name = "RUN", default_value = "latest")]
     pub run: String,
+    /// The text up to the turn alone, whole: no cues, no verdicts, nothing of where it is from. Takes names of `review queue` as
+    /// well
+    #[arg(long)]
+    pub blind: bool,
 }
 
 /// `assize prompts`.

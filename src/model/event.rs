@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::compare::Compare;
+use super::gold::GoldDraw;
 use super::grading::{PromptLabel, Stage};
 use super::hash::Digest;
 use super::known_plan::KnownPlan;
@@ -228,6 +229,9 @@ pub struct Planned {
     /// What people are to read. Older journals do not say it.
     #[serde(default)]
     pub review: ReviewDraw,
+    /// The hidden gold that people are to read among it, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gold: Option<GoldDraw>,
     /// What is compared.
     #[serde(default, skip_serializing_if = "Compare::is_empty")]
     pub compare: Compare,

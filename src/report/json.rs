@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::people::PeopleErrRow;
 use crate::model::comparison::Comparisons;
 use crate::model::event::StopReason;
 use crate::model::found_by::KnownUse;
@@ -71,6 +72,9 @@ pub struct Report {
     /// What the gate does to known positives; absent where the workspace has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sensitivity: Option<SensitivityCount>,
+    /// How often people err; absent where no person has decided about anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people_err: Option<PeopleErrRow>,
     /// How far the graders can be believed.
     pub grader_health: GraderHealth,
     /// People's decisions.

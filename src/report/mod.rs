@@ -12,6 +12,8 @@ mod floor_table;
 mod funnel;
 pub mod json;
 mod layout;
+pub mod people;
+mod people_table;
 pub mod plan;
 pub mod progress;
 pub mod rate;
