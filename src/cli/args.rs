@@ -154,8 +154,8 @@ pub enum ReviewCommand {
     Queue(QueueArgs),
     /// How far the seats are
     ///
-    /// What a seat did with hidden gold is shown once it has nothing left to read: a count that grows by one would tell its
-    /// reader which text was gold.
+    /// What a seat did with hidden gold is shown once it has nothing left to read; until then no figure moves otherwise for a
+    /// decision about gold than for one about a unit.
     #[command(after_help = "Example:\n  assize review status --format json latest")]
     Status(ReviewStatusArgs),
 }
@@ -166,7 +166,7 @@ pub struct ReviewStatusArgs {
     /// The run
     #[command(flatten)]
     pub run: RunName,
-    /// Count the hidden gold that unfinished seats have read as well: not for the eyes of those who read
+    /// Show what would tell gold from units as well: for whoever runs the review, not for those who read
     #[arg(long)]
     pub gold: bool,
 }

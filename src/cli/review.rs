@@ -62,19 +62,20 @@ fn status(invocation: &Invocation, args: &ReviewStatusArgs, printer: Printer) ->
 
 fn status_text(status: &ReviewStatus) -> String {
     let run = status.run.as_deref().map(|run| format!(" of run {}", escape(run))).unwrap_or_default();
-    let unread = units(status.unread, status.unit);
-    let mut text = format!("Review{run}, {}: nobody has read {unread}\n", escape(&status.behaviour));
+    let unread = status.unread.map(|unread| format!(": nobody has read {}", units(unread, status.unit)));
+    let mut text = format!("Review{run}, {}{}\n", escape(&status.behaviour), unread.unwrap_or_default());
     if status.has_gold {
-        text.push_str("figures of seats hold hidden gold as well\n");
+        text.push_str("the seats' figures hold hidden gold as well; `?` tells nobody which that is\n");
     }
     let gold = if status.seats.iter().any(|seat| seat.gold.is_some()) { "gold read" } else { "" };
-    text.push_str(&row("", ["to read", "decided", "undecided", gold]));
+    text.push_str(&row("", ["drawn", "to read", "decided", "undecided", gold]));
     for seat in &status.seats {
         let gold = seat.gold_read.zip(seat.gold).map(|(read, drawn)| format!("{} of {}", count(read), count(drawn)));
-        let figures = [seat.to_read, seat.decided, seat.undecided].map(count);
-        let [to_read, decided, undecided] = figures.each_ref().map(String::as_str);
+        let to_read = seat.to_read.map_or_else(|| "?".to_owned(), count);
+        let figures = [seat.drawn, seat.decided, seat.undecided].map(count);
+        let [drawn, decided, undecided] = figures.each_ref().map(String::as_str);
         let name = if seat.seat.is_empty() { "(no name)".to_owned() } else { escape(&seat.seat) };
-        text.push_str(&row(&name, [to_read, decided, undecided, gold.as_deref().unwrap_or_default()]));
+        text.push_str(&row(&name, [drawn, &to_read, decided, undecided, gold.as_deref().unwrap_or_default()]));
         text.push_str(&confirmed(seat));
     }
     if status.seats.is_empty() {
@@ -91,8 +92,8 @@ fn confirmed(seat: &SeatStatus) -> String {
     format!("    confirmed {positives} hidden positives and {near_misses} hidden near misses\n")
 }
 
-fn row(name: &str, [to_read, decided, undecided, gold]: [&str; 4]) -> String {
-    let row = format!("  {name:<26}{to_read:>10}{decided:>10}{undecided:>12}{gold:>16}");
+fn row(name: &str, [drawn, to_read, decided, undecided, gold]: [&str; 5]) -> String {
+    let row = format!("  {name:<24}{drawn:>9}{to_read:>9}{decided:>9}{undecided:>11}{gold:>14}");
     format!("{}\n", row.trim_end())
 }
 

@@ -1,7 +1,8 @@
 //! What each seat is to read, and how far it is.
 //!
-//! With hidden gold, units and gold stand in one list under pseudonyms, and nothing that a reviewer sees grows when a gold item
-//! is decided about: what a seat did with gold is told once it has nothing left to read.
+//! With hidden gold, units and gold stand in one list under pseudonyms, and a decision about gold moves the same figures of the
+//! status as one about a unit: what others are still to read, which only the latter changes, and what a seat did with gold are
+//! told once a seat has nothing left, or to whoever asks for it.
 
 use std::collections::BTreeSet;
 
@@ -87,8 +88,8 @@ pub struct ReviewStatus {
     pub behaviour: String,
     /// What a unit is.
     pub unit: UnitKind,
-    /// Units that people are to read and nobody has.
-    pub unread: u64,
+    /// Units that people are to read and nobody has; null where that would tell units from gold.
+    pub unread: Option<u64>,
     /// Whether there is hidden gold among what the seats read.
     pub has_gold: bool,
     /// The seats, by name.
@@ -100,8 +101,11 @@ pub struct ReviewStatus {
 pub struct SeatStatus {
     /// Its name.
     pub seat: String,
-    /// What it could read next: units that nobody has read, and the rest of its gold.
-    pub to_read: u64,
+    /// What there is for it to read: every unit that was drawn for people, and its share of the gold.
+    pub drawn: u64,
+    /// What it could read next: units that nobody has read, and the rest of its gold; null where that would tell units from
+    /// gold, unless it is nothing.
+    pub to_read: Option<u64>,
     /// Decided with yes or no.
     pub decided: u64,
     /// Unsure, or not to be judged.
@@ -114,8 +118,8 @@ pub struct SeatStatus {
     pub confirmed: Option<ByKind<GoldRead>>,
 }
 
-/// How far the seats are: those of the audit, and those that have decided about something. With `shows_gold`, gold that an
-/// unfinished seat has read is counted; what it said of it is not told.
+/// How far the seats are: those of the audit, and those that have decided about something. With `shows_gold` nothing is held
+/// back but what unfinished seats said of their gold.
 #[must_use]
 pub fn status(tally: &Tally, shows_gold: bool) -> ReviewStatus {
     let named = tally.plan.gold.iter().flat_map(|gold| &gold.seats);
@@ -125,7 +129,7 @@ pub fn status(tally: &Tally, shows_gold: bool) -> ReviewStatus {
         run: tally.sessions.run.clone(),
         behaviour: tally.plan.behaviour.clone(),
         unit: tally.plan.unit,
-        unread: tally.queue.len() as u64,
+        unread: (tally.gold.is_none() || shows_gold).then_some(tally.queue.len() as u64),
         has_gold: tally.gold.is_some(),
         seats: seats.into_iter().map(|seat| of_seat(tally, seat, shows_gold)).collect(),
     }
@@ -136,11 +140,14 @@ fn of_seat(tally: &Tally, seat: &str, shows_gold: bool) -> SeatStatus {
     let gold = tally.gold.as_ref().map(|gold| of_gold(gold, seat));
     let (SeatGold { drawn, drawn_read, read, undecided }, gold_left) = gold.unwrap_or_default();
     let all_read = read.positive.read + read.near_miss.read;
+    let units_drawn: u64 = tally.strata.iter().flat_map(|stratum| stratum.cells.values()).map(|cell| cell.drawn).sum();
     let to_read = tally.queue.len() as u64 + gold_left;
     let is_told = gold.is_some() && to_read == 0;
+    let is_open = gold.is_none() || to_read == 0 || shows_gold;
     SeatStatus {
         seat: seat.to_owned(),
-        to_read,
+        drawn: units_drawn + drawn,
+        to_read: is_open.then_some(to_read),
         decided: units.decided + all_read - undecided,
         undecided: units.undecided + undecided,
         gold_read: (is_told || (gold.is_some() && shows_gold)).then_some(drawn_read),
