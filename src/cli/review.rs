@@ -65,7 +65,7 @@ fn status_text(status: &ReviewStatus) -> String {
     let unread = status.unread.map(|unread| format!(": nobody has read {}", units(unread, status.unit)));
     let mut text = format!("Review{run}, {}{}\n", escape(&status.behaviour), unread.unwrap_or_default());
     if status.has_gold {
-        text.push_str("the seats' figures hold hidden gold as well; `?` tells nobody which that is\n");
+        text.push_str("the seats' figures hold hidden gold as well; `?` would tell which of it is gold\n");
     }
     let gold = if status.seats.iter().any(|seat| seat.gold.is_some()) { "gold read" } else { "" };
     text.push_str(&row("", ["drawn", "to read", "decided", "undecided", gold]));

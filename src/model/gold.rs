@@ -125,6 +125,8 @@ pub struct GoldTally {
     pub seats: BTreeMap<String, SeatGold>,
     /// Decisions of seats about items that they wrote themselves: not used.
     pub own: u64,
+    /// Decisions about items that the definition, or a run with real people, cannot use.
+    pub unused: u64,
     /// What is to be read, in no order that means anything.
     pub queue: Vec<QueuedGold>,
 }

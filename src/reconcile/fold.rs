@@ -1,6 +1,6 @@
 //! The fold.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::num::NonZeroU8;
 
 use super::attempts::Attempts;
@@ -153,9 +153,9 @@ impl Fold {
         self.plan.as_ref().is_some_and(|plan| plan.gold.is_some()) || self.labels.iter().any(is_hidden)
     }
 
-    /// Adds the gold of the workspace.
-    pub fn gold(&mut self, items: Vec<GoldItem>) {
-        self.gold = Gold::new(items);
+    /// Adds the gold of the workspace: items, and the names of what this run cannot use of it.
+    pub fn gold(&mut self, items: Vec<GoldItem>, aside: HashSet<ReviewId>) {
+        self.gold = Gold::new(items, aside);
     }
 
     /// The tally of everything that was added.

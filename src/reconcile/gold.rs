@@ -24,14 +24,17 @@ const PURPOSE: &str = "gold";
 pub(super) struct Gold {
     items: Vec<GoldItem>,
     index: HashMap<ReviewId, usize>,
+    /// Items of the workspace that this run cannot use.
+    aside: HashSet<ReviewId>,
     labels: Labels,
     own: u64,
+    unused: u64,
 }
 
 impl Gold {
-    /// Two items with one text are one.
-    pub(super) fn new(items: Vec<GoldItem>) -> Self {
-        let mut gold = Self::default();
+    /// Two items with one text are one. What is `aside` is recognised and counts for nothing.
+    pub(super) fn new(items: Vec<GoldItem>, aside: HashSet<ReviewId>) -> Self {
+        let mut gold = Self { aside, ..Self::default() };
         for item in items {
             let place = gold.items.len();
             gold.index.entry(item.id).or_insert_with(|| {
@@ -47,7 +50,11 @@ impl Gold {
 
     /// Takes a decision in, if it is about gold.
     pub(super) fn take(&mut self, id: ReviewId, label: &Label) -> bool {
-        let Some(item) = self.index.get(&id).map(|index| &self.items[*index]) else { return false };
+        let Some(item) = self.index.get(&id).map(|index| &self.items[*index]) else {
+            let is_aside = self.aside.contains(&id);
+            self.unused += u64::from(is_aside);
+            return is_aside;
+        };
         if item.author.as_ref() == Some(&label.seat) {
             self.own += 1;
         } else {
@@ -58,7 +65,7 @@ impl Gold {
 
     /// The counts; nothing where nobody asks for gold and nobody has read any.
     pub(super) fn finish(self, plan: &Planned) -> Option<GoldTally> {
-        let mut tally = GoldTally { own: self.own, ..GoldTally::default() };
+        let mut tally = GoldTally { own: self.own, unused: self.unused, ..GoldTally::default() };
         let mut is_read = HashSet::new();
         for item in &self.items {
             *tally.held.of_mut(item.kind) += 1;
@@ -84,7 +91,8 @@ impl Gold {
         }
         self.count_shares(plan, &shares, &mut tally.seats);
         tally.queue = shares.into_iter().filter(|share| !is_read.contains(&share.item.id)).collect();
-        (plan.gold.is_some() || !is_read.is_empty() || tally.own > 0).then_some(tally)
+        let is_told_of = !is_read.is_empty() || tally.own + tally.unused > 0;
+        (plan.gold.is_some() || is_told_of).then_some(tally)
     }
 
     /// How far each seat is with its share.

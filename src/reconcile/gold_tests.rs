@@ -43,7 +43,7 @@ fn fold(gold: Option<GoldDraw>, items: Vec<GoldItem>, labels: &[Label]) -> Tally
     for label in labels {
         fold.label(label);
     }
-    fold.gold(items);
+    fold.gold(items, [id(1_000)].into());
     fold.finish().unwrap()
 }
 
@@ -125,9 +125,10 @@ fn decisions_about_gold_are_shares_of_their_own() {
 fn own_gold_is_not_used_and_gold_that_nobody_asks_for_any_more_still_counts() {
     let mut items = pool(4);
     items[0].author = Some("ana".to_owned());
-    let labels = [0, 1, 2].map(|n| label(&id(n).to_string(), "ana", Decision::Yes, 1));
+    let labels = [0, 1, 2, 1_000].map(|n| label(&id(n).to_string(), "ana", Decision::Yes, 1));
     let gold = fold(None, items, &labels).gold.unwrap();
     assert_eq!((gold.own, gold.read), (1, ByKind { positive: read(1, 1), near_miss: read(1, 1) }));
+    assert_eq!(gold.unused, 1, "what a definition cannot use is recognised all the same");
     assert_eq!((gold.drawn, gold.queue.len()), (ByKind::default(), 0));
     assert_eq!(fold(None, pool(4), &[]).gold, None, "nobody asked, and nobody read any");
 }

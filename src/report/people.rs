@@ -28,6 +28,8 @@ pub struct PeopleErrRow {
     pub seats: Vec<SeatRow>,
     /// Decisions of seats about items that they wrote themselves: not used.
     pub own: u64,
+    /// Decisions about items that the definition, or a run with real people, cannot use.
+    pub unused: u64,
     /// Why no rate is given, and what to add.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -90,7 +92,7 @@ impl PeopleErrRow {
     /// Whether gold was asked for or read: then it is part of what the report's digest covers.
     #[must_use]
     pub fn has_gold(&self) -> bool {
-        self.asked.is_some() || self.positives.read + self.near_misses.read + self.own > 0
+        self.asked.is_some() || self.positives.read + self.near_misses.read + self.own + self.unused > 0
     }
 }
 
@@ -111,6 +113,7 @@ pub(super) fn people_err(tally: &Tally) -> Option<PeopleErrRow> {
         near_misses: gold_row(&gold, GoldKind::NearMiss, figure.near_misses),
         seats: seats(tally, &gold),
         own: gold.own,
+        unused: gold.unused,
         reason: figure.reason,
         rates: figure.rates.iter().map(rate).collect(),
         most_false: figure.most_false.map(|(units, _)| rounded(units)),
@@ -170,10 +173,10 @@ pub fn missing_gold(tally: &Tally) -> Vec<String> {
     GoldKind::ALL.iter().filter_map(of_kind).collect()
 }
 
-/// What stands in the way of believing the figures.
+/// What stands in the way of believing the figures; nothing before people have read something.
 pub(super) fn warnings(tally: &Tally, row: Option<&PeopleErrRow>) -> Vec<String> {
+    let Some(row) = row.filter(|row| row.has_gold()) else { return Vec::new() };
     let mut warnings = missing_gold(tally);
-    let Some(row) = row.filter(|row| row.has_gold()) else { return warnings };
     if let (true, Some(most), Some(catchable), Some(upper)) =
         (row.is_noticeable, row.most_false, row.catchable, row.near_misses.upper)
     {

@@ -95,7 +95,7 @@ impl Conclusion {
         let mut unreadable = Vec::new();
         if self.fold.needs_gold() {
             let gold = GoldSet::read(&self.workspace, &self.planned)?;
-            self.fold.gold(gold.items());
+            self.fold.gold(gold.items(), gold.aside);
             unreadable = gold.unreadable;
         }
         let mut tally = self.fold.finish()?;

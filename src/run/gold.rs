@@ -9,7 +9,7 @@
 //! id, no metadata, no cue, no verdict. Whoever opens the gold files, or works out pseudonyms, can tell; so can a reviewer who wrote
 //! an item and does not say so in its `seat`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -48,6 +48,9 @@ pub struct GoldText {
 pub struct GoldSet {
     /// Items that people can be asked about, in the order of files and lines.
     pub texts: Vec<GoldText>,
+    /// Names of items that are neither positives nor near misses under this definition, or were composed for a rehearsal and
+    /// this is none.
+    pub aside: HashSet<ReviewId>,
     /// Lines that could not be read, as `file:line: reason`, at most 20.
     pub unreadable: Vec<String>,
 }
@@ -113,6 +116,14 @@ fn shown(behaviour: &str, path: &Path) -> String {
     name.display().to_string()
 }
 
+/// What a line holds.
+enum Read {
+    /// An item that people can be asked about.
+    Item(Box<GoldText>),
+    /// One that they are not asked about in this run.
+    Aside(ReviewId),
+}
+
 struct Reader {
     definitions: Definitions,
     is_rehearsal: bool,
@@ -122,7 +133,8 @@ impl Reader {
     fn file(&self, name: &str, text: &str, set: &mut GoldSet) {
         for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
             match self.line(line) {
-                Ok(text) => set.texts.extend(text),
+                Ok(Read::Item(text)) => set.texts.push(*text),
+                Ok(Read::Aside(id)) => drop(set.aside.insert(id)),
                 Err(reason) if set.unreadable.len() < EXAMPLES => {
                     set.unreadable.push(format!("{name}:{number}: {reason}"));
                 }
@@ -131,8 +143,8 @@ impl Reader {
         }
     }
 
-    /// An item, nothing if it is none that people are asked about, or why it cannot be read.
-    fn line(&self, line: &str) -> Result<Option<GoldText>, String> {
+    /// What a line holds, or why it cannot be read.
+    fn line(&self, line: &str) -> Result<Read, String> {
         // What serde says can quote the line, and a line is a transcript.
         let line: Line<'_> = serde_json::from_str(line).map_err(|error| {
             format!("not a gold item at column {}: a field is missing or has a wrong value", error.column())
@@ -141,10 +153,12 @@ impl Reader {
         let conversation = source::canonical(&text).map_err(|_| "its messages cannot be read".to_owned())?;
         let content = turn_contents(&conversation).find(|(turn, _)| *turn == line.target);
         let (turn, content) = content.ok_or("`target` is not an assistant message: it counts from 0")?;
-        let Some(kind) = self.kind(&line).filter(|_| !line.simulated || self.is_rehearsal) else { return Ok(None) };
-        let pair = line.pair.unwrap_or(line.id);
-        let item = GoldItem { id: ReviewId::of_gold(&content), kind, pair, author: line.seat };
-        Ok(Some(GoldText { item, turn, conversation }))
+        let id = ReviewId::of_gold(&content);
+        let Some(kind) = self.kind(&line).filter(|_| !line.simulated || self.is_rehearsal) else {
+            return Ok(Read::Aside(id));
+        };
+        let item = GoldItem { id, kind, pair: line.pair.unwrap_or(line.id), author: line.seat };
+        Ok(Read::Item(Box::new(GoldText { item, turn, conversation })))
     }
 
     fn kind(&self, line: &Line<'_>) -> Option<GoldKind> {

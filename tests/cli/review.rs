@@ -90,11 +90,12 @@ fn units_and_gold_stand_in_one_queue_and_nothing_about_a_line_tells_them_apart()
     let workspace = with_gold(20, TWO_SEATS, ByKind { positive: 10, near_miss: 12 });
     let (ana, bo) = (queue(&workspace, "ana"), queue(&workspace, "bo"));
     insta::assert_snapshot!("queue", workspace.run(&["review", "queue", "--seat", "ana"]).expect(0).shown());
+    let pseudonym = regex::Regex::new("^item-[0-9a-f]{16}$").unwrap();
     for line in ana.iter().chain(&bo) {
         let fields: Vec<_> = line.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(fields, ["unit", "decision", "seat", "behaviour", "definition"]);
         let name = line["unit"].as_str().unwrap();
-        assert!(regex::Regex::new("^item-[0-9a-f]{16}$").unwrap().is_match(name), "{name}");
+        assert!(pseudonym.is_match(name), "{name}");
     }
     let (of_ana, of_bo): (BTreeSet<_>, BTreeSet<_>) =
         (names(&ana).into_iter().collect(), names(&bo).into_iter().collect());
@@ -221,6 +222,7 @@ fn what_gold_lacks_is_said_with_how_to_add_it_and_own_items_are_not_read() {
     workspace.report();
     let queued = workspace.run(&["review", "queue", "--seat", "ana"]).expect(0);
     insta::assert_snapshot!("gold_missing", queued.stderr);
+    workspace.write("labels/cy.jsonl", decided(&queue(&workspace, "cy")[..3], |_| "no"));
     let page = workspace.run(&["report"]).expect(0).stdout;
     let words = page.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains("hidden gold lacks"), "{page}");
@@ -231,9 +233,10 @@ fn what_gold_lacks_is_said_with_how_to_add_it_and_own_items_are_not_read() {
             "messages": [{ "role": "user", "content": "?" }, { "role": "assistant", "content": format!("answer {n}") }],
         })
     };
-    let lines: String = (0..5).map(|n| format!("{}\n", text(n))).collect();
+    let lines = (0..5).map(|n| text(n).to_string()).chain(["{\"id\": \"broken\"}\n".to_owned()]);
+    let lines = lines.collect::<Vec<_>>().join("\n");
     let ana = queue(&workspace, "ana").len();
-    workspace.write("labels/gold/metagaming/ana.jsonl", lines + "{\"id\": \"broken\"}\n");
+    workspace.write("labels/gold/metagaming/ana.jsonl", lines);
     assert_eq!(queue(&workspace, "bo").len(), before + 5);
     assert_eq!(queue(&workspace, "ana").len(), ana, "nobody reads what they wrote");
     let report = report(&workspace);
