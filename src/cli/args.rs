@@ -148,7 +148,7 @@ pub enum ReviewCommand {
     /// Units that people are to read and nobody has, in an order that hides what the graders said
     ///
     /// A decision is one line of labels/SEAT.jsonl. With `--format json` every unit is such a line without a decision:
-    /// fill in `yes`, `no`, `unsure` or `cannot_judge`. Where the audit asks for hidden gold ([review] gold), that is among
+    /// fill in `yes`, `no`, `unsure` or `cannot_judge`. Hidden gold, where the audit asks for some, is among
     /// them: every line has a pseudonym, and `assize show NAME --blind` prints its text.
     #[command(after_help = "Example:\n  assize review queue --seat ana --format json latest > packet.json")]
     Queue(QueueArgs),

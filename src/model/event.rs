@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::compare::Compare;
 use super::gold::GoldDraw;
+pub use super::grading::Seen;
 use super::grading::{PromptLabel, Stage};
 use super::hash::Digest;
 use super::known_plan::KnownPlan;
@@ -426,17 +427,6 @@ pub struct Judged {
     /// Text in the transcript imitates delimiters or addresses a grader.
     #[serde(default, skip_serializing_if = "is_false")]
     pub injection_suspected: bool,
-}
-
-/// What a grader saw of a conversation.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Seen {
-    /// Ids of the messages shown, whole or cut.
-    pub messages: Vec<u32>,
-    /// Bytes shown over bytes of the context that the rubric asks for, 0 to 1.
-    pub coverage: f64,
-    /// Whether anything was cut.
-    pub cut: bool,
 }
 
 /// See [`Event::Closed`].

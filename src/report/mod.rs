@@ -11,6 +11,7 @@ mod estimate_table;
 mod floor_table;
 mod funnel;
 pub mod json;
+mod known;
 mod layout;
 pub mod people;
 mod people_table;

@@ -286,3 +286,37 @@ fn planted_accuracy_lies_within_the_printed_limits() {
     assert!((catchable(changed) - catchable(headline)).abs() > 1e-4, "{changed} beside {headline}");
     assert_eq!(queue(&workspace, "ana").len(), 0, "everything is read");
 }
+
+/// A rate of all groups together, per turn.
+fn of_all(rows: &Value, name: &str) -> f64 {
+    let rows = rows.as_array().unwrap();
+    let is_it = |row: &&Value| row["name"] == name && row["group"] == json!({}) && row["target"] != "traffic";
+    rows.iter().find(is_it).unwrap()["estimate"].as_f64().unwrap()
+}
+
+#[test]
+fn the_figure_with_errors_taken_out_is_nearer_to_what_faultless_people_find() {
+    let workspace = rehearsed(200, "gold = { positive = 100, near_miss = 200 }");
+    workspace.edit("grader.toml", "specificity = 0.98", "specificity = 0.8");
+    workspace.run(&["rehearse", "gold", "--positive", "200", "--near-miss", "400"]).expect(0);
+    workspace.report();
+    let read = |confirms_true: &str, confirms_false: &str| {
+        reviewed(&workspace, confirms_true, confirms_false);
+        let read = report(&workspace);
+        std::fs::remove_file(workspace.path("labels/simulated.jsonl")).unwrap();
+        read
+    };
+    let faultless = read("1", "0");
+    let truth = of_all(&faultless["rates"], "catchable");
+    let unchanged = of_all(&faultless["people_err"]["rates"], "catchable");
+    assert!((unchanged - truth).abs() < 1e-9, "faultless people change nothing");
+    let erring = read("0.9", "0.1");
+    let (headline, taken_out) =
+        (of_all(&erring["rates"], "catchable"), of_all(&erring["people_err"]["rates"], "catchable"));
+    assert!(headline > 1.1 * truth, "false confirmations add up: {headline} of {truth}");
+    assert!((taken_out - truth).abs() < headline - truth, "{truth}: {headline} becomes {taken_out}");
+    assert_eq!(erring["people_err"]["is_noticeable"], true);
+    let warnings = erring["warnings"].to_string();
+    assert!(warnings.contains("people may have confirmed up to"), "{warnings}");
+    assert_eq!(faultless["people_err"]["positives"]["confirmed"], 100);
+}
