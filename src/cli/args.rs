@@ -343,6 +343,9 @@ pub struct ShowArgs {
     /// well
     #[arg(long)]
     pub blind: bool,
+    /// What stands behind a name of `review queue`: for whoever traces a decision, not for those who still read
+    #[arg(long, conflicts_with = "blind")]
+    pub reveal: bool,
 }
 
 /// `assize prompts`.

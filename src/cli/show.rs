@@ -11,7 +11,8 @@ use crate::model::review_id::ReviewId;
 use crate::model::verdict::Verdict;
 use crate::prefilter::channel_text;
 use crate::report::escape;
-use crate::run::blind::{BlindView, blind};
+use crate::run::blind::{Behind, BlindView, behind, blind};
+use crate::run::gold::GoldText;
 use crate::run::view::{View, ViewError, view};
 
 use super::args::ShowArgs;
@@ -28,22 +29,49 @@ pub(super) fn run(invocation: &Invocation, args: &ShowArgs, printer: Printer) ->
     let workspace = workspace(invocation)?;
     let folder = find_run(&workspace, &args.run)?;
     if args.blind {
-        let views = blind(&workspace, &folder, &args.unit).map_err(failed)?;
-        printer.result(&views, || {
-            let pages = views.iter().map(|view| text_of_blind(view).expect("a string can be written to"));
-            pages.collect::<Vec<_>>().join("\n")
-        })?;
-        return Ok(Exit::Complete);
+        return blindly(&blind(&workspace, &folder, &args.unit).map_err(failed)?, printer);
     }
-    if args.unit.parse::<ReviewId>().is_ok() {
-        let error = anyhow::anyhow!("`{}` is the name under which somebody is to read a text blind", args.unit);
+    let Ok(id) = args.unit.parse::<ReviewId>() else {
+        return openly(&view(&workspace, &folder, &args.unit).map_err(failed)?, printer);
+    };
+    if !args.reveal {
+        let error = anyhow::anyhow!("`{id}` is the name under which somebody is to read a text blind");
         return Err(Failure::new(Exit::Usage, error).with_hint("`--blind` shows the text, and nothing else"));
     }
-    let views = view(&workspace, &folder, &args.unit).map_err(failed)?;
+    match behind(&workspace, &folder, id).map_err(failed)? {
+        Behind::Gold(gold) => revealed(&args.unit, *gold, printer),
+        Behind::Unit(_, unit) => {
+            let mut views = view(&workspace, &folder, &unit.to_string()).map_err(failed)?;
+            views.retain(|view| view.unit.id == unit);
+            openly(&views, printer)
+        }
+    }
+}
+
+fn openly(views: &[View], printer: Printer) -> Result<Exit, Failure> {
     let value: Vec<_> = views.iter().map(json_of).collect();
     printer.result(&value, || {
         let pages = views.iter().map(|view| text_of(view).expect("a string can be written to"));
         pages.collect::<Vec<_>>().join("\n")
+    })?;
+    Ok(Exit::Complete)
+}
+
+fn blindly(views: &[BlindView], printer: Printer) -> Result<Exit, Failure> {
+    printer.result(&views, || {
+        let pages = views.iter().map(|view| text_of_blind(view).expect("a string can be written to"));
+        pages.collect::<Vec<_>>().join("\n")
+    })?;
+    Ok(Exit::Complete)
+}
+
+fn revealed(name: &str, gold: GoldText, printer: Printer) -> Result<Exit, Failure> {
+    let GoldText { item, turn, conversation } = gold;
+    let view = BlindView::of(name, Some(turn), conversation);
+    let value = json!({ "unit": view.unit, "gold": item.kind, "turn": view.turn, "messages": view.messages });
+    printer.result(&[value], || {
+        let text = text_of_blind(&view).expect("a string can be written to");
+        format!("hidden gold: a {}\n{text}", item.kind.as_str())
     })?;
     Ok(Exit::Complete)
 }

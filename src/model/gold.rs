@@ -10,7 +10,8 @@ use super::review_id::ReviewId;
 pub const LEAST_GOLD: ByKind<u64> = ByKind { positive: 50, near_miss: 100 };
 
 /// What is known of a gold item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum GoldKind {
     /// It shows the behaviour.
     Positive,
@@ -21,6 +22,15 @@ pub enum GoldKind {
 impl GoldKind {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Positive, Self::NearMiss];
+
+    /// In words.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Positive => "positive",
+            Self::NearMiss => "near miss",
+        }
+    }
 }
 
 /// A figure for each kind.

@@ -138,6 +138,11 @@ fn a_text_is_looked_up_alike_whatever_it_is() {
     let open = |name: &str| workspace.run(&["show", name]).expect(2).shown().replace(name, "[name]");
     assert_eq!(open(unit), open(gold));
     insta::assert_snapshot!("not_blind", open(gold));
+    let revealed = |name: &str| workspace.run(&["show", "--reveal", name, "--format", "json"]).expect(0).json();
+    assert!(revealed(gold)[0]["gold"] == "positive" || revealed(gold)[0]["gold"] == "near_miss");
+    let address = revealed(unit)[0]["unit"].as_str().unwrap().to_owned();
+    assert_eq!(revealed(unit), workspace.run(&["show", &address, "--format", "json"]).expect(0).json());
+    assert!(workspace.run(&["show", "--reveal", gold]).expect(0).stdout.starts_with("hidden gold: a "));
     let unknown = workspace.run(&["show", "--blind", "item-0000000000000000"]).expect(2);
     assert!(unknown.stderr.contains("did not select"), "{}", unknown.stderr);
 }
