@@ -175,6 +175,11 @@ fn decisions_about_gold_are_figures_of_their_own_and_change_nothing_about_units(
     assert_eq!(people["said"], "as judged by this review");
     assert_ne!(after["digest"], before["digest"], "the digest covers what gold says");
     assert!(people["reason"].as_str().unwrap().contains("at least 50 and 100 are needed"), "{people}");
+    let asked = workspace.run(&["config"]).expect(0).stderr;
+    assert!(asked.contains("asks for less than 50 positives and 100 near misses"), "{asked}");
+    let planned = workspace.run(&["plan"]).expect(0).stdout;
+    let words = planned.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("and 14 texts of hidden gold in"), "{planned}");
 }
 
 #[test]
