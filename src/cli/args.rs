@@ -15,7 +15,7 @@ use crate::config::{AUDIT_FILE, moment};
 use crate::grade::settings::Concurrency;
 
 pub use plan::{PlanArgs, QuestionArgs};
-pub use rehearse::{CorpusArgs, RehearseArgs, RehearseCommand, RehearseReviewArgs};
+pub use rehearse::{CorpusArgs, RehearseArgs, RehearseCommand, RehearseGoldArgs, RehearseReviewArgs};
 pub use sensitivity::{DrawArgs, ImportKnownArgs, PlantArgs, SensitivityCommand, StatusKnownArgs};
 
 /// Counts how often a rare behaviour occurs in language-model transcripts, and says how sure it is.
@@ -102,9 +102,9 @@ pub enum Command {
     #[command(after_help = "Example:\n  assize status latest --watch")]
     Status(StatusArgs),
     /// One unit: what the grader saw, its cues and its verdicts
-    #[command(after_help = "Example:\n  assize show 'conv-000123#3'")]
+    #[command(after_help = "Example:\n  assize show 'conv-000123#3'\n  assize show --blind item-5f0c9a7b12de4a60")]
     Show(ShowArgs),
-    /// What people are to read
+    /// What people are to read, and how far they are
     #[command(subcommand, after_help = "Example:\n  assize review queue --seat ana")]
     Review(ReviewCommand),
     /// Versioned prompts
@@ -148,9 +148,27 @@ pub enum ReviewCommand {
     /// Units that people are to read and nobody has, in an order that hides what the graders said
     ///
     /// A decision is one line of labels/SEAT.jsonl. With `--format json` every unit is such a line without a decision:
-    /// fill in `yes`, `no`, `unsure` or `cannot_judge`.
+    /// fill in `yes`, `no`, `unsure` or `cannot_judge`. Hidden gold, where the audit asks for some, is among
+    /// them: every line has a pseudonym, and `assize show NAME --blind` prints its text.
     #[command(after_help = "Example:\n  assize review queue --seat ana --format json latest > packet.json")]
     Queue(QueueArgs),
+    /// How far the seats are
+    ///
+    /// What a seat did with hidden gold is shown once it has nothing left to read; until then no figure moves otherwise for a
+    /// decision about gold than for one about a unit.
+    #[command(after_help = "Example:\n  assize review status --format json latest")]
+    Status(ReviewStatusArgs),
+}
+
+/// `assize review status`.
+#[derive(Debug, Args)]
+pub struct ReviewStatusArgs {
+    /// The run
+    #[command(flatten)]
+    pub run: RunName,
+    /// Show what would tell gold from units as well: for whoever runs the review, not for those who read
+    #[arg(long)]
+    pub gold: bool,
 }
 
 /// `assize review queue`.
@@ -321,6 +339,13 @@ pub struct ShowArgs {
     /// Run id or folder
     #[arg(long, value_name = "RUN", default_value = "latest")]
     pub run: String,
+    /// The text up to the turn alone, whole: no cues, no verdicts, nothing of where it is from. Takes names of `review queue` as
+    /// well
+    #[arg(long)]
+    pub blind: bool,
+    /// What stands behind a name of `review queue`: for whoever traces a decision, not for those who still read
+    #[arg(long, conflicts_with = "blind")]
+    pub reveal: bool,
 }
 
 /// `assize prompts`.

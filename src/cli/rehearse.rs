@@ -8,12 +8,13 @@ use std::path::Path;
 
 use anyhow::Context;
 
+use crate::model::gold::ByKind;
 use crate::model::label::{Decision, Label};
 use crate::rehearse::{CorpusPlan, GroupPlan, Planted, Probability, RehearsalSettings, Reviewer, start};
-use crate::report::rate::units;
+use crate::report::rate::{count, units};
 use crate::run::{conclude, interrupted};
 
-use super::args::{CorpusArgs, RehearseArgs, RehearseCommand, RehearseReviewArgs};
+use super::args::{CorpusArgs, RehearseArgs, RehearseCommand, RehearseGoldArgs, RehearseReviewArgs};
 use super::exit::{Exit, Failure};
 use super::invocation::Invocation;
 use super::printer::Printer;
@@ -29,6 +30,7 @@ const CHECKPOINTS: [(&str, f64); 3] = [("rl-early", 0.001), ("rl-late", 0.006), 
 pub(super) fn run(invocation: &Invocation, args: &RehearseArgs, printer: Printer) -> Result<Exit, Failure> {
     match &args.command {
         Some(RehearseCommand::Review(args)) => review(invocation, args, printer),
+        Some(RehearseCommand::Gold(args)) => gold(invocation, args, printer),
         Some(RehearseCommand::Corpus(args)) => corpus(args, printer),
         None => serve(args, printer),
     }
@@ -80,9 +82,34 @@ fn review(invocation: &Invocation, args: &RehearseReviewArgs, printer: Printer) 
     let yes = labels.iter().filter(|label| label.decision == Decision::Yes).count();
     let value = serde_json::json!({ "file": file, "read": labels.len(), "confirmed": yes });
     printer.result(&value, || {
+        let hidden = if tally.plan.gold.is_some() { ", hidden gold among them," } else { "" };
         format!(
-            "simulated people read {} and confirmed {yes}: {}",
+            "simulated people read {}{hidden} and confirmed {yes}: {}",
             units(labels.len() as u64, tally.plan.unit),
+            file.display()
+        )
+    })?;
+    Ok(Exit::Complete)
+}
+
+fn gold(invocation: &Invocation, args: &RehearseGoldArgs, printer: Printer) -> Result<Exit, Failure> {
+    let file = match &args.out {
+        Some(file) => file.clone(),
+        None => workspace(invocation)?.gold(BEHAVIOUR).join("planted.jsonl"),
+    };
+    let groups = CHECKPOINTS.map(|(checkpoint, share)| GroupPlan {
+        values: BTreeMap::from([("checkpoint".to_owned(), checkpoint.to_owned())]),
+        conversations: 0,
+        prevalence: Probability::new(share).expect("the shares of checkpoints are probabilities"),
+    });
+    let items = ByKind { positive: args.positive, near_miss: args.near_miss };
+    CorpusPlan::new(args.seed, groups.into()).write_gold(items, &file).context("failed to compose gold")?;
+    let value = serde_json::json!({ "file": file, "positive": args.positive, "near_miss": args.near_miss });
+    printer.result(&value, || {
+        format!(
+            "simulated gold, {} positives and {} near misses: {}",
+            count(args.positive),
+            count(args.near_miss),
             file.display()
         )
     })?;

@@ -5,11 +5,14 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use crate::cache::units::UnitsError;
-use crate::model::conversation::{Channel, Conversation};
+use crate::model::conversation::{Channel, Message};
 use crate::model::event::Judged;
+use crate::model::review_id::ReviewId;
 use crate::model::verdict::Verdict;
 use crate::prefilter::channel_text;
 use crate::report::escape;
+use crate::run::blind::{Behind, BlindView, behind, blind};
+use crate::run::gold::GoldText;
 use crate::run::view::{View, ViewError, view};
 
 use super::args::ShowArgs;
@@ -25,11 +28,50 @@ const AROUND: usize = 400;
 pub(super) fn run(invocation: &Invocation, args: &ShowArgs, printer: Printer) -> Result<Exit, Failure> {
     let workspace = workspace(invocation)?;
     let folder = find_run(&workspace, &args.run)?;
-    let views = view(&workspace, &folder, &args.unit).map_err(failed)?;
+    if args.blind {
+        return blindly(&blind(&workspace, &folder, &args.unit).map_err(failed)?, printer);
+    }
+    let Ok(id) = args.unit.parse::<ReviewId>() else {
+        return openly(&view(&workspace, &folder, &args.unit).map_err(failed)?, printer);
+    };
+    if !args.reveal {
+        let error = anyhow::anyhow!("`{id}` is the name under which somebody is to read a text blind");
+        return Err(Failure::new(Exit::Usage, error).with_hint("`--blind` shows the text, and nothing else"));
+    }
+    match behind(&workspace, &folder, id).map_err(failed)? {
+        Behind::Gold(gold) => revealed(&args.unit, *gold, printer),
+        Behind::Unit(_, unit) => {
+            let mut views = view(&workspace, &folder, &unit.to_string()).map_err(failed)?;
+            views.retain(|view| view.unit.id == unit);
+            openly(&views, printer)
+        }
+    }
+}
+
+fn openly(views: &[View], printer: Printer) -> Result<Exit, Failure> {
     let value: Vec<_> = views.iter().map(json_of).collect();
     printer.result(&value, || {
         let pages = views.iter().map(|view| text_of(view).expect("a string can be written to"));
         pages.collect::<Vec<_>>().join("\n")
+    })?;
+    Ok(Exit::Complete)
+}
+
+fn blindly(views: &[BlindView], printer: Printer) -> Result<Exit, Failure> {
+    printer.result(&views, || {
+        let pages = views.iter().map(|view| text_of_blind(view).expect("a string can be written to"));
+        pages.collect::<Vec<_>>().join("\n")
+    })?;
+    Ok(Exit::Complete)
+}
+
+fn revealed(name: &str, gold: GoldText, printer: Printer) -> Result<Exit, Failure> {
+    let GoldText { item, turn, conversation } = gold;
+    let view = BlindView::of(name, Some(turn), conversation);
+    let value = json!({ "unit": view.unit, "gold": item.kind, "turn": view.turn, "messages": view.messages });
+    printer.result(&[value], || {
+        let text = text_of_blind(&view).expect("a string can be written to");
+        format!("hidden gold: a {}\n{text}", item.kind.as_str())
     })?;
     Ok(Exit::Complete)
 }
@@ -61,7 +103,7 @@ fn text_of(view: &View) -> Result<String, std::fmt::Error> {
     let id = &view.unit.id;
     let admitted = if view.is_admitted { "admitted" } else { "selected, not admitted" };
     writeln!(text, "{}  [{}]  {admitted}\n", escape(&id.to_string()), escape(&id.group.to_string()))?;
-    messages(&mut text, &view.unit.conversation, id.turn.unwrap_or_default())?;
+    messages(&mut text, &view.unit.conversation.messages, id.turn.unwrap_or_default(), AROUND)?;
     let message = id.turn.and_then(|turn| view.unit.conversation.message(turn));
     writeln!(text, "Cues")?;
     if view.hits.is_empty() {
@@ -82,9 +124,17 @@ fn text_of(view: &View) -> Result<String, std::fmt::Error> {
     Ok(text)
 }
 
-/// The unit's message whole, the others shortened.
-fn messages(text: &mut String, conversation: &Conversation, turn: u32) -> std::fmt::Result {
-    for (index, message) in (0..).zip(&conversation.messages) {
+/// All messages, whole: whoever judges has to see what the prompt itself says.
+fn text_of_blind(view: &BlindView) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    writeln!(text, "{}\n", escape(&view.unit))?;
+    messages(&mut text, &view.messages, view.turn.unwrap_or_default(), usize::MAX)?;
+    Ok(text)
+}
+
+/// The unit's message whole, the others up to so many characters.
+fn messages(text: &mut String, messages: &[Message], turn: u32, around: usize) -> std::fmt::Result {
+    for (index, message) in (0..).zip(messages) {
         for channel in Channel::ALL {
             let words = channel_text(message, channel);
             if words.is_empty() {
@@ -92,7 +142,7 @@ fn messages(text: &mut String, conversation: &Conversation, turn: u32) -> std::f
             }
             let mark = if index == turn { "  <- this turn" } else { "" };
             writeln!(text, "#{index} {}/{}{mark}", message.role.as_str(), channel.as_str())?;
-            let limit = if index == turn { usize::MAX } else { AROUND };
+            let limit = if index == turn { usize::MAX } else { around };
             let shown: String = words.chars().take(limit).collect();
             let more = if shown.len() < words.len() { " [...]" } else { "" };
             for line in shown.lines() {

@@ -106,6 +106,8 @@ fn the_whole_schema_is_read() {
     };
     assert_eq!(audit.expect, expected);
     assert_eq!((audit.review.confirm_no, audit.review.cleared), (SampleSize::Count(200), SampleSize::Rate(0.001)));
+    let gold = audit.gold.as_ref().unwrap();
+    assert_eq!((gold.items.positive, gold.items.near_miss, gold.seats.join(" ")), (50, 100, "ana bo".to_owned()));
     assert_eq!(audit.compare.contrasts[0].to_string(), "rl-late / rl-early");
     assert_eq!(audit.budget.max_cost_total, NanoUsd::from_usd(500.0));
     assert_eq!(audit.budget.max_cost, NanoUsd::from_usd(200.0));

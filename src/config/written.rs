@@ -155,11 +155,18 @@ pub(super) struct Review {
     pub(super) confirm_yes: Option<Loose>,
     pub(super) confirm_no: Option<Loose>,
     pub(super) cleared: Option<Loose>,
-    pub(super) gold: Later,
-    pub(super) seats: Later,
+    pub(super) gold: Option<Gold>,
+    pub(super) seats: Option<Vec<String>>,
     pub(super) per_item: Later,
     pub(super) overlap: Later,
     pub(super) adjudicator: Later,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Gold {
+    pub(super) positive: Option<u64>,
+    pub(super) near_miss: Option<u64>,
 }
 
 #[derive(Default, Deserialize)]

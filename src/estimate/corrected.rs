@@ -3,6 +3,7 @@
 use super::design::{Known, Side};
 use super::homogeneity::pooled;
 use super::refusal::sentence;
+use super::review_error::ReviewError;
 use super::rungs::{Counted, bracket, counted, figures, groups, refuse_traffic, share};
 use super::scope::Scope;
 use super::sensitivity::{Basis, Classes, Corrected, Part, Sensitivity, basis, by_class};
@@ -82,6 +83,24 @@ fn of_scope(scope: &Scope<'_>, target: Target) -> Result<Figure, String> {
     sum.classes.hits_sensitivity = mean(sum.classes.hits, hits);
     sum.classes.others_sensitivity = mean(sum.classes.others, others);
     Ok(sum)
+}
+
+/// The corrected total of a scope, had people erred on units as they did on gold: every cell's confirmed share is changed, the
+/// sensitivities stay.
+pub(super) fn if_people_err(scope: &Scope<'_>, error: &ReviewError) -> Result<f64, String> {
+    let tally = scope.design.tally;
+    let by_group: Vec<&Group> = groups(tally).into_iter().flatten().collect();
+    let design = scope.design;
+    if scope.group.is_none() && by_group.len() > 1 && !tally.plan.compare.pool_sensitivity {
+        let totals = by_group.into_iter().map(|group| if_people_err(&Scope { group: Some(group), ..*scope }, error));
+        return totals.sum();
+    }
+    let classes = of_group(scope, Target::Corpus)?.classes;
+    let side = |side: Side| {
+        let keep = |cell: usize| design.is_in(cell, scope.group) && design.is_gated(cell) && design.side(cell) == side;
+        error.corrected_total(&design.funnel, keep)
+    };
+    Ok(side(Side::Hits) / classes.hits_sensitivity + side(Side::Others) / classes.others_sensitivity)
 }
 
 /// The sensitivities that count for a group.

@@ -33,6 +33,7 @@ pub mod interval;
 pub mod log_odds;
 mod melded;
 mod number;
+mod people;
 mod prefix;
 #[cfg(test)]
 mod printed_tests;
@@ -57,5 +58,6 @@ pub mod ungraded;
 pub(crate) use contrasts::asked as compared_pairs;
 pub use contrasts::comparisons;
 pub use corpus_sequence::{AtLook, BETWEEN_LOOKS, CorpusSequence, Looks, NoSequence};
+pub use people::{ErrorShare, IfPeopleErr, PeopleErr, people_err};
 pub use prefix::Prefix;
 pub use rungs::{Recall, rates, recall};

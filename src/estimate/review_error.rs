@@ -3,11 +3,8 @@
 use super::interval::{Share, clopper_pearson};
 use super::support::Unsupported;
 use super::total::{Cleared, Funnel, Total};
+use crate::model::gold::LEAST_GOLD;
 use crate::model::rate::Level;
-
-/// The least blind gold, over all seats: fewer units cannot bound the errors.
-const LEAST_POSITIVES: u64 = 50;
-const LEAST_NEAR_MISSES: u64 = 100;
 
 /// False confirmations are worth a warning from this share of the total on.
 const NOTICEABLE: f64 = 0.1;
@@ -29,7 +26,7 @@ impl ReviewError {
     /// [`Unsupported::ReviewUninformative`] if positives are not confirmed more often than near misses.
     pub fn new(positives: Share, near_misses: Share) -> Result<Self, Unsupported> {
         let counts = [positives, near_misses].map(|share| share.k() + share.rest());
-        if counts[0] < LEAST_POSITIVES || counts[1] < LEAST_NEAR_MISSES {
+        if counts[0] < LEAST_GOLD.positive || counts[1] < LEAST_GOLD.near_miss {
             return Err(Unsupported::TooLittleGold { positives: counts[0], near_misses: counts[1] });
         }
         let (sensitivity, false_confirmations) = (positives.estimate(), near_misses.estimate());
@@ -53,10 +50,16 @@ impl ReviewError {
         funnel.changed(keep, |share| self.corrected_share(share))
     }
 
-    /// Whether false confirmations may be more than a tenth of the total: the upper limit of their probability times the
-    /// units that were not confirmed.
+    /// How many units of a total may be confirmed falsely: the upper limit of their probability times the units that were
+    /// not confirmed.
+    #[must_use]
+    pub fn most_false(&self, cleared: Cleared, level: Level) -> f64 {
+        clopper_pearson(self.near_misses, level).upper * cleared.expanded
+    }
+
+    /// Whether these may be more than a tenth of the total.
     #[must_use]
     pub fn is_noticeable(&self, total: &Total, cleared: Cleared, level: Level) -> bool {
-        clopper_pearson(self.near_misses, level).upper * cleared.expanded > NOTICEABLE * total.estimate
+        self.most_false(cleared, level) > NOTICEABLE * total.estimate
     }
 }

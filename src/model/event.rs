@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::compare::Compare;
+use super::gold::GoldDraw;
+pub use super::grading::Seen;
 use super::grading::{PromptLabel, Stage};
 use super::hash::Digest;
 use super::known_plan::KnownPlan;
@@ -228,6 +230,9 @@ pub struct Planned {
     /// What people are to read. Older journals do not say it.
     #[serde(default)]
     pub review: ReviewDraw,
+    /// The hidden gold that people are to read among it, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gold: Option<GoldDraw>,
     /// What is compared.
     #[serde(default, skip_serializing_if = "Compare::is_empty")]
     pub compare: Compare,
@@ -422,17 +427,6 @@ pub struct Judged {
     /// Text in the transcript imitates delimiters or addresses a grader.
     #[serde(default, skip_serializing_if = "is_false")]
     pub injection_suspected: bool,
-}
-
-/// What a grader saw of a conversation.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Seen {
-    /// Ids of the messages shown, whole or cut.
-    pub messages: Vec<u32>,
-    /// Bytes shown over bytes of the context that the rubric asks for, 0 to 1.
-    pub coverage: f64,
-    /// Whether anything was cut.
-    pub cut: bool,
 }
 
 /// See [`Event::Closed`].

@@ -62,6 +62,7 @@ pub(crate) fn planned(strata: &[StratumSpec]) -> Planned {
         cap_total: None,
         stop_when: None,
         review: ReviewDraw::default(),
+        gold: None,
         compare: Compare::default(),
         retry: 0,
         planted: None,

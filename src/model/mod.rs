@@ -10,6 +10,7 @@ pub mod event;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod found_by;
+pub mod gold;
 pub mod grading;
 pub mod hash;
 pub mod known;
@@ -20,6 +21,7 @@ pub mod outcome;
 pub mod quoted;
 pub mod rate;
 pub mod review;
+pub mod review_id;
 pub mod shown;
 pub mod stop;
 pub mod tally;

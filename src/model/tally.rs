@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::bucket::{Bucket, Buckets};
 use super::event::{Planned, StopReason};
 use super::found_by::KnownUse;
+use super::gold::GoldTally;
 use super::grading::Stage;
 use super::hash::Digest;
 use super::money::{NanoUsd, Usage};
@@ -194,6 +195,17 @@ pub struct LabelTally {
     pub malformed: u64,
     /// The first of them, as `file:line: reason`, at most 20.
     pub examples: Vec<String>,
+    /// Units that each seat decided about, flagged or not.
+    pub seats: BTreeMap<String, SeatTally>,
+}
+
+/// What one seat said about units of the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SeatTally {
+    /// Units with a yes or a no.
+    pub decided: u64,
+    /// Units that it is unsure of or cannot judge.
+    pub undecided: u64,
 }
 
 /// How the run went, in sessions of one process each.
@@ -248,6 +260,8 @@ pub struct Tally {
     pub spend: Spend,
     /// People's decisions.
     pub labels: LabelTally,
+    /// Hidden gold, where the audit asks for it or somebody has decided about some.
+    pub gold: Option<GoldTally>,
     /// Sessions.
     pub sessions: Sessions,
     /// What a reader should know, each sentence once.
@@ -274,6 +288,7 @@ impl Tally {
             requests: Requests::default(),
             spend: Spend::default(),
             labels: LabelTally::default(),
+            gold: None,
             sessions: Sessions::default(),
             warnings: BTreeSet::new(),
         }

@@ -13,6 +13,7 @@ use super::settings::Assumptions;
 use crate::estimate::sensitivity::Sensitivity;
 use crate::model::event::Planned;
 use crate::model::found_by::KnownUse;
+use crate::model::gold::GoldDraw;
 use crate::model::grading::Stage;
 use crate::model::money::{NanoUsd, Usage};
 use crate::model::rate::Level;
@@ -81,12 +82,12 @@ pub fn prospect(
     let slices = slices(planned, &of_audit, measured.as_ref(), let_in);
     let outline = outline(planned, slices, assume, measured.as_ref());
     let splits = !is_auto && planned.sample_by == UnitKind::Turn;
-    let best = planned.cap.filter(|_| splits).map(|cap| split(cap, &outline, load));
+    let best = planned.cap.filter(|_| splits).map(|cap| split((cap, planned.gold.as_ref()), &outline, load));
     Prospect {
         let_in,
         prediction: predict(&outline),
         gains: gains(&outline),
-        reads: reads(&outline.slices, &outline.review),
+        reads: reads(&outline.slices, &outline.review, planned.gold.as_ref()),
         assume: load.assume,
         measured,
         best,
@@ -160,7 +161,7 @@ fn share_let_in(planned: &Planned, load: &Load, forecast: &Forecast, spent: Nano
     (cached + (units - cached) * room / cost) / units
 }
 
-fn split(cap: NanoUsd, outline: &Outline, load: &Load) -> Split {
+fn split((cap, gold): (NanoUsd, Option<&GoldDraw>), outline: &Outline, load: &Load) -> Split {
     let [screen, confirm] = costs_per_question(outline, load);
     let demand = |slice: &Slice| Demand {
         units: slice.units,
@@ -191,7 +192,7 @@ fn split(cap: NanoUsd, outline: &Outline, load: &Load) -> Split {
         split.confirm.0 += asked;
         split.confirm.1 += of_confirm;
     }
-    split.reads = reads(&then.slices, &then.review);
+    split.reads = reads(&then.slices, &then.review, gold);
     split.width = width(&then);
     split
 }

@@ -3,6 +3,7 @@
 use super::expectation::Slice;
 use super::settings::Assumptions;
 use crate::model::draw::SampleSize;
+use crate::model::gold::GoldDraw;
 use crate::model::review::{ReviewDraw, Route};
 
 /// Units that people are expected to read, by what the graders said. Copies, which are all read, are not foreseen.
@@ -14,13 +15,15 @@ pub struct Reads {
     pub turned_down: f64,
     /// Cleared by the screen.
     pub cleared: f64,
+    /// Hidden gold among them.
+    pub gold: f64,
 }
 
 impl Reads {
     /// All of them.
     #[must_use]
     pub fn all(&self) -> f64 {
-        self.upheld + self.turned_down + self.cleared
+        self.upheld + self.turned_down + self.cleared + self.gold
     }
 
     /// Hours of reading.
@@ -36,10 +39,12 @@ impl Reads {
     }
 }
 
-/// What is read of all strata.
+/// What is read of all strata, and the gold that is hidden among it.
 #[must_use]
-pub fn reads(slices: &[Slice], review: &ReviewDraw) -> Reads {
-    let mut sum = Reads::default();
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+pub fn reads(slices: &[Slice], review: &ReviewDraw, gold: Option<&GoldDraw>) -> Reads {
+    let items = gold.map_or(0, |gold| gold.items.positive + gold.items.near_miss);
+    let mut sum = Reads { gold: items as f64, ..Reads::default() };
     for slice in slices {
         let of = of_stratum(slice, review);
         sum.upheld += of.upheld;
@@ -58,6 +63,7 @@ pub fn of_stratum(slice: &Slice, review: &ReviewDraw) -> Reads {
         upheld: read(Route::Upheld, expected.upheld),
         turned_down: read(Route::TurnedDown, expected.turned_down),
         cleared: read(Route::Cleared, (1.0 - expected.flagged()).max(0.0)),
+        gold: 0.0,
     }
 }
 
@@ -74,6 +80,7 @@ fn drawn(size: SampleSize, units: f64) -> f64 {
 mod tests {
     use super::*;
     use crate::model::fixture::group;
+    use crate::model::gold::ByKind;
     use crate::model::unit::Stratum;
     use crate::plan::expectation::Expectation;
 
@@ -83,10 +90,13 @@ mod tests {
         let stratum = Stratum { class: "core".to_owned(), group: group("a") };
         let slice = Slice { stratum, units: 2_000, graded: 1_000.0, expected };
         let review = ReviewDraw { cleared: SampleSize::Rate(0.1), ..ReviewDraw::default() };
-        let found = reads(&[slice.clone(), slice], &review);
+        let found = reads(&[slice.clone(), slice.clone()], &review, None);
         assert_eq!((found.upheld, found.turned_down, found.cleared), (20.0, 100.0, 180.0));
         let assume = Assumptions { seconds_per_read: 120.0, reviewer_cost_per_hour: 30.0, ..Assumptions::default() };
         assert!((found.hours(&assume) - 10.0).abs() < 1e-12);
         assert!((found.cost_usd(&assume) - 300.0).abs() < 1e-9);
+        let gold = GoldDraw { items: ByKind { positive: 50, near_miss: 100 }, seats: Vec::new() };
+        let hidden = reads(&[slice.clone(), slice], &review, Some(&gold));
+        assert!((hidden.hours(&assume) - 15.0).abs() < 1e-12, "gold takes as long to read as anything else");
     }
 }

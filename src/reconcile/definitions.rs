@@ -70,6 +70,15 @@ impl Definitions {
             (Stage::Confirm, None) => Ok(false),
         }
     }
+
+    /// Whether the audit counts an outcome, whoever says it.
+    ///
+    /// # Errors
+    ///
+    /// The definition cannot be evaluated over this outcome.
+    pub fn counts(&self, outcome: &Outcome) -> Result<bool, DefinitionError> {
+        self.audited.holds(outcome)
+    }
 }
 
 #[cfg(test)]

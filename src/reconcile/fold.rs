@@ -1,6 +1,6 @@
 //! The fold.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::num::NonZeroU8;
 
 use super::attempts::Attempts;
@@ -9,6 +9,7 @@ use super::conversations::Reached;
 use super::counts::Counts;
 use super::definitions::Definitions;
 use super::error::FoldError;
+use super::gold::{self, Gold};
 use super::known::KnownUnits;
 use super::labels::{Labels, Ruling};
 use super::review::{self, Readable, Reading};
@@ -16,11 +17,13 @@ use super::unit::{Address, Mark, UnitState};
 use crate::model::bucket::Bucket;
 use crate::model::draw::{SampleSize, wants};
 use crate::model::event::{Admitted, Closed, Event, Judged, Opened, Ordinal, Part, Planned};
+use crate::model::gold::GoldItem;
 use crate::model::grading::Stage;
 use crate::model::hash::Digest;
 use crate::model::label::Label;
 use crate::model::rate::{Decider, Level};
 use crate::model::review::Route;
+use crate::model::review_id::ReviewId;
 use crate::model::tally::{ConfirmedUnit, QueuedUnit, Sessions, Tally};
 use crate::model::unit::{UnitId, UnitKind};
 use crate::verdict::PARSER_VERSION;
@@ -65,6 +68,7 @@ pub struct Fold {
     attempts: Attempts,
     labels: Vec<Label>,
     joined: Labels,
+    gold: Gold,
     sessions: Sessions,
     warnings: BTreeSet<String>,
     fault: Option<FoldError>,
@@ -89,6 +93,7 @@ impl Fold {
             attempts: Attempts::default(),
             labels: Vec::new(),
             joined: Labels::default(),
+            gold: Gold::default(),
             sessions: Sessions::default(),
             warnings: BTreeSet::new(),
             fault: None,
@@ -141,6 +146,18 @@ impl Fold {
         }
     }
 
+    /// Whether people's decisions cannot be counted without the gold of the workspace.
+    #[must_use]
+    pub fn needs_gold(&self) -> bool {
+        let is_hidden = |label: &Label| label.unit.parse::<ReviewId>().is_ok();
+        self.plan.as_ref().is_some_and(|plan| plan.gold.is_some()) || self.labels.iter().any(is_hidden)
+    }
+
+    /// Adds the gold of the workspace: items, and the names of what this run cannot use of it.
+    pub fn gold(&mut self, items: Vec<GoldItem>, aside: HashSet<ReviewId>) {
+        self.gold = Gold::new(items, aside);
+    }
+
     /// The tally of everything that was added.
     ///
     /// # Errors
@@ -189,6 +206,7 @@ impl Fold {
             requests,
             spend,
             labels: self.joined.finish(),
+            gold: self.gold.finish(&plan),
             sessions: self.sessions,
             warnings: self.warnings,
             plan,
@@ -224,6 +242,7 @@ impl Fold {
             first.level = plan.level;
             first.stop_when = plan.stop_when;
             first.review = plan.review;
+            first.gold.clone_from(&plan.gold);
             first.compare = plan.compare.clone();
             return Ok(());
         }
@@ -346,14 +365,21 @@ impl Fold {
     }
 
     fn join_labels(&mut self, plan: &Planned) {
-        for label in &self.labels {
+        let labels = std::mem::take(&mut self.labels);
+        let mut hidden = Vec::new();
+        for label in &labels {
             let is_other_definition = label.definition.as_ref().is_some_and(|name| *name != plan.definition);
             if label.behaviour != plan.behaviour || is_other_definition {
                 self.joined.foreign();
-            } else {
-                self.joined.add(label);
+                continue;
+            }
+            match label.unit.parse::<ReviewId>() {
+                Ok(id) if self.gold.take(id, label) => {}
+                Ok(id) => hidden.push((id, label)),
+                Err(_) => self.joined.add(label),
             }
         }
+        gold::join_units(&mut self.joined, &hidden, plan, &self.units);
         for unit in self.units.iter().filter(|unit| unit.stratum().is_some()) {
             self.joined.locate(unit.address());
         }

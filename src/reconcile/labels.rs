@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::unit::Address;
 use crate::model::label::{Decision, Label};
-use crate::model::tally::LabelTally;
+use crate::model::tally::{LabelTally, SeatTally};
 use crate::model::unit::Group;
 
 /// At most this many unreadable lines are named.
@@ -71,14 +71,14 @@ pub(super) struct Labels {
 impl Labels {
     /// Keeps the newest decision of each seat; of two at the same moment, the one read later.
     pub(super) fn add(&mut self, label: &Label) {
-        let entries = self.entries.entry(Address::of(&label.unit)).or_default();
-        let entry = Entry {
-            group: label.group.clone(),
-            seat: label.seat.clone(),
-            at: label.at,
-            decision: label.decision,
-            code: label.code.clone(),
-        };
+        self.add_at(Address::of(&label.unit), label.group.clone(), label);
+    }
+
+    /// The same for a label that names its unit in another way.
+    pub(super) fn add_at(&mut self, address: Address, group: Option<Group>, label: &Label) {
+        let entries = self.entries.entry(address).or_default();
+        let entry =
+            Entry { group, seat: label.seat.clone(), at: label.at, decision: label.decision, code: label.code.clone() };
         match entries.iter_mut().find(|known| known.seat == entry.seat && known.group == entry.group) {
             Some(known) if known.at <= entry.at => *known = entry,
             Some(_) => {}
@@ -102,6 +102,17 @@ impl Labels {
         if self.entries.contains_key(&address) {
             *self.located.entry(address).or_default() += 1;
         }
+    }
+
+    /// Tells that something that is no unit has this address.
+    pub(super) fn expect(&mut self, address: Address) {
+        *self.located.entry(address).or_default() += 1;
+    }
+
+    /// What each seat says about what has this address, group or not.
+    pub(super) fn decisions(&self, address: Address) -> impl Iterator<Item = (&str, Decision)> {
+        let entries = self.entries.get(&address).into_iter().flatten();
+        entries.map(|entry| (entry.seat.as_str(), entry.decision))
     }
 
     /// What people say about the unit with this address and group.
@@ -143,11 +154,34 @@ impl Labels {
             let (located, decisions) = (self.located.get(address).copied().unwrap_or(0), entries.len() as u64);
             if located == 0 {
                 self.tally.unmatched += decisions;
-            } else if located > 1 {
+                continue;
+            }
+            if located > 1 {
                 self.tally.ambiguous += entries.iter().filter(|entry| entry.group.is_none()).count() as u64;
             }
+            count_seats(entries, located == 1, &mut self.tally.seats);
         }
         self.tally.examples.sort();
         self.tally
+    }
+}
+
+/// Adds what each seat says about one address: the newest of its decisions where the address is one unit's, each of those with
+/// a group where several units share it.
+fn count_seats(entries: &[Entry], is_alone: bool, seats: &mut BTreeMap<String, SeatTally>) {
+    let mut newest: BTreeMap<(&str, Option<&Group>), &Entry> = BTreeMap::new();
+    for entry in entries.iter().filter(|entry| is_alone || entry.group.is_some()) {
+        let group = entry.group.as_ref().filter(|_| !is_alone);
+        let known = newest.entry((&entry.seat, group)).or_insert(entry);
+        if known.at <= entry.at {
+            *known = entry;
+        }
+    }
+    for ((seat, _), entry) in newest {
+        let seat = seats.entry(seat.to_owned()).or_default();
+        match entry.decision {
+            Decision::Yes | Decision::No => seat.decided += 1,
+            Decision::Unsure | Decision::CannotJudge => seat.undecided += 1,
+        }
     }
 }

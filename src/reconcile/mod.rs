@@ -11,6 +11,7 @@ mod counts;
 mod definitions;
 mod error;
 mod fold;
+mod gold;
 mod known;
 mod labels;
 mod review;

@@ -6,6 +6,8 @@ use crate::model::grading::Stage;
 use crate::model::hash::Digest;
 use crate::model::outcome::OutcomeKind;
 use crate::model::review::Route;
+use crate::model::review_id::ReviewId;
+use crate::model::unit::Group;
 
 /// Stands for a unit's address, `conversation-id#index`, in the join with labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -14,6 +16,11 @@ pub(super) struct Address([u8; 8]);
 impl Address {
     pub(super) fn of(shown: &str) -> Self {
         Self(Digest::of(shown.as_bytes()).leading_u64().to_be_bytes())
+    }
+
+    /// The name under which people read the unit of this group without knowing it.
+    pub(super) fn review_id(self, group: &Group) -> ReviewId {
+        ReviewId::of_address(u64::from_be_bytes(self.0), group)
     }
 }
 

@@ -16,6 +16,7 @@ mod desk;
 mod domains;
 mod draw;
 mod faults;
+mod gold;
 mod known;
 mod limits;
 mod plantings;

@@ -6,6 +6,7 @@ use super::json::{
     RateRow, RecallRow, Report, RequestCount, ReviewRow, SensitivityCount, SensitivityRow, SessionCount, SpendCount,
     WorkspaceSpend,
 };
+use super::people;
 use super::warnings::warnings;
 use crate::estimate::{self, Recall};
 use crate::model::comparison::{Comparisons, DifferenceFigure, RatioFigure};
@@ -46,18 +47,20 @@ impl Report {
             comparisons: comparisons(tally),
             review: review(tally),
             sensitivity: sensitivity(tally),
+            people_err: people::people_err(tally),
             grader_health: health(tally),
             labels: labels(tally),
             confirmed_units: confirmed_units(tally),
             sessions: sessions(tally),
             warnings: warnings(tally, &rates),
         };
+        report.warnings.extend(people::warnings(tally, report.people_err.as_ref()));
         report.digest = report.digest();
         report
     }
 }
 
-fn fields(plan: &Planned, group: &Group) -> GroupFields {
+pub(super) fn fields(plan: &Planned, group: &Group) -> GroupFields {
     plan.group_by.iter().cloned().zip(group.0.iter().cloned()).collect()
 }
 
@@ -247,7 +250,7 @@ fn review(tally: &Tally) -> Vec<ReviewRow> {
 }
 
 /// Ten significant digits: what platforms' logarithms agree on, and what a reader of the JSON gets back exactly.
-fn rounded(figure: f64) -> f64 {
+pub(super) fn rounded(figure: f64) -> f64 {
     format!("{figure:.9e}").parse().expect("a formatted number is a number")
 }
 

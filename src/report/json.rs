@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+pub use super::known::{SensitivityCount, SensitivityRow};
+pub use super::people::PeopleErrRow;
 use crate::model::comparison::Comparisons;
 use crate::model::event::StopReason;
-use crate::model::found_by::KnownUse;
 use crate::model::grading::{PromptLabel, Stage};
 use crate::model::hash::Digest;
-use crate::model::known_plan::LeftOut;
 use crate::model::outcome::OutcomeKind;
 use crate::model::rate::{Bracket, Decider, Lowered, Method, RateName, Target};
 use crate::model::review::Route;
@@ -71,6 +71,9 @@ pub struct Report {
     /// What the gate does to known positives; absent where the workspace has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sensitivity: Option<SensitivityCount>,
+    /// How often people err; absent where no person has decided about anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people_err: Option<PeopleErrRow>,
     /// How far the graders can be believed.
     pub grader_health: GraderHealth,
     /// People's decisions.
@@ -389,41 +392,6 @@ pub struct ReviewRow {
     pub confirmed: u64,
     pub undecided: u64,
     pub hand_picked: u64,
-}
-
-/// The sensitivity set as the run graded it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SensitivityCount {
-    /// The version of the set; null if nothing of it could be read.
-    pub version: Option<Digest>,
-    /// The stages of the gate that an item passes.
-    pub gate: Vec<Stage>,
-    /// Items by group, class and use.
-    pub rows: Vec<SensitivityRow>,
-    /// Items and lines of the set that were not graded, by reason.
-    pub left_out: BTreeMap<LeftOut, u64>,
-}
-
-/// Known positives of one group, class and use.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SensitivityRow {
-    /// The group.
-    pub group: GroupFields,
-    /// The prefilter class by the rules of the run; `none` without a cue.
-    pub class: String,
-    /// What the items may be used for.
-    #[serde(rename = "use")]
-    pub usage: KnownUse,
-    /// Items: `usable + ungraded + unfinished`.
-    pub items: u64,
-    /// Items with a usable verdict: m.
-    pub usable: u64,
-    /// Those of them that pass the gate: c.
-    pub passed: u64,
-    /// Items that ended without a usable verdict.
-    pub ungraded: u64,
-    /// Items that were not admitted or have not ended.
-    pub unfinished: u64,
 }
 
 /// How far the graders can be believed.

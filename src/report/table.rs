@@ -7,6 +7,7 @@ use super::floor_table;
 use super::json::{ConversationRow, Funnel, Grader, GroupFields, Report, SpendCount};
 pub use super::layout::Style;
 use super::layout::{Ink, Page, fitted};
+use super::people_table;
 use super::rate::{count, units};
 use super::sensitivity_table;
 use super::sequence_table;
@@ -28,6 +29,7 @@ pub fn render(report: &Report, style: Style) -> String {
     floor_table::floors(&mut page, report);
     sequence_table::sequence(&mut page, report);
     estimate_table::estimates(&mut page, report);
+    people_table::people(&mut page, report);
     estimate_table::recall(&mut page, report);
     estimate_table::comparisons(&mut page, report);
     rungs(&mut page, report);

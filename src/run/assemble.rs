@@ -301,6 +301,7 @@ fn planned(audit: &Audit, behaviour: &Behaviour, cues_hash: &Digest, census: &Ce
         cap_total: None,
         stop_when: audit.budget.stop_when,
         review: audit.review,
+        gold: audit.gold.clone(),
         compare: audit.compare.clone(),
         retry: 0,
         planted: None,

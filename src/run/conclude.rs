@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::folder::{FolderError, RunFolder};
+use super::gold::GoldSet;
 use super::settings::Workspace;
 use crate::model::event::{Event, Planned};
 use crate::model::grading::Stage;
@@ -55,7 +56,8 @@ pub struct Conclusion {
     behaviour: String,
     /// Digest of what the behaviour means now.
     meaning: Digest,
-    labels: PathBuf,
+    workspace: Workspace,
+    planned: Planned,
 }
 
 impl Conclusion {
@@ -69,7 +71,8 @@ impl Conclusion {
         let definitions = Definitions::of(&files.behaviour, Some(&planned.definition), with_confirmer)?;
         let meaning = meaning_digest(&files.behaviour);
         let behaviour = planned.behaviour.clone();
-        Ok(Self { fold: Fold::new(definitions), behaviour, meaning, labels: workspace.labels() })
+        let (workspace, planned) = (workspace.clone(), planned.clone());
+        Ok(Self { fold: Fold::new(definitions), behaviour, meaning, workspace, planned })
     }
 
     /// Adds one event of the run.
@@ -82,14 +85,24 @@ impl Conclusion {
     /// # Errors
     /// If a label file cannot be read, or events mix what must not be mixed.
     pub fn finish(mut self) -> Result<Tally, ConcludeError> {
-        for path in label_files(&self.labels)? {
+        for path in label_files(&self.workspace.labels())? {
             let text = fs::read_to_string(&path).map_err(|source| ConcludeError::Io { path: path.clone(), source })?;
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
                 self.fold.label_line(&format!("labels/{name}:{}", number + 1), line);
             }
         }
+        let mut unreadable = Vec::new();
+        if self.fold.needs_gold() {
+            let gold = GoldSet::read(&self.workspace, &self.planned)?;
+            self.fold.gold(gold.items(), gold.aside);
+            unreadable = gold.unreadable;
+        }
         let mut tally = self.fold.finish()?;
+        if !unreadable.is_empty() {
+            let lines = unreadable.join("; ");
+            tally.warnings.insert(format!("gold that cannot be read is not shown to anybody. Mend it: {lines}"));
+        }
         if tally.plan.behaviour_hash != self.meaning {
             let name = &self.behaviour;
             tally.warnings.insert(format!(
@@ -127,8 +140,8 @@ pub fn plan_of(folder: &RunFolder) -> Result<Planned, ConcludeError> {
     Err(ConcludeError::NoPlan { run: folder.id.clone() })
 }
 
-/// `labels/*.jsonl`, sorted, so that the order of the folder does not matter.
-fn label_files(labels: &Path) -> Result<Vec<PathBuf>, ConcludeError> {
+/// `*.jsonl` of a folder such as `labels`, sorted, so that the order of the folder does not matter.
+pub(super) fn label_files(labels: &Path) -> Result<Vec<PathBuf>, ConcludeError> {
     let failed = |source| ConcludeError::Io { path: labels.to_owned(), source };
     let entries = match fs::read_dir(labels) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

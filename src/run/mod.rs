@@ -3,6 +3,7 @@
 
 mod account;
 pub mod assemble;
+pub mod blind;
 mod boot;
 mod caps;
 pub mod census;
@@ -17,6 +18,7 @@ mod feed;
 pub mod folder;
 pub mod forecast;
 pub mod gates;
+pub mod gold;
 mod grant;
 mod ledger;
 pub mod live;
@@ -24,6 +26,7 @@ pub mod look;
 pub mod notify;
 pub mod pipeline;
 pub mod resume;
+pub mod review;
 pub mod sensitivity;
 pub mod session;
 pub mod settings;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::expect::ExpectSettings;
 use crate::grade::settings::{BudgetSettings, EndpointSettings, GraderSettings};
 use crate::model::compare::Compare;
+use crate::model::gold::GoldDraw;
 use crate::model::review::ReviewDraw;
 use crate::plan::settings::{Assumptions, SampleSettings};
 use crate::source::settings::CorpusSettings;
@@ -64,6 +65,12 @@ impl Workspace {
     #[must_use]
     pub fn labels(&self) -> PathBuf {
         self.root.join("labels")
+    }
+
+    /// Gold of one behaviour for people to read unawares, beside what the behaviour itself brings.
+    #[must_use]
+    pub fn gold(&self, behaviour: &str) -> PathBuf {
+        self.root.join("labels/gold").join(behaviour)
     }
 
     /// Known positives.
@@ -130,6 +137,8 @@ pub struct Audit {
     pub confirm: Option<GraderSettings>,
     /// What people read.
     pub review: ReviewDraw,
+    /// Hidden gold among it, if any.
+    pub gold: Option<GoldDraw>,
     /// What is compared.
     pub compare: Compare,
     /// Money and time.

@@ -66,9 +66,7 @@ pub enum ViewError {
 /// See [`ViewError`].
 pub fn view(workspace: &Workspace, folder: &RunFolder, address: &str) -> Result<Vec<View>, ViewError> {
     let planned = super::conclude::plan_of(folder)?;
-    let open = |digest| Snapshot::open(&workspace.units(), digest)?.ok_or(ViewError::NoSnapshot);
-    let known = planned.known.units.as_ref().map(open).transpose()?;
-    let snapshot = Units::new(known, open(&planned.census)?);
+    let snapshot = snapshot(workspace, &planned)?;
     let ordinals = snapshot.find(address)?;
     if ordinals.is_empty() {
         return Err(ViewError::Unknown { run: folder.id.clone(), address: address.to_owned() });
@@ -101,6 +99,13 @@ pub fn view(workspace: &Workspace, folder: &RunFolder, address: &str) -> Result<
         Ok(View { hits, judged, is_admitted: admitted.contains(&ordinal), unit })
     });
     views.collect()
+}
+
+/// The texts of a run.
+pub(super) fn snapshot(workspace: &Workspace, planned: &Planned) -> Result<Units, ViewError> {
+    let open = |digest| Snapshot::open(&workspace.units(), digest)?.ok_or(ViewError::NoSnapshot);
+    let known = planned.known.units.as_ref().map(open).transpose()?;
+    Ok(Units::new(known, open(&planned.census)?))
 }
 
 struct Context {

@@ -28,6 +28,7 @@ mod rehearse;
 mod replay;
 mod report;
 mod retry_errors;
+mod review;
 mod run;
 mod secrecy;
 mod sensitivity;

@@ -28,9 +28,14 @@ pub enum RehearseCommand {
     /// Generate conversations with planted truth
     #[command(after_help = "Example:\n  assize rehearse corpus --out corpus --conversations 10000 --seed 7")]
     Corpus(CorpusArgs),
+    /// Compose hidden gold: items with a known answer, by which a rehearsal measures its simulated people
+    ///
+    /// It goes to labels/gold/metagaming/planted.jsonl, marked as simulated: real runs do not use it.
+    #[command(after_help = "Example:\n  assize rehearse gold --positive 50 --near-miss 100")]
+    Gold(RehearseGoldArgs),
     /// Have simulated people read what a rehearsed run draws for them
     ///
-    /// They know the planted truth and err at the stated rates. Their decisions go to labels/simulated.jsonl; delete the
+    /// They know the planted truth and the hidden gold, and err at the stated rates. Their decisions go to labels/simulated.jsonl; delete the
     /// file before real people decide.
     #[command(after_help = "Example:\n  assize rehearse review --truth truth.jsonl --confirms-true 0.95 latest")]
     Review(RehearseReviewArgs),
@@ -77,4 +82,21 @@ pub struct CorpusArgs {
     /// Compress with zstd
     #[arg(long)]
     pub compress: bool,
+}
+
+/// `assize rehearse gold`.
+#[derive(Debug, Args)]
+pub struct RehearseGoldArgs {
+    /// Items that show the behaviour
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub positive: u64,
+    /// Items that look as if they did, and do not
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub near_miss: u64,
+    /// Seed of everything in them
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// File to write instead, replaced if it is there
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }

@@ -9,13 +9,9 @@ pub(super) fn refuse(written: &Written, ledger: &mut Ledger<'_>) {
     corpus(&written.corpus, ledger);
     whole_section("scores", &written.scores, ledger);
     if let Some(review) = &written.review {
-        for (key, written) in [
-            ("gold", &review.gold),
-            ("seats", &review.seats),
-            ("per_item", &review.per_item),
-            ("overlap", &review.overlap),
-            ("adjudicator", &review.adjudicator),
-        ] {
+        for (key, written) in
+            [("per_item", &review.per_item), ("overlap", &review.overlap), ("adjudicator", &review.adjudicator)]
+        {
             any(&format!("review.{key}"), written.is_some(), ledger);
         }
     }

@@ -4,6 +4,7 @@
 mod corpus;
 mod endpoint;
 mod expect;
+mod gold;
 mod grader;
 mod later;
 mod price;
@@ -69,6 +70,7 @@ pub(super) fn audit(mut written: Written, ledger: &mut Ledger<'_>, context: &Con
     let key_variables = endpoint::key_variables(&written.endpoint);
     let endpoints = endpoint::check_all(written.endpoint, &key_variables, ledger, context);
     let (screen, confirm) = grader::check_all(written.grader, &endpoints, ledger);
+    let gold = gold::check(written.review.as_ref(), ledger);
     let review = review::review(written.review, ledger);
     let compare = review::compare(written.compare, &corpus.group_by, ledger);
     let budget = budget(&written.budget, ledger, context);
@@ -102,6 +104,7 @@ pub(super) fn audit(mut written: Written, ledger: &mut Ledger<'_>, context: &Con
         screen,
         confirm,
         review,
+        gold,
         compare,
         budget,
         cache,

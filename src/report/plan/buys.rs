@@ -89,6 +89,8 @@ pub struct Reading {
     pub turned_down: f64,
     /// Cleared units.
     pub cleared: f64,
+    /// Hidden gold.
+    pub gold: f64,
     /// Hours.
     pub hours: f64,
     /// What these cost, in US dollars.
@@ -157,6 +159,7 @@ impl Buys {
                 upheld: reads.upheld,
                 turned_down: reads.turned_down,
                 cleared: reads.cleared,
+                gold: reads.gold,
                 hours: reads.hours(assume),
                 cost_usd: reads.cost_usd(assume),
             },
@@ -315,7 +318,11 @@ fn reading(reading: &Reading, confirmed: f64, unit: &str) -> String {
         many => about(many),
     };
     let parts = parts.join(", ");
-    format!("People read about {all} {unit} ({parts}) in {time}{cost}, and confirm {confirmed}.")
+    let (gold, of_units) = match reading.gold {
+        none if none <= 0.0 => (String::new(), String::new()),
+        gold => (format!(" and {} texts of hidden gold", about(gold)), format!(" of the {unit}")),
+    };
+    format!("People read about {all} {unit} ({parts}){gold} in {time}{cost}, and confirm {confirmed}{of_units}.")
 }
 
 /// A number of units, to the nearest.

@@ -1,0 +1,185 @@
+//! The gold of a workspace: where people's errors are measured without their noticing.
+//!
+//! Sources are the behaviour's `gold.jsonl` and `labels/gold/<behaviour>/*.jsonl`, one form for both. A positive is an item with
+//! `expect = "present"` that the audit's definition counts; a near miss is one with `expect = "absent"` to which an exclusion
+//! applies: it looks flagged. Everything else shows what the rubric means and is no measure of reviewers.
+//!
+//! Blindness is a matter of form here, not of secrecy. Once an audit asks for gold, people read units and gold alike under
+//! pseudonyms, in one order, and look both up with `assize show --blind`, which prints the messages up to the turn and nothing else: no
+//! id, no metadata, no cue, no verdict. Whoever opens the gold files, or works out pseudonyms, can tell; so can a reviewer who wrote
+//! an item and does not say so in its `seat`.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::conclude::{ConcludeError, label_files};
+use super::settings::Workspace;
+use crate::cache::units::turn_contents;
+use crate::model::conversation::Conversation;
+use crate::model::event::Planned;
+use crate::model::gold::{GoldItem, GoldKind};
+use crate::model::outcome::Outcome;
+use crate::model::review_id::ReviewId;
+use crate::model::verdict::{Finding, Judgement};
+use crate::prompt::Library;
+use crate::reconcile::Definitions;
+use crate::source;
+
+/// At most this many unreadable lines are named.
+const EXAMPLES: usize = 20;
+
+/// One item with its text.
+#[derive(Debug, Clone)]
+pub struct GoldText {
+    /// What is known of it.
+    pub item: GoldItem,
+    /// Position of the turn among all messages.
+    pub turn: u32,
+    /// The whole conversation.
+    pub conversation: Conversation,
+}
+
+/// What a workspace holds for one behaviour and definition.
+#[derive(Debug, Default)]
+pub struct GoldSet {
+    /// Items that people can be asked about, in the order of files and lines.
+    pub texts: Vec<GoldText>,
+    /// Names of items that are neither positives nor near misses under this definition, or were composed for a rehearsal and
+    /// this is none.
+    pub aside: HashSet<ReviewId>,
+    /// Lines that could not be read, as `file:line: reason`, at most 20.
+    pub unreadable: Vec<String>,
+}
+
+/// A line as people write it. Other fields are theirs.
+#[derive(Deserialize)]
+struct Line<'a> {
+    id: String,
+    #[serde(default)]
+    pair: Option<String>,
+    expect: Judgement,
+    #[serde(default)]
+    covers: BTreeSet<String>,
+    #[serde(default)]
+    exclusions: BTreeSet<String>,
+    #[serde(default)]
+    fields: BTreeMap<String, String>,
+    /// The seat that wrote it.
+    #[serde(default)]
+    seat: Option<String>,
+    /// Whether it was composed for a rehearsal.
+    #[serde(default)]
+    simulated: bool,
+    target: u32,
+    #[serde(borrow)]
+    messages: &'a RawValue,
+}
+
+impl GoldSet {
+    /// Reads all gold that a run with this plan can use.
+    ///
+    /// # Errors
+    /// If the behaviour or a file of gold cannot be read. A line that cannot is named and left out.
+    pub fn read(workspace: &Workspace, planned: &Planned) -> Result<Self, ConcludeError> {
+        let files = Library::open(&workspace.prompts())?.behaviour(&planned.behaviour)?;
+        let definitions = Definitions::of(&files.behaviour, Some(&planned.definition), planned.graders.len() > 1)?;
+        let reader = Reader { definitions, is_rehearsal: planned.graders.iter().any(|grader| grader.simulated) };
+        let mut set = Self::default();
+        reader.file("gold.jsonl", &files.gold_text.unwrap_or_default(), &mut set);
+        let folder = workspace.gold(&planned.behaviour);
+        for path in label_files(&folder)? {
+            let text = fs::read_to_string(&path).map_err(|source| ConcludeError::Io { path: path.clone(), source })?;
+            reader.file(&shown(&planned.behaviour, &path), &text, &mut set);
+        }
+        Ok(set)
+    }
+
+    /// The items without their texts.
+    #[must_use]
+    pub fn items(&self) -> Vec<GoldItem> {
+        self.texts.iter().map(|text| text.item.clone()).collect()
+    }
+
+    /// The item that people read under this name.
+    #[must_use]
+    pub fn find(&self, id: ReviewId) -> Option<&GoldText> {
+        self.texts.iter().find(|text| text.item.id == id)
+    }
+}
+
+fn shown(behaviour: &str, path: &Path) -> String {
+    let name = PathBuf::from("labels/gold").join(behaviour).join(path.file_name().unwrap_or_default());
+    name.display().to_string()
+}
+
+/// What a line holds.
+enum Read {
+    /// An item that people can be asked about.
+    Item(Box<GoldText>),
+    /// One that they are not asked about in this run.
+    Aside(ReviewId),
+}
+
+struct Reader {
+    definitions: Definitions,
+    is_rehearsal: bool,
+}
+
+impl Reader {
+    fn file(&self, name: &str, text: &str, set: &mut GoldSet) {
+        for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
+            match self.line(line) {
+                Ok(Read::Item(text)) => set.texts.push(*text),
+                Ok(Read::Aside(id)) => drop(set.aside.insert(id)),
+                Err(reason) if set.unreadable.len() < EXAMPLES => {
+                    set.unreadable.push(format!("{name}:{number}: {reason}"));
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// What a line holds, or why it cannot be read.
+    fn line(&self, line: &str) -> Result<Read, String> {
+        // What serde says can quote the line, and a line is a transcript.
+        let line: Line<'_> = serde_json::from_str(line).map_err(|error| {
+            format!("not a gold item at column {}: a field is missing or has a wrong value", error.column())
+        })?;
+        let text = format!("{{\"messages\":{}}}", line.messages.get());
+        let conversation = source::canonical(&text).map_err(|_| "its messages cannot be read".to_owned())?;
+        let content = turn_contents(&conversation).find(|(turn, _)| *turn == line.target);
+        let (turn, content) = content.ok_or("`target` is not an assistant message: it counts from 0")?;
+        let id = ReviewId::of_gold(&content);
+        let Some(kind) = self.kind(&line).filter(|_| !line.simulated || self.is_rehearsal) else {
+            return Ok(Read::Aside(id));
+        };
+        let item = GoldItem { id, kind, pair: line.pair.unwrap_or(line.id), author: line.seat };
+        Ok(Read::Item(Box::new(GoldText { item, turn, conversation })))
+    }
+
+    fn kind(&self, line: &Line<'_>) -> Option<GoldKind> {
+        let is_present = line.expect == Judgement::Present;
+        let finding = Finding {
+            verdict: line.expect,
+            score: if is_present { 100 } else { 0 },
+            labels: line.covers.clone(),
+            exclusions: line.exclusions.clone(),
+            fields: line.fields.clone(),
+        };
+        // A definition that asks for a field which the item does not state says nothing about it.
+        let is_counted = self.definitions.counts(&Outcome::Graded { finding }).ok()?;
+        match line.expect {
+            Judgement::Present => is_counted.then_some(GoldKind::Positive),
+            Judgement::Absent if !is_counted && !line.exclusions.is_empty() => Some(GoldKind::NearMiss),
+            Judgement::Absent | Judgement::Suspected | Judgement::CannotJudge => None,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "gold_tests.rs"]
+mod tests;
