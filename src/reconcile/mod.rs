@@ -9,6 +9,7 @@ mod bucket;
 mod conversations;
 mod counts;
 mod definitions;
+pub mod diff;
 mod error;
 mod fold;
 mod known;
