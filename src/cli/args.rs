@@ -1,5 +1,6 @@
 //! The command line. The doc comments here are the help texts; help, completions and the manual page all come from it.
 
+mod diff;
 mod plan;
 mod rehearse;
 mod sensitivity;
@@ -14,6 +15,7 @@ use crate::clock::UnixMs;
 use crate::config::{AUDIT_FILE, moment};
 use crate::grade::settings::Concurrency;
 
+pub use diff::DiffArgs;
 pub use plan::{PlanArgs, QuestionArgs};
 pub use rehearse::{CorpusArgs, RehearseArgs, RehearseCommand, RehearseReviewArgs};
 pub use sensitivity::{DrawArgs, ImportKnownArgs, PlantArgs, SensitivityCommand, StatusKnownArgs};
@@ -98,6 +100,16 @@ pub enum Command {
     /// Report a run again, from its journal alone
     #[command(after_help = "Example:\n  assize report --format json latest")]
     Report(ReportArgs),
+    /// Two gradings of the same units: what flipped, how far they agree, what each cost; sends nothing
+    ///
+    /// A side is a run as `report` takes it: two prompt versions, models or settings are two runs of one workspace. With
+    /// RUN:DEFINITION a side counts by that definition of the behaviour: it stands in for `screen` at the screen, and after
+    /// the second grader it is the definition counted. Verdicts are derived from stored replies.
+    #[command(after_help = "Example:
+  assize diff 20261123T194324Z-eb8b latest
+  assize diff 20261123 latest --show 50 --html flips.html
+  assize diff latest:metagaming latest:strict --format json")]
+    Diff(DiffArgs),
     /// Funnel, rate and spend of a running or finished run
     #[command(after_help = "Example:\n  assize status latest --watch")]
     Status(StatusArgs),

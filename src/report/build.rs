@@ -57,7 +57,7 @@ impl Report {
     }
 }
 
-fn fields(plan: &Planned, group: &Group) -> GroupFields {
+pub(super) fn fields(plan: &Planned, group: &Group) -> GroupFields {
     plan.group_by.iter().cloned().zip(group.0.iter().cloned()).collect()
 }
 
@@ -247,7 +247,7 @@ fn review(tally: &Tally) -> Vec<ReviewRow> {
 }
 
 /// Ten significant digits: what platforms' logarithms agree on, and what a reader of the JSON gets back exactly.
-fn rounded(figure: f64) -> f64 {
+pub(super) fn rounded(figure: f64) -> f64 {
     format!("{figure:.9e}").parse().expect("a formatted number is a number")
 }
 

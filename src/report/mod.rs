@@ -5,6 +5,7 @@
 
 mod build;
 pub mod cooccurrence;
+pub mod diff;
 mod digest;
 pub(crate) mod escape;
 mod estimate_table;

@@ -10,6 +10,7 @@ mod change;
 pub mod conclude;
 pub mod cooccurrence;
 pub mod coordinator;
+pub mod diff;
 pub mod disks;
 pub mod doctor;
 pub mod expect;

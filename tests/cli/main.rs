@@ -14,6 +14,7 @@ mod changed;
 mod config;
 mod conversations;
 mod debug;
+mod diff;
 mod doctor;
 mod expect;
 mod help;
