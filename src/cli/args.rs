@@ -344,6 +344,9 @@ pub enum PromptsCommand {
     /// One prompt version as it stands
     #[command(after_help = "Example:\n  assize prompts show metagaming screen@1")]
     Show(PromptName),
+    /// What differs between two versions, and how many stored verdicts each gave
+    #[command(after_help = "Example:\n  assize prompts diff metagaming screen@1 screen@2")]
+    Diff(PromptPair),
     /// Look for leading, leaking and unsafe wording
     #[command(after_help = "Example:\n  assize prompts lint metagaming")]
     Lint(BehaviourName),
@@ -369,6 +372,19 @@ pub struct PromptName {
     pub behaviour: String,
     /// The label, as screen@1
     pub label: String,
+}
+
+/// Names two versions of a prompt.
+#[derive(Debug, Args)]
+pub struct PromptPair {
+    /// The behaviour
+    pub behaviour: String,
+    /// The label of the first version, as screen@1
+    #[arg(value_name = "A")]
+    pub a: String,
+    /// The label of the second version
+    #[arg(value_name = "B")]
+    pub b: String,
 }
 
 /// `assize prompts render`.

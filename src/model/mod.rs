@@ -18,6 +18,7 @@ pub mod known_plan;
 pub mod label;
 pub mod money;
 pub mod outcome;
+pub mod produced;
 pub mod quoted;
 pub mod rate;
 pub mod review;

@@ -15,6 +15,7 @@ pub mod json;
 mod layout;
 pub mod plan;
 pub mod progress;
+pub mod prompt_diff;
 pub mod rate;
 mod sensitivity_table;
 mod sequence_table;

@@ -24,6 +24,7 @@ pub mod live;
 pub mod look;
 pub mod notify;
 pub mod pipeline;
+pub mod produced;
 pub mod resume;
 pub mod sensitivity;
 pub mod session;

@@ -43,6 +43,7 @@ fn every_command_has_help_with_an_example() {
         "show",
         "prompts list",
         "prompts show",
+        "prompts diff",
         "prompts lint",
         "prompts lock",
         "prompts render",
