@@ -42,7 +42,7 @@ impl Diff {
         let plan = &sides[0].tally.plan;
         let mut stages = vec![stage(plan, sides[0].tally, Stage::Screen, &pairing.screen)];
         stages.extend(pairing.confirm.as_ref().map(|confirm| stage(plan, sides[0].tally, Stage::Confirm, confirm)));
-        let changed = changed([&a, &b], sides.each_ref().map(|side| side.recorded));
+        let changed = changed(&a, &b);
         let mut diff = Self {
             schema: DIFF_SCHEMA,
             unit: plan.unit,
@@ -145,6 +145,12 @@ fn warnings(diff: &Diff, sides: &[SideTally<'_>; 2]) -> Vec<String> {
         );
     }
     for (name, side, row) in [("A", &sides[0], &diff.a), ("B", &sides[1], &diff.b)] {
+        if side.recorded.behaviour_hash != side.tally.plan.behaviour_hash {
+            warnings.push(format!(
+                "`behaviour.toml` has other labels, definitions or another threshold than when {name} began: both sides are \
+                 counted by what they are now"
+            ));
+        }
         if !side.tally.mixed_stages().is_empty() {
             warnings.push(format!("several models served {name}: its verdicts are not one measurement"));
         }

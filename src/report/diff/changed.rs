@@ -6,11 +6,11 @@ use serde_json::json;
 
 use super::{Changed, GraderRow, SideRow};
 use crate::model::asking::Asking;
-use crate::model::event::Planned;
 use crate::model::grading::Stage;
 
-/// Everything that differs, one row each, by the plans as the runs recorded them.
-pub(super) fn changed([a, b]: [&SideRow; 2], plans: [&Planned; 2]) -> Vec<Changed> {
+/// Everything that differs, one row each. What `behaviour.toml` tells graders is part of a prompt's digest; what it counts
+/// by is the same on both sides, as it stands now.
+pub(super) fn changed(a: &SideRow, b: &SideRow) -> Vec<Changed> {
     let mut rows = Rows(Vec::new());
     for stage in [Stage::Screen, Stage::Confirm] {
         let [first, second] = [a, b].map(|side| side.graders.iter().find(|grader| grader.stage == stage));
@@ -24,8 +24,6 @@ pub(super) fn changed([a, b]: [&SideRow; 2], plans: [&Planned; 2]) -> Vec<Change
     }
     let [first, second] = [a, b].map(counts_by);
     rows.add("definition", &first, &second);
-    let [first, second] = plans.map(|plan| plan.behaviour_hash.short());
-    rows.add("behaviour.toml (labels, fields, definitions)", &first, &second);
     if let Some((first, second)) = a.parser.zip(b.parser) {
         rows.add("parser", &first.to_string(), &second.to_string());
     }
