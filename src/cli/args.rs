@@ -98,7 +98,11 @@ pub enum Command {
     #[command(after_help = "Example:\n  assize run --max-cost 50 --deadline '07:00 Europe/Zurich'")]
     Run(RunArgs),
     /// Report a run again, from its journal alone
-    #[command(after_help = "Example:\n  assize report --format json latest")]
+    ///
+    /// With --definitions, from stored verdicts: what is flagged and confirmed, and which rates that supports, for every
+    /// definition of the behaviour and for score thresholds. What another rule newly flags is pending, because no second
+    /// grader was asked about it.
+    #[command(after_help = "Example:\n  assize report --format json latest\n  assize report latest --definitions")]
     Report(ReportArgs),
     /// Two gradings of the same units: what flipped, how far they agree, what each cost; sends nothing
     ///
@@ -297,6 +301,9 @@ pub struct ReportArgs {
     /// Say how often what this run counts occurs together with what that one counts, on the units that both graded
     #[arg(long, value_name = "RUN")]
     pub beside: Option<String>,
+    /// Say what the run would count by its behaviour's other definitions and at other score thresholds
+    #[arg(long, conflicts_with = "beside")]
+    pub definitions: bool,
 }
 
 /// `assize doctor`.

@@ -32,6 +32,12 @@ impl Definitions {
         })
     }
 
+    /// The same, with another definition for what the screen flags.
+    #[must_use]
+    pub(super) fn flagging(self, screen: Definition) -> Self {
+        Self { screen: Arc::new(screen), ..self }
+    }
+
     /// Whether a second grader reads what the screen flags.
     #[must_use]
     pub const fn has_confirmer(&self) -> bool {

@@ -15,11 +15,13 @@ mod fold;
 mod known;
 mod labels;
 mod review;
+mod rule;
 mod unit;
 
 pub use definitions::Definitions;
 pub use error::FoldError;
 pub use fold::Fold;
+pub use rule::Rule;
 
 #[cfg(test)]
 mod conversation_tests;

@@ -3,6 +3,7 @@
 //! [`Report`] holds every figure; the tables print it and compute nothing of their own. Ids and names that come from
 //! a corpus or a server are escaped before a terminal sees them. Nothing here prints: callers get text.
 
+pub mod alternatives;
 mod build;
 pub mod cooccurrence;
 pub mod diff;

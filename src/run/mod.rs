@@ -2,6 +2,7 @@
 //! `coordinator` owns the state, `conclude` turns a journal into a report. Formulas, prompts and formats live elsewhere.
 
 mod account;
+pub mod alternatives;
 pub mod assemble;
 mod boot;
 mod caps;
