@@ -100,12 +100,11 @@ impl PromptDiff<'_> {
 fn version_line(sign: char, version: &VersionRow) -> String {
     let VersionRow { label, hash, verdicts, replies, runs, .. } = version;
     let many = |number: u64, one: &str| format!("{} {one}{}", count(number), if number == 1 { "" } else { "s" });
-    let gave = match verdicts {
-        0 => "no verdict in the runs of this workspace".to_owned(),
-        _ => {
-            let replies = if *replies == 1 { "1 reply".to_owned() } else { format!("{} replies", count(*replies)) };
-            format!("{} in {}, from {replies}", many(*verdicts, "verdict"), many(*runs, "run"))
-        }
+    let gave = if *verdicts == 0 {
+        "no verdict in the runs of this workspace".to_owned()
+    } else {
+        let replies = if *replies == 1 { "1 reply".to_owned() } else { format!("{} replies", count(*replies)) };
+        format!("{} in {}, from {replies}", many(*verdicts, "verdict"), many(*runs, "run"))
     };
     format!("{sign}{sign}{sign} {label} ({}): {gave}", hash.short())
 }

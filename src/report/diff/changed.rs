@@ -41,8 +41,9 @@ struct Rows(Vec<Changed>);
 
 impl Rows {
     fn add(&mut self, what: impl Into<String>, a: &str, b: &str) {
+        let named = |value: &str| if value.is_empty() { "none".to_owned() } else { value.to_owned() };
         if a != b {
-            self.0.push(Changed { what: what.into(), a: a.to_owned(), b: b.to_owned() });
+            self.0.push(Changed { what: what.into(), a: named(a), b: named(b) });
         }
     }
 

@@ -11,6 +11,8 @@ mod flip_page;
 mod page;
 mod passage;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
