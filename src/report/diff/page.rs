@@ -104,7 +104,7 @@ fn head(page: &mut String, diff: &Diff) -> fmt::Result {
 
 fn costs(page: &mut String, diff: &Diff) -> fmt::Result {
     page.push_str(
-        "<h2>Cost</h2>\n<table>\n<thead><tr><th></th><th class=\"n\">A</th><th class=\"n\">B</th></tr></thead>\n",
+        "<h2>Cost</h2>\n<div class=\"wide\"><table>\n<thead><tr><th></th><th class=\"n\">A</th><th class=\"n\">B</th></tr></thead>\n",
     );
     let (a, b) = (&diff.a.cost, &diff.b.cost);
     let usd = |usd: f64| format!("${usd:.4}");
@@ -119,7 +119,7 @@ fn costs(page: &mut String, diff: &Diff) -> fmt::Result {
     for (name, a, b) in rows {
         writeln!(page, "<tr><th>{name}</th><td class=\"n\">{a}</td><td class=\"n\">{b}</td></tr>")?;
     }
-    page.push_str("</table>\n");
+    page.push_str("</table></div>\n");
     Ok(())
 }
 
