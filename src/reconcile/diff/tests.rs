@@ -1,6 +1,7 @@
 //! Pairings of small journals, and what holds of every pairing.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
@@ -12,6 +13,7 @@ use crate::model::hash::Digest;
 use crate::model::outcome::{Outcome, OutcomeKind};
 use crate::model::verdict::Judgement;
 use crate::reconcile::Definitions;
+use crate::verdict::Definition;
 
 /// What a test says of one unit: its number, the number of its text, and how each stage ended.
 #[derive(Debug, Clone)]
@@ -28,7 +30,10 @@ fn spec(unit: u32, screen: Judgement, confirm: Option<Judgement>) -> Spec {
 
 /// Two turns a conversation; units below 10 are in one class, the others in another.
 fn side(has_confirmer: bool, specs: &[Spec]) -> Side {
-    let rules = SideRules { definitions: Definitions::plain(has_confirmer), named: None };
+    side_by(SideRules { definitions: Definitions::plain(has_confirmer), named: None }, specs)
+}
+
+fn side_by(rules: SideRules, specs: &[Spec]) -> Side {
     let mut side = Side::new(rules);
     let plan = planned(&[("core", "rl", 100, 100), ("none", "rl", 100, 100)]);
     let mut events = vec![Event::Planned(Box::new(plan))];
@@ -87,6 +92,46 @@ fn every_unit_of_either_run_is_in_one_figure() {
     let gained = Some(Direction::Gained);
     let ways: Vec<_> = flips.iter().map(|flip| (flip.screen, flip.confirm)).collect();
     assert_eq!(ways, [(gained, gained), (None, gained)], "at the screen first");
+}
+
+#[test]
+fn known_positives_and_a_conversation_that_was_cut_off_are_no_units() {
+    let whole = side(false, &[spec(0, Judgement::Present, None), spec(1, Judgement::Absent, None)]);
+    let mut cut = Side::new(SideRules { definitions: Definitions::plain(false), named: None });
+    cut.event(&Event::Planned(Box::new(planned(&[("core", "rl", 100, 100)])))).unwrap();
+    for (ordinal, stratum, number) in [(0, None, 7), (1, Some(0), 0), (2, Some(0), 1)] {
+        let unit = unit("rl", "c-0", number);
+        let (ordinal, content) = (Ordinal(ordinal), Digest::of(&number.to_le_bytes()));
+        let admitted = Admitted { ordinal, unit, stratum, content, cluster: None, part: None };
+        cut.event(&Event::Admitted(admitted)).unwrap();
+        let verdict = judged(ordinal.0, Stage::Screen, graded(Judgement::Present));
+        cut.event(&Event::Judged(Box::new(verdict))).unwrap();
+    }
+    cut.close(1);
+    let pairing = pair(&whole, &cut).screen;
+    assert_eq!(pairing.cross, Cross { both: 1, ..Cross::default() });
+    assert_eq!(pairing.apart, BTreeMap::from([((Standing::Decided(false), Standing::NotAdmitted), 1)]));
+}
+
+#[test]
+fn a_named_definition_stands_in_for_the_flag_at_the_screen_only() {
+    use crate::model::behaviour::{Behaviour, DefinitionText};
+    let specs = [spec(0, Judgement::Suspected, Some(Judgement::Present)), spec(1, Judgement::Present, None)];
+    let text = DefinitionText { description: String::new(), expression: r#"verdict == "present""#.to_owned() };
+    let behaviour = Behaviour {
+        name: "plain".to_owned(),
+        definition: String::new(),
+        threshold: 0,
+        labels: Vec::new(),
+        exclusions: Vec::new(),
+        fields: Vec::new(),
+        definitions: BTreeMap::new(),
+    };
+    let named = Arc::new(Definition::compile("present", &text, &behaviour).unwrap());
+    let rules = SideRules { definitions: Definitions::plain(true), named: Some(named) };
+    let Pairing { screen, confirm, .. } = pair(&side(true, &specs), &side_by(rules, &specs));
+    assert_eq!(screen.cross, Cross { both: 1, first_only: 1, ..Cross::default() }, "suspected is not present");
+    assert_eq!(confirm.unwrap().cross, Cross { both: 1, ..Cross::default() }, "it was flagged, and upheld");
 }
 
 #[test]
