@@ -1,5 +1,6 @@
 //! The command line. The doc comments here are the help texts; help, completions and the manual page all come from it.
 
+mod diff;
 mod plan;
 mod rehearse;
 mod sensitivity;
@@ -14,6 +15,7 @@ use crate::clock::UnixMs;
 use crate::config::{AUDIT_FILE, moment};
 use crate::grade::settings::Concurrency;
 
+pub use diff::DiffArgs;
 pub use plan::{PlanArgs, QuestionArgs};
 pub use rehearse::{CorpusArgs, RehearseArgs, RehearseCommand, RehearseGoldArgs, RehearseReviewArgs};
 pub use sensitivity::{DrawArgs, ImportKnownArgs, PlantArgs, SensitivityCommand, StatusKnownArgs};
@@ -96,8 +98,22 @@ pub enum Command {
     #[command(after_help = "Example:\n  assize run --max-cost 50 --deadline '07:00 Europe/Zurich'")]
     Run(RunArgs),
     /// Report a run again, from its journal alone
-    #[command(after_help = "Example:\n  assize report --format json latest")]
+    ///
+    /// With --definitions, from stored verdicts: what is flagged and confirmed, and which rates that supports, for every
+    /// definition of the behaviour and for score thresholds. What another rule newly flags is pending, because no second
+    /// grader was asked about it.
+    #[command(after_help = "Example:\n  assize report --format json latest\n  assize report latest --definitions")]
     Report(ReportArgs),
+    /// Two gradings of the same units: what flipped, how far they agree, what each cost; sends nothing
+    ///
+    /// A side is a run as `report` takes it: two prompt versions, models or settings are two runs of one workspace. With
+    /// RUN:DEFINITION a side counts by that definition of the behaviour: it stands in for `screen` at the screen, and after
+    /// the second grader it is the definition counted. Verdicts are derived from stored replies.
+    #[command(after_help = "Example:
+  assize diff 20261123T194324Z-eb8b latest
+  assize diff 20261123 latest --show 50 --html flips.html
+  assize diff latest:metagaming latest:strict --format json")]
+    Diff(DiffArgs),
     /// Funnel, rate and spend of a running or finished run
     #[command(after_help = "Example:\n  assize status latest --watch")]
     Status(StatusArgs),
@@ -303,6 +319,9 @@ pub struct ReportArgs {
     /// Say how often what this run counts occurs together with what that one counts, on the units that both graded
     #[arg(long, value_name = "RUN")]
     pub beside: Option<String>,
+    /// Say what the run would count by its behaviour's other definitions and at other score thresholds
+    #[arg(long, conflicts_with = "beside")]
+    pub definitions: bool,
 }
 
 /// `assize doctor`.
@@ -357,6 +376,9 @@ pub enum PromptsCommand {
     /// One prompt version as it stands
     #[command(after_help = "Example:\n  assize prompts show metagaming screen@1")]
     Show(PromptName),
+    /// What differs between two versions, and how many stored verdicts each gave
+    #[command(after_help = "Example:\n  assize prompts diff metagaming screen@1 screen@2")]
+    Diff(PromptPair),
     /// Look for leading, leaking and unsafe wording
     #[command(after_help = "Example:\n  assize prompts lint metagaming")]
     Lint(BehaviourName),
@@ -382,6 +404,19 @@ pub struct PromptName {
     pub behaviour: String,
     /// The label, as screen@1
     pub label: String,
+}
+
+/// Names two versions of a prompt.
+#[derive(Debug, Args)]
+pub struct PromptPair {
+    /// The behaviour
+    pub behaviour: String,
+    /// The label of the first version, as screen@1
+    #[arg(value_name = "A")]
+    pub a: String,
+    /// The label of the second version
+    #[arg(value_name = "B")]
+    pub b: String,
 }
 
 /// `assize prompts render`.

@@ -4,6 +4,7 @@ pub mod args;
 mod cache;
 mod completions;
 mod config;
+mod diff;
 mod doctor;
 pub mod exit;
 mod init;
@@ -63,6 +64,7 @@ fn dispatch(invocation: &Invocation, command: Command, printer: Printer) -> Resu
         Command::Plan(args) => plan::run(invocation, &args, printer),
         Command::Run(args) => run::run(invocation, &args, printer),
         Command::Report(args) => report::report(invocation, &args, printer),
+        Command::Diff(args) => diff::run(invocation, &args, printer),
         Command::Status(args) => status::run(invocation, &args, printer),
         Command::Show(args) => show::run(invocation, &args, printer),
         Command::Review(command) => review::run(invocation, &command, printer),

@@ -10,11 +10,14 @@ use crate::model::grading::{NONCE_PLACEHOLDER, PromptLabel};
 use crate::model::unit::UnitKind;
 use crate::prompt::library::{read_lock, write_lock};
 use crate::prompt::lint::lint;
-use crate::prompt::{Buffers, Library, LockState, Question, Questioner, QuestionerSettings};
+use crate::prompt::{Buffers, Library, LockState, Question, Questioner, QuestionerSettings, hunks};
+use crate::report::prompt_diff::{PromptDiff, VersionRow};
+use crate::run::produced::produced;
+use crate::run::settings::Workspace;
 use crate::source::settings::{CorpusSettings, SourceSettings};
 use crate::source::{self, Filter, Record};
 
-use super::args::{BehaviourName, PromptName, PromptsCommand, RenderArgs};
+use super::args::{BehaviourName, PromptName, PromptPair, PromptsCommand, RenderArgs};
 use super::exit::{Exit, Failure};
 use super::invocation::Invocation;
 use super::printer::{Printer, counted};
@@ -27,6 +30,7 @@ pub(super) fn run(invocation: &Invocation, command: &PromptsCommand, printer: Pr
     match command {
         PromptsCommand::List => list(&library, printer),
         PromptsCommand::Show(name) => show(&library, name, printer),
+        PromptsCommand::Diff(pair) => diff(&workspace, &library, pair, printer),
         PromptsCommand::Lint(name) => lint_all(&library, name, printer),
         PromptsCommand::Lock(name) => lock(&library, name, &workspace.prompts_lock(), printer),
         PromptsCommand::Render(args) => render(&library, args, printer),
@@ -70,6 +74,24 @@ fn show(library: &Library, name: &PromptName, printer: Printer) -> Result<Exit, 
     let prompt = files.prompt(&label(name)?).context("failed to read the prompt")?;
     let value = json!({ "behaviour": name.behaviour, "label": prompt.label, "hash": prompt.hash, "text": prompt.text });
     printer.result(&value, || prompt.text.clone())?;
+    Ok(Exit::Complete)
+}
+
+fn diff(workspace: &Workspace, library: &Library, pair: &PromptPair, printer: Printer) -> Result<Exit, Failure> {
+    let files = library.behaviour(&pair.behaviour).context("failed to read the behaviour")?;
+    let named = |label: &str| {
+        let label = label.parse().map_err(|error| Failure::new(Exit::Usage, anyhow::Error::from(error)))?;
+        Ok::<_, Failure>(files.prompt(&label).context("failed to read the prompt")?)
+    };
+    let (first, second) = (named(&pair.a)?, named(&pair.b)?);
+    let produced = produced(&workspace.runs(), &pair.behaviour).context("failed to count verdicts")?;
+    let found = PromptDiff {
+        behaviour: pair.behaviour.clone(),
+        a: VersionRow::of(&first, &produced),
+        b: VersionRow::of(&second, &produced),
+        hunks: hunks(&first.text, &second.text),
+    };
+    printer.result(&found, || found.render(printer.style()))?;
     Ok(Exit::Complete)
 }
 

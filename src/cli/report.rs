@@ -4,6 +4,7 @@ use anyhow::Context;
 
 use crate::config::workspace_of;
 use crate::report::{Report, table};
+use crate::run::alternatives::alternatives;
 use crate::run::conclude;
 use crate::run::cooccurrence::{CooccurrenceError, cooccurrence};
 use crate::run::folder::RunFolder;
@@ -20,6 +21,11 @@ pub(super) fn report(invocation: &Invocation, args: &ReportArgs, printer: Printe
     let folder = find_run(&workspace, &args.run.run)?;
     if let Some(other) = &args.beside {
         return beside(&workspace, &folder, other, printer);
+    }
+    if args.definitions {
+        let found = alternatives(&workspace, &folder).context("failed to count by other definitions")?;
+        printer.result(&found, || found.render(printer.style()))?;
+        return Ok(Exit::Complete);
     }
     let tally =
         conclude::tally(&workspace, &folder).with_context(|| format!("failed to report run `{}`", folder.id))?;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::asking::Asking;
 use super::compare::Compare;
 use super::gold::GoldDraw;
 pub use super::grading::Seen;
@@ -158,7 +159,7 @@ pub struct CorpusCount {
 }
 
 /// One grader of the plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlannedGrader {
     /// The stage.
     pub stage: Stage,
@@ -172,6 +173,9 @@ pub struct PlannedGrader {
     pub prompt_hash: Digest,
     /// Whether this is the simulated grader.
     pub simulated: bool,
+    /// How it is asked. Older journals do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asking: Option<Asking>,
 }
 
 /// See [`Event::Planned`].

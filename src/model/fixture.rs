@@ -89,6 +89,7 @@ fn grader(stage: Stage, model: &str) -> PlannedGrader {
         prompt: PromptLabel { role: stage.as_str().to_owned(), version: 1 },
         prompt_hash: Digest::of(stage.as_str().as_bytes()),
         simulated: false,
+        asking: None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Shared nouns. No behaviour beyond what keeps them well-formed; no files, no network, no clock.
 
+pub mod asking;
 pub mod behaviour;
 pub mod bucket;
 pub mod compare;
@@ -18,6 +19,7 @@ pub mod known_plan;
 pub mod label;
 pub mod money;
 pub mod outcome;
+pub mod produced;
 pub mod quoted;
 pub mod rate;
 pub mod review;

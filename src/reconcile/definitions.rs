@@ -33,6 +33,12 @@ impl Definitions {
         })
     }
 
+    /// The same, with another definition for what the screen flags.
+    #[must_use]
+    pub(super) fn flagging(self, screen: Definition) -> Self {
+        Self { screen: Arc::new(screen), ..self }
+    }
+
     /// Whether a second grader reads what the screen flags.
     #[must_use]
     pub const fn has_confirmer(&self) -> bool {
@@ -60,7 +66,7 @@ impl Definitions {
     /// # Errors
     ///
     /// A definition cannot be evaluated over this outcome.
-    fn hold(&self, stage: Stage, outcome: &Outcome) -> Result<bool, DefinitionError> {
+    pub(super) fn hold(&self, stage: Stage, outcome: &Outcome) -> Result<bool, DefinitionError> {
         if !outcome.kind().is_usable() {
             return Ok(false);
         }

@@ -9,17 +9,20 @@ mod bucket;
 mod conversations;
 mod counts;
 mod definitions;
+pub mod diff;
 mod error;
 mod fold;
 mod gold;
 mod known;
 mod labels;
 mod review;
+mod rule;
 mod unit;
 
 pub use definitions::Definitions;
 pub use error::FoldError;
 pub use fold::Fold;
+pub use rule::Rule;
 
 #[cfg(test)]
 mod conversation_tests;

@@ -3,8 +3,10 @@
 //! [`Report`] holds every figure; the tables print it and compute nothing of their own. Ids and names that come from
 //! a corpus or a server are escaped before a terminal sees them. Nothing here prints: callers get text.
 
+pub mod alternatives;
 mod build;
 pub mod cooccurrence;
+pub mod diff;
 mod digest;
 pub(crate) mod escape;
 mod estimate_table;
@@ -17,6 +19,7 @@ pub mod people;
 mod people_table;
 pub mod plan;
 pub mod progress;
+pub mod prompt_diff;
 pub mod rate;
 mod sensitivity_table;
 mod sequence_table;

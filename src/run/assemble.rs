@@ -12,6 +12,7 @@ use super::sizing::{self, Allocation};
 use crate::cache::units::{Snapshot, UnitsError};
 use crate::grade::price::{UnknownPrice, output_limit, price_of};
 use crate::grade::settings::{EndpointSettings, GraderSettings};
+use crate::model::asking::{Asking, Shown};
 use crate::model::behaviour::Behaviour;
 use crate::model::event::{CorpusCount, Planned, PlannedGrader};
 use crate::model::grading::{ApiKind, Stage};
@@ -276,6 +277,7 @@ fn planned(audit: &Audit, behaviour: &Behaviour, cues_hash: &Digest, census: &Ce
         prompt: stand.prompt.label.clone(),
         prompt_hash: stand.prompt.hash,
         simulated: stand.endpoint.api == ApiKind::Rehearsal,
+        asking: Some(asking(audit, stand)),
     };
     Planned {
         audit: audit.name.clone(),
@@ -306,6 +308,19 @@ fn planned(audit: &Audit, behaviour: &Behaviour, cues_hash: &Digest, census: &Ce
         retry: 0,
         planted: None,
         known: KnownPlan::default(),
+    }
+}
+
+/// What else shapes the verdicts of a stage, for whoever compares two runs.
+fn asking(audit: &Audit, stand: &Stand) -> Asking {
+    let window = stand.settings.window.or(stand.prompt.context).unwrap_or_default();
+    Asking {
+        params: stand.params.clone(),
+        on_truncated: stand.settings.on_truncated.clone(),
+        revision: stand.settings.revision.clone(),
+        structured: stand.endpoint.structured,
+        window: Shown { neighbours: window.neighbours, max_chars: window.max_chars, min_coverage: window.min_coverage },
+        channels: audit.corpus.channels.clone(),
     }
 }
 

@@ -127,6 +127,36 @@ pub fn tally(workspace: &Workspace, folder: &RunFolder) -> Result<Tally, Conclud
     conclusion.finish()
 }
 
+/// Folds a run's journal, read once, and the workspace's labels by each of these rules: what is flagged and confirmed, and
+/// the name of the definition counted. Memory grows with the admitted units times the rules.
+///
+/// # Errors
+/// As [`tally`].
+pub fn tallies(
+    workspace: &Workspace,
+    folder: &RunFolder,
+    rules: &[(Definitions, String)],
+) -> Result<Vec<Tally>, ConcludeError> {
+    let planned = plan_of(folder)?;
+    let mut conclusions = Vec::new();
+    for (definitions, _) in rules {
+        let own = Conclusion::begin(workspace, &planned)?;
+        conclusions.push(Conclusion { fold: Fold::new(definitions.clone()), ..own });
+    }
+    for event in folder.events() {
+        let event = event?;
+        for (conclusion, (_, definition)) in conclusions.iter_mut().zip(rules) {
+            if let Event::Planned(planned) = &event {
+                let planned = Planned { definition: definition.clone(), ..(**planned).clone() };
+                conclusion.event(&Event::Planned(Box::new(planned)));
+            } else {
+                conclusion.event(&event);
+            }
+        }
+    }
+    conclusions.into_iter().map(Conclusion::finish).collect()
+}
+
 /// The plan of a run.
 ///
 /// # Errors

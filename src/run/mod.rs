@@ -2,6 +2,7 @@
 //! `coordinator` owns the state, `conclude` turns a journal into a report. Formulas, prompts and formats live elsewhere.
 
 mod account;
+pub mod alternatives;
 pub mod assemble;
 pub mod blind;
 mod boot;
@@ -11,6 +12,7 @@ mod change;
 pub mod conclude;
 pub mod cooccurrence;
 pub mod coordinator;
+pub mod diff;
 pub mod disks;
 pub mod doctor;
 pub mod expect;
@@ -25,6 +27,7 @@ pub mod live;
 pub mod look;
 pub mod notify;
 pub mod pipeline;
+pub mod produced;
 pub mod resume;
 pub mod review;
 pub mod sensitivity;

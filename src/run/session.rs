@@ -1,6 +1,6 @@
 //! One process's part of a run: take the lock, look back, open the gates, follow every unit, conclude.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 
@@ -16,6 +16,7 @@ use super::folder::{FolderError, RunFolder};
 use super::gates::{Gates, GatesError};
 use super::ledger::Ledger;
 use super::pipeline::{self, Gate, Notice, PipelineError};
+use super::produced::produced;
 use super::resume::{look_back, retried};
 use super::settings::{Audit, CacheMode};
 use super::shutdown::Interrupts;
@@ -27,7 +28,6 @@ use crate::grade::stage::{Retries, StageError};
 use crate::journal::{self, FileKind, JournalError, Lock, LockError};
 use crate::model::event::{Closed, EVENT_FORMAT, Event, Opened, Ordinal, Planned, StopReason};
 use crate::model::grading::Stage;
-use crate::model::hash::Digest;
 use crate::model::money::NanoUsd;
 use crate::model::tally::Tally;
 use crate::prompt::LockState;
@@ -341,7 +341,9 @@ fn check_prompts(audit: &Audit, stands: &[Stand], may_lock: bool) -> Result<(), 
             LockState::Same => {}
             LockState::New => changed |= lock.insert(&audit.behaviour, &stand.prompt),
             LockState::Changed(prompt) => {
-                let verdicts = verdicts_under(audit, stand, &prompt.locked_hash)?;
+                let produced = produced(&audit.workspace.runs(), &audit.behaviour)?;
+                let version = (stand.prompt.label.clone(), prompt.locked_hash);
+                let verdicts = produced.get(&version).map_or(0, |produced| produced.verdicts);
                 let (behaviour, label) = (audit.behaviour.clone(), prompt.label.to_string());
                 return Err(ChangedUnderLabel { behaviour, label, verdicts, hint: prompt.hint() }.into());
             }
@@ -351,39 +353,6 @@ fn check_prompts(audit: &Audit, stands: &[Stand], may_lock: bool) -> Result<(), 
         write_lock(&path, &lock)?;
     }
     Ok(())
-}
-
-/// Verdicts in this workspace's runs that were given under a stage's label and another text.
-fn verdicts_under(audit: &Audit, stand: &Stand, locked: &Digest) -> Result<u64, FolderError> {
-    let mut verdicts = 0;
-    for folder in RunFolder::list(&audit.workspace.runs())? {
-        let mut units = HashSet::new();
-        let mut uses = false;
-        for event in folder.events() {
-            match event? {
-                Event::Planned(planned) => {
-                    uses = planned.behaviour == audit.behaviour
-                        && planned
-                            .graders
-                            .iter()
-                            .any(|grader| grader.prompt == stand.prompt.label && grader.prompt_hash == *locked);
-                }
-                Event::Judged(judged) if uses && judged.stage == stand.stage && judged.key.is_some() => {
-                    units.insert(judged.ordinal);
-                }
-                Event::Judged(_)
-                | Event::Opened(_)
-                | Event::Admitted(_)
-                | Event::Granted(_)
-                | Event::Sent(_)
-                | Event::Settled(_)
-                | Event::Warned { .. }
-                | Event::Closed(_) => {}
-            }
-        }
-        verdicts += units.len() as u64;
-    }
-    Ok(verdicts)
 }
 
 async fn open_cache(audit: &Audit, replay_only: bool) -> Result<(ReplyCache, Vec<String>), SessionError> {

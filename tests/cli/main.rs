@@ -15,6 +15,7 @@ mod command;
 mod config;
 mod conversations;
 mod debug;
+mod diff;
 mod doctor;
 mod expect;
 mod help;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Workspace, conversation, line};
+use crate::support::{Night, Workspace, conversation, line};
 
 #[test]
 fn shipped_prompts_are_listed_and_a_workspace_takes_precedence() {
@@ -87,4 +87,37 @@ fn what_is_not_there_is_named() {
     ];
     let shown = words.map(|words| format!("$ assize {}\n{}", words.join(" "), workspace.run(words).expect(2).shown()));
     insta::assert_snapshot!(shown.join("\n"));
+}
+
+#[test]
+fn two_versions_are_compared_and_say_what_they_gave() {
+    let night = Night::new(6);
+    night.workspace.copy_behaviour("metagaming");
+    let first = night.workspace.read("prompts/metagaming/screen.v1.md");
+    let second =
+        first.replace("version = 1", "version = 2").replace("Several may apply.", "More than one may \u{1b}[2Japply.");
+    night.workspace.write("prompts/metagaming/screen.v2.md", second);
+    let report = night.workspace.report().json();
+    night.workspace.report();
+    let diff = ["prompts", "diff", "metagaming", "screen@1", "screen@2"];
+    let shown = night.workspace.run(&diff).expect(0);
+    insta::assert_snapshot!(shown.shown());
+    let json = night.workspace.run(&[&diff[..], &["--format", "json"]].concat()).expect(0).json();
+    let screened = report["graders"][0]["reached"].as_u64().unwrap();
+    assert_eq!(json["a"]["verdicts"], json!(2 * screened), "both runs, of which the second replayed");
+    assert_eq!((&json["a"]["runs"], &json["b"]["verdicts"]), (&json!(2), &json!(0)));
+    assert!(json["a"]["replies"].as_u64().unwrap() <= screened, "{json}");
+    let same = night.workspace.run(&["prompts", "diff", "metagaming", "screen@1", "screen@1"]).expect(0).stdout;
+    assert!(same.contains("The texts are the same."), "{same}");
+    night.workspace.edit("prompts/metagaming/screen.v1.md", "Several may apply.", "Any may apply.");
+    let changed = night.workspace.run(&diff).expect(0).stdout;
+    assert!(changed.contains(&format!("{} more verdicts were given under this label", 2 * screened)), "{changed}");
+    assert!(
+        night
+            .workspace
+            .run(&["prompts", "diff", "metagaming", "screen@1", "screen@9"])
+            .expect(2)
+            .stderr
+            .contains("screen@9")
+    );
 }

@@ -161,3 +161,40 @@ fn two_definitions_on_the_same_units_stand_beside_each_other() {
     assert_eq!(number("both") + number("second_only"), first["funnel"]["confirmed"].as_u64().unwrap());
     assert!(beside(&[]).expect(0).stdout.contains("that both runs graded"));
 }
+
+#[test]
+fn a_run_is_counted_by_every_definition_and_threshold_at_once() {
+    let night = Night::with(60, "sensitivity = 0.9\nspecificity = 0.9\nsuspected_share = 0.2", "specificity = 0.8");
+    let report = night.workspace.report().json();
+    let asked = night.requests();
+    let shown = night.workspace.run(&["report", "latest", "--definitions"]).expect(0);
+    insta::assert_snapshot!(shown.shown());
+    let found = night.workspace.run(&["report", "--definitions", "--format", "json"]).expect(0).json();
+    insta::assert_snapshot!("definitions_shape", shape(&found, &[".group"]));
+    assert_eq!(night.requests(), asked, "nothing is asked");
+    let rows = found["rows"].as_array().unwrap();
+    let number = |row: &Value, name: &str| row[name].as_u64().unwrap_or_else(|| panic!("{name}: {row}"));
+    for row in rows {
+        let parts = ["pending", "disputed", "rejected", "confirmed"].map(|name| number(row, name));
+        assert_eq!(number(row, "flagged"), parts.iter().sum::<u64>(), "{row}");
+    }
+    let own = &rows[0];
+    for figure in ["flagged", "pending", "rejected", "confirmed", "ungraded"] {
+        assert_eq!(own[figure], report["funnel"][figure], "{figure}");
+    }
+    let of = |rule: &str| rows.iter().filter(|row| row["rule"] == rule).collect::<Vec<_>>();
+    let by_score = of("score");
+    assert!(by_score.len() >= 9 && !of("threshold").is_empty());
+    assert!(by_score.windows(2).all(|pair| number(pair[0], "flagged") >= number(pair[1], "flagged")));
+    // Low scores flag what the screen cleared, and nobody asked a second grader about it.
+    assert!(number(by_score[0], "flagged") > number(own, "flagged"), "{found}");
+    assert_eq!(number(by_score[0], "confirmed"), number(own, "confirmed"), "newly flagged units are pending");
+    // What is counted under another definition is what an audit by that definition reports.
+    night.workspace.edit("audit.toml", "name = \"metagaming\"", "name = \"metagaming\"\ndefinition = \"strict\"");
+    let strict = night.workspace.report().json();
+    let counted = of("counted").into_iter().find(|row| row["definition"] == "strict").unwrap();
+    for figure in ["flagged", "pending", "rejected", "confirmed"] {
+        assert_eq!(counted[figure], strict["funnel"][figure], "{figure}");
+    }
+    assert!(number(counted, "confirmed") < number(own, "confirmed"), "{found}");
+}

@@ -1,0 +1,264 @@
+//! One run, counted by other definitions and thresholds: how far its figures depend on them.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::escape::escape;
+use super::json::{RateRow, Report};
+use super::layout::{Ink, Page, Style};
+use super::rate::{Scale, count, units};
+use crate::model::rate::{Decider, RateName, Target};
+use crate::model::tally::Tally;
+use crate::model::unit::UnitKind;
+use crate::reconcile::Rule;
+
+/// The version of [`Alternatives`] that this build writes.
+pub const ALTERNATIVES_SCHEMA: u32 = 1;
+
+/// A run by several rules. The first row is the run's own.
+#[derive(Debug, Serialize)]
+pub struct Alternatives {
+    /// [`ALTERNATIVES_SCHEMA`].
+    pub schema: u32,
+    /// The run.
+    pub run: Option<String>,
+    /// The audit.
+    pub audit: String,
+    /// The behaviour.
+    pub behaviour: String,
+    /// The definition that the run counts.
+    pub definition: String,
+    /// The behaviour's threshold.
+    pub threshold: u8,
+    /// What is counted.
+    pub unit: UnitKind,
+    /// Confidence level of the limits.
+    pub level: f64,
+    /// Whether any grader is the simulated one.
+    pub simulated: bool,
+    /// One row a rule.
+    pub rows: Vec<RuleRow>,
+}
+
+/// Which kind of rule a row is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RuleKind {
+    /// The run's own.
+    Own,
+    /// Another definition is counted.
+    Counted,
+    /// Another definition flags.
+    Flagged,
+    /// A score flags.
+    Score,
+    /// Another threshold in the definitions.
+    Threshold,
+}
+
+/// A run by one rule.
+#[derive(Debug, Serialize)]
+pub struct RuleRow {
+    /// The kind.
+    pub rule: RuleKind,
+    /// The definition, where the rule is one.
+    pub definition: Option<String>,
+    /// The score, where the rule has one.
+    pub score: Option<u8>,
+    /// Units without a usable verdict of the screen: they are in no other figure.
+    pub ungraded: u64,
+    /// Units flagged.
+    pub flagged: u64,
+    /// Those that nobody decided about: newly flagged ones, of which the second grader was never asked, are here.
+    pub pending: u64,
+    /// Those that people contradict each other about.
+    pub disputed: u64,
+    /// Those turned down.
+    pub rejected: u64,
+    /// Those confirmed, by the second grader or by people.
+    pub confirmed: u64,
+    /// Of these, by people.
+    pub confirmed_by_people: u64,
+    /// The floor, of the corpus; null with its reason in the report where there is none.
+    pub floor: Option<RateRow>,
+    /// The floor if all that is pending or disputed were confirmed, as a share of the corpus.
+    pub floor_if_pending: Option<f64>,
+    /// The catchable rate of the corpus, with its reason where it is not supported.
+    pub catchable: Option<RateRow>,
+    /// The corrected rate of the corpus.
+    pub corrected: Option<RateRow>,
+}
+
+impl Alternatives {
+    /// Of tallies of one run by these rules, the run's own first.
+    #[must_use]
+    pub fn new<'a>(threshold: u8, tallies: impl IntoIterator<Item = (Rule, &'a Tally)>) -> Self {
+        let mut found = Self {
+            schema: ALTERNATIVES_SCHEMA,
+            run: None,
+            audit: String::new(),
+            behaviour: String::new(),
+            definition: String::new(),
+            threshold,
+            unit: UnitKind::Turn,
+            level: 0.0,
+            simulated: false,
+            rows: Vec::new(),
+        };
+        for (rule, tally) in tallies {
+            let report = Report::new(tally);
+            if rule == Rule::Own {
+                found.run.clone_from(&report.run);
+                found.audit.clone_from(&report.audit);
+                found.behaviour.clone_from(&report.behaviour);
+                found.definition.clone_from(&report.definition);
+                (found.unit, found.level, found.simulated) = (report.unit, report.design.level, report.simulated);
+            }
+            found.rows.push(row(rule, &report));
+        }
+        found
+    }
+
+    /// The table, 80 columns wide.
+    #[must_use]
+    pub fn render(&self, style: Style) -> String {
+        let mut page = Page::new(style);
+        if self.simulated {
+            let alarm = page.ink(Ink::Alarm, "*** SIMULATION ***");
+            page.line(&alarm);
+        }
+        let run = escape(self.run.as_deref().unwrap_or("?"));
+        page.wrapped("", &format!("{} ({run}), counted by other rules from its stored verdicts", escape(&self.audit)));
+        let rates = self.rows.iter().filter_map(RuleRow::reference);
+        let scale = rates.map(Scale::fitting).max().unwrap_or(Scale::TenThousand);
+        let heads = [
+            (RuleKind::Own, format!("The run: flagged by `screen`, counted by `{}`", escape(&self.definition))),
+            (RuleKind::Counted, "Another definition counted; flags as they are".to_owned()),
+            (RuleKind::Flagged, format!("Flagged by another definition; counted by `{}`", escape(&self.definition))),
+            (RuleKind::Score, "Flagged by the screen's score alone".to_owned()),
+            (RuleKind::Threshold, format!("Another `threshold` in the definitions (now {})", self.threshold)),
+        ];
+        let units = self.rows.first().and_then(|row| row.floor.as_ref()?.n).map(|n| units(n, self.unit));
+        let per = format!("{} of {}", scale.as_str(), units.unwrap_or_else(|| format!("all {}s", self.unit.as_str())));
+        page.line(&format!("\n  {:<48}  {per}", ""));
+        let limits = format!("catchable [{}%]", self.level * 100.0);
+        page.line(&format!("  {:<20}{:>9}{:>9}{:>10}  {:<12}{limits}", "", "flagged", "pending", "confirmed", "floor"));
+        for (kind, head) in heads {
+            let rows: Vec<_> = self.rows.iter().filter(|row| row.rule == kind).collect();
+            if !rows.is_empty() {
+                page.line(&head);
+            }
+            for row in rows {
+                line(&mut page, row, scale);
+            }
+        }
+        self.notes(&mut page);
+        page.finish()
+    }
+
+    fn notes(&self, page: &mut Page) {
+        page.line("");
+        let note = |page: &mut Page, words: &str| page.wrapped("  ", words);
+        let own = self.rows.first().map_or(0, |row| row.pending);
+        if self.rows.iter().any(|row| row.pending > own) {
+            note(
+                page,
+                "Newly flagged units are pending: no second grader was asked about them. A floor of two figures goes from \
+                 none of the pending confirmed to all of them.",
+            );
+        }
+        let reasons: BTreeSet<_> =
+            self.rows.iter().filter_map(|row| row.catchable.as_ref()?.reason.as_deref()).collect();
+        match reasons.len() {
+            0 => {}
+            1 => reasons.iter().for_each(|reason| note(page, &format!("No catchable rate: {reason}."))),
+            _ => note(page, "No catchable rate where there is a dash: `--format json` gives the reason of each row."),
+        }
+        note(page, "Confirmed: by people, or by the second grader where people are silent.");
+        if self.rows.iter().any(|row| row.confirmed_by_people > 0) {
+            note(
+                page,
+                "People outrank every definition and threshold: a decision of theirs that names no definition counts for all of \
+                 them, so that rows differ by what graders said of the rest only.",
+            );
+        }
+        note(
+            page,
+            "How far the figure depends on the rule, not a menu: a rule that is chosen by its figure has no honest interval.",
+        );
+    }
+}
+
+fn row(rule: Rule, report: &Report) -> RuleRow {
+    let (kind, definition, score) = match rule {
+        Rule::Own => (RuleKind::Own, None, None),
+        Rule::Counted(name) => (RuleKind::Counted, Some(name), None),
+        Rule::Flagged(name) => (RuleKind::Flagged, Some(name), None),
+        Rule::Score(score) => (RuleKind::Score, None, Some(score)),
+        Rule::Threshold(score) => (RuleKind::Threshold, None, Some(score)),
+    };
+    let funnel = &report.funnel;
+    let rate = |name| {
+        let mut rates = report.rates.iter().filter(|rate| rate.target == Target::Corpus && rate.unit == report.unit);
+        rates.find(|rate| rate.name == name && rate.group.is_empty()).cloned()
+    };
+    let floor = rate(RateName::Floor);
+    RuleRow {
+        rule: kind,
+        definition,
+        score,
+        ungraded: funnel.ungraded,
+        flagged: funnel.flagged,
+        pending: funnel.pending,
+        disputed: funnel.disputed,
+        rejected: funnel.rejected,
+        confirmed: funnel.confirmed,
+        confirmed_by_people: funnel.confirmed_by.get(&Decider::People).copied().unwrap_or_default(),
+        floor_if_pending: share(funnel.confirmed + funnel.pending + funnel.disputed, funnel.units),
+        floor,
+        catchable: rate(RateName::Catchable),
+        corrected: rate(RateName::Corrected),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+fn share(k: u64, n: u64) -> Option<f64> {
+    (n > 0).then(|| super::build::rounded(k as f64 / n as f64))
+}
+
+impl RuleRow {
+    /// The figure that a common scale must show.
+    fn reference(&self) -> Option<f64> {
+        self.floor.as_ref().and_then(|floor| floor.estimate).filter(|estimate| *estimate > 0.0)
+    }
+}
+
+fn line(page: &mut Page, row: &RuleRow, scale: Scale) {
+    let name = match (row.rule, &row.definition, row.score) {
+        (_, Some(name), _) => escape(name),
+        (RuleKind::Threshold, None, Some(score)) => format!("threshold {score}"),
+        (_, None, Some(score)) => format!("score {score} or more"),
+        (_, None, None) => "as reported".to_owned(),
+    };
+    let name = page.row_name(&name, 20);
+    let floor = row.floor.as_ref().and_then(|floor| floor.estimate);
+    let floor = match (floor, row.floor_if_pending) {
+        (Some(floor), Some(most)) if row.pending + row.disputed > 0 => {
+            format!("{}-{}", scale.number(floor), scale.number(most))
+        }
+        (Some(floor), _) => scale.number(floor),
+        (None, _) => "-".to_owned(),
+    };
+    let catchable = row.catchable.as_ref();
+    let limits = catchable.and_then(|rate| Some((rate.estimate?, rate.lower?, rate.upper?)));
+    let catchable = limits.map_or_else(
+        || "-".to_owned(),
+        |(estimate, lower, upper)| {
+            let (rate, limits) = scale.interval(estimate, lower, upper);
+            format!("{rate} {limits}")
+        },
+    );
+    let [flagged, pending, confirmed] = [row.flagged, row.pending, row.confirmed].map(count);
+    page.line(&format!("  {name:<20}{flagged:>9}{pending:>9}{confirmed:>10}  {floor:<12}{catchable}"));
+}

@@ -1,0 +1,187 @@
+//! What each side said of the units that flipped, and what its replies cost.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use super::DiffError;
+use crate::cache::ReplyCache;
+use crate::cache::units::{SelectedUnit, Snapshot, Units, UnitsError};
+use crate::model::behaviour::Behaviour;
+use crate::model::event::{Admitted, Event, Judged, Ordinal, Planned};
+use crate::model::grading::Stage;
+use crate::model::hash::Digest;
+use crate::model::money::{NanoUsd, Usage};
+use crate::reconcile::diff::{Direction, Flip};
+use crate::report::diff::{FlipRow, Replies, VerdictRow, passages};
+use crate::run::folder::RunFolder;
+use crate::run::settings::Workspace;
+use crate::verdict::{self, parse};
+
+/// One side: the last word on each flipped unit, and all replies in sum.
+pub(super) struct Said {
+    admitted: HashMap<Ordinal, Admitted>,
+    judged: HashMap<(Ordinal, Stage), Judged>,
+    /// Copies of the conversations; absent if they are gone.
+    copies: Option<Units>,
+    pub(super) replies: Replies,
+}
+
+impl Said {
+    pub(super) fn read(
+        workspace: &Workspace,
+        folder: &RunFolder,
+        planned: &Planned,
+        flipped: &HashSet<Ordinal>,
+        cache: &ReplyCache,
+    ) -> Result<Self, DiffError> {
+        let (mut admitted, mut judged) = (HashMap::new(), HashMap::new());
+        let mut keys: BTreeSet<Digest> = BTreeSet::new();
+        for event in folder.events() {
+            match event? {
+                Event::Admitted(one) if flipped.contains(&one.ordinal) => {
+                    admitted.insert(one.ordinal, one);
+                }
+                Event::Judged(one) => {
+                    keys.extend(one.key);
+                    if flipped.contains(&one.ordinal) {
+                        judged.insert((one.ordinal, one.stage), *one);
+                    }
+                }
+                Event::Admitted(_)
+                | Event::Opened(_)
+                | Event::Planned(_)
+                | Event::Granted(_)
+                | Event::Sent(_)
+                | Event::Settled(_)
+                | Event::Warned { .. }
+                | Event::Closed(_) => {}
+            }
+        }
+        let replies = price(&keys, cache)?;
+        Ok(Self { admitted, judged, copies: copies(workspace, planned)?, replies })
+    }
+
+    fn copy(&self, ordinal: Ordinal) -> Result<Option<SelectedUnit>, UnitsError> {
+        match self.copies.as_ref().map(|copies| copies.get(ordinal)).transpose() {
+            // The verdicts are still there, and say that their text is not.
+            Err(UnitsError::Damaged { .. }) => Ok(None),
+            copy => copy,
+        }
+    }
+}
+
+fn copies(workspace: &Workspace, planned: &Planned) -> Result<Option<Units>, UnitsError> {
+    let open = |digest| Snapshot::open(&workspace.units(), digest);
+    let Some(sample) = open(&planned.census)? else { return Ok(None) };
+    Ok(match &planned.known.units {
+        None => Some(Units::new(None, sample)),
+        Some(digest) => open(digest)?.map(|known| Units::new(Some(known), sample)),
+    })
+}
+
+/// What these replies cost when they were paid.
+fn price(keys: &BTreeSet<Digest>, cache: &ReplyCache) -> Result<Replies, DiffError> {
+    let (mut cost, mut usage, mut missing) = (NanoUsd::ZERO, Usage::default(), 0);
+    for key in keys {
+        match cache.get(key)? {
+            Some(reply) => {
+                cost += reply.cost;
+                usage += reply.usage.unwrap_or_default();
+            }
+            None => missing += 1,
+        }
+    }
+    Ok(Replies {
+        count: keys.len() as u64,
+        missing,
+        usd: cost.usd(),
+        prompt_tokens: usage.prompt_tokens,
+        cached_tokens: usage.cached_tokens,
+        completion_tokens: usage.completion_tokens,
+    })
+}
+
+/// Derives whole verdicts again from stored replies.
+pub(super) struct Reader<'a> {
+    pub(super) behaviour: &'a Behaviour,
+    pub(super) plan: &'a Planned,
+    pub(super) cache: &'a ReplyCache,
+    pub(super) sides: [&'a Said; 2],
+}
+
+impl Reader<'_> {
+    pub(super) fn flip(&self, flip: &Flip) -> Result<FlipRow, DiffError> {
+        let ([said_a, said_b], [at_a, at_b]) = (self.sides, flip.ordinals);
+        let (copy_a, copy_b) = (said_a.copy(at_a)?, said_b.copy(at_b)?);
+        let a = self.verdicts(said_a, at_a, copy_a.as_ref())?;
+        let b = self.verdicts(said_b, at_b, copy_b.as_ref())?;
+        let admitted = said_a.admitted.get(&at_a).expect("a unit that flipped was admitted");
+        let unit = &admitted.unit;
+        let seen = self.sides.iter().zip(flip.ordinals).flat_map(|(said, ordinal)| {
+            [Stage::Screen, Stage::Confirm].into_iter().filter_map(move |stage| said.judged.get(&(ordinal, stage)))
+        });
+        let seen: BTreeSet<u32> = seen.flat_map(|judged| judged.seen.messages.iter().copied()).collect();
+        let seen: Vec<u32> = seen.into_iter().collect();
+        let text = copy_a.or(copy_b);
+        let passages = text.map(|copy| passages(&copy.conversation, unit.turn, &seen, [&a, &b])).unwrap_or_default();
+        let stratum = admitted.stratum.and_then(|index| self.plan.strata.get(index as usize));
+        Ok(FlipRow {
+            unit: unit.to_string(),
+            group: self.plan.group_by.iter().cloned().zip(unit.group.0.iter().cloned()).collect(),
+            class: stratum.map(|row| row.stratum.class.clone()).unwrap_or_default(),
+            screen: flip.screen.map(way),
+            confirm: flip.confirm.map(way),
+            a,
+            b,
+            passages,
+        })
+    }
+
+    fn verdicts(
+        &self,
+        said: &Said,
+        ordinal: Ordinal,
+        copy: Option<&SelectedUnit>,
+    ) -> Result<Vec<VerdictRow>, DiffError> {
+        let stages = [Stage::Screen, Stage::Confirm];
+        let judged = stages.into_iter().filter_map(|stage| said.judged.get(&(ordinal, stage)));
+        judged.map(|judged| self.verdict(judged, copy)).collect()
+    }
+
+    fn verdict(&self, judged: &Judged, copy: Option<&SelectedUnit>) -> Result<VerdictRow, DiffError> {
+        let finding = judged.outcome.finding();
+        let reply = judged.key.map(|key| self.cache.get(&key)).transpose()?.flatten();
+        let (whole, unavailable) = match (&reply, copy) {
+            (Some(reply), Some(copy)) => {
+                let context = verdict::Context {
+                    behaviour: self.behaviour,
+                    conversation: &copy.conversation,
+                    seen: &judged.seen,
+                };
+                (parse(reply.status, &reply.body, &context).verdict(), None)
+            }
+            (None, _) => (None, Some("the reply is no longer stored")),
+            (Some(_), None) => (None, Some("the copy of the conversation is gone")),
+        };
+        let (evidence, innocent_reading) =
+            whole.map(|whole| (whole.evidence, Some(whole.innocent_reading))).unwrap_or_default();
+        Ok(VerdictRow {
+            stage: judged.stage,
+            outcome: judged.outcome.kind(),
+            verdict: finding.map(|finding| finding.verdict),
+            score: finding.map(|finding| finding.score),
+            labels: finding.map(|finding| finding.labels.clone()).unwrap_or_default(),
+            exclusions: finding.map(|finding| finding.exclusions.clone()).unwrap_or_default(),
+            fields: finding.map_or_else(BTreeMap::new, |finding| finding.fields.clone()),
+            evidence,
+            innocent_reading,
+            unavailable: unavailable.filter(|_| finding.is_some()),
+        })
+    }
+}
+
+const fn way(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Gained => "gained",
+        Direction::Lost => "lost",
+    }
+}
