@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use crate::cache::units::UnitsError;
-use crate::model::conversation::{Channel, Conversation};
+use crate::model::conversation::{Channel, Conversation, Role};
 use crate::model::event::Judged;
 use crate::model::verdict::Verdict;
 use crate::prefilter::channel_text;
@@ -41,8 +41,8 @@ fn failed(error: ViewError) -> Failure {
 }
 
 fn json_of(view: &View) -> Value {
-    let hits: Vec<_> = view.hits.iter().map(|hit| {
-        json!({ "class": hit.class, "rule": hit.rule, "channel": hit.channel, "start": hit.span.start, "end": hit.span.end })
+    let hits: Vec<_> = view.hits.iter().map(|(message, hit)| {
+        json!({ "message": message, "class": hit.class, "rule": hit.rule, "channel": hit.channel, "start": hit.span.start, "end": hit.span.end })
     }).collect();
     let judged: Vec<_> =
         view.judged.iter().map(|(judged, verdict)| json!({ "judged": judged, "verdict": verdict })).collect();
@@ -61,16 +61,23 @@ fn text_of(view: &View) -> Result<String, std::fmt::Error> {
     let id = &view.unit.id;
     let admitted = if view.is_admitted { "admitted" } else { "selected, not admitted" };
     writeln!(text, "{}  [{}]  {admitted}\n", escape(&id.to_string()), escape(&id.group.to_string()))?;
-    messages(&mut text, &view.unit.conversation, id.turn.unwrap_or_default())?;
-    let message = id.turn.and_then(|turn| view.unit.conversation.message(turn));
+    messages(&mut text, &view.unit.conversation, id.turn)?;
     writeln!(text, "Cues")?;
     if view.hits.is_empty() {
         writeln!(text, "  none")?;
     }
-    for hit in &view.hits {
-        let words = message.map(|message| channel_text(message, hit.channel));
+    for (turn, hit) in &view.hits {
+        let words = view.unit.conversation.message(*turn).map(|message| channel_text(message, hit.channel));
         let words = words.as_ref().and_then(|words| words.get(hit.span.clone())).unwrap_or_default();
-        writeln!(text, "  {} (rule {}, {}): {}", escape(&hit.class), hit.rule, hit.channel.as_str(), escape(words))?;
+        let place = if id.turn.is_some() { String::new() } else { format!("#{turn} ") };
+        writeln!(
+            text,
+            "  {place}{} (rule {}, {}): {}",
+            escape(&hit.class),
+            hit.rule,
+            hit.channel.as_str(),
+            escape(words)
+        )?;
     }
     writeln!(text, "\nVerdicts")?;
     if view.judged.is_empty() {
@@ -82,17 +89,18 @@ fn text_of(view: &View) -> Result<String, std::fmt::Error> {
     Ok(text)
 }
 
-/// The unit's message whole, the others shortened.
-fn messages(text: &mut String, conversation: &Conversation, turn: u32) -> std::fmt::Result {
+/// The unit's messages whole, the others shortened: one turn, or every turn of a conversation.
+fn messages(text: &mut String, conversation: &Conversation, turn: Option<u32>) -> std::fmt::Result {
     for (index, message) in (0..).zip(&conversation.messages) {
         for channel in Channel::ALL {
             let words = channel_text(message, channel);
             if words.is_empty() {
                 continue;
             }
-            let mark = if index == turn { "  <- this turn" } else { "" };
+            let is_unit = turn.map_or(message.role == Role::Assistant, |turn| turn == index);
+            let mark = if turn == Some(index) { "  <- this turn" } else { "" };
             writeln!(text, "#{index} {}/{}{mark}", message.role.as_str(), channel.as_str())?;
-            let limit = if index == turn { usize::MAX } else { AROUND };
+            let limit = if is_unit { usize::MAX } else { AROUND };
             let shown: String = words.chars().take(limit).collect();
             let more = if shown.len() < words.len() { " [...]" } else { "" };
             for line in shown.lines() {

@@ -128,7 +128,7 @@ impl Grader {
     }
 
     fn context<'a>(&'a self, unit: &'a SelectedUnit, seen: &'a Seen) -> Context<'a> {
-        Context { behaviour: &self.parts.behaviour, conversation: &unit.conversation, seen }
+        Context { behaviour: &self.parts.behaviour, conversation: &unit.conversation, seen, unit: unit.id.kind() }
     }
 
     fn round(&self, round: u32) -> &Round {
@@ -179,7 +179,7 @@ impl Grader {
                 return Ok(self.bound(&self.prepare(unit, &mut Scratch::default())?));
             }
         };
-        let around = |questioner: &Questioner| questioner.around_bytes(unit.id.turn.unwrap_or_default()) as u64;
+        let around = |questioner: &Questioner| questioner.around_bytes(unit.id.turn) as u64;
         let question = message_bound(&asking.text) - around(theirs) + around(ours);
         // Rounds differ in their key, not in what they can cost.
         let Round { first, longer } = self.round(0);

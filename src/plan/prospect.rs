@@ -16,7 +16,7 @@ use crate::model::found_by::KnownUse;
 use crate::model::grading::Stage;
 use crate::model::money::{NanoUsd, Usage};
 use crate::model::rate::Level;
-use crate::model::unit::{Group, UnitKind};
+use crate::model::unit::Group;
 
 /// What a plan should buy.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,7 +80,7 @@ pub fn prospect(
     let of_audit = Load { assume: *assume, ..*load };
     let slices = slices(planned, &of_audit, measured.as_ref(), let_in);
     let outline = outline(planned, slices, assume, measured.as_ref());
-    let splits = !is_auto && planned.sample_by == UnitKind::Turn;
+    let splits = !is_auto && !planned.draws_several();
     let best = planned.cap.filter(|_| splits).map(|cap| split(cap, &outline, load));
     Prospect {
         let_in,
@@ -120,11 +120,13 @@ fn slices(planned: &Planned, load: &Load, measured: Option<&Measured>, let_in: f
 }
 
 fn outline(planned: &Planned, slices: Vec<Slice>, assume: &Assumptions, measured: Option<&Measured>) -> Outline {
+    let has_long = planned.unit.is_turn() && planned.corpus.turns > planned.corpus.conversations;
     let usual = Known::of_each(ASSUMED_KNOWN, assume.sensitivity).expect("some are assumed");
     Outline {
         slices,
         is_grouped: !planned.group_by.is_empty(),
-        may_cluster: planned.cluster_by.is_some() || planned.corpus.turns > planned.corpus.conversations,
+        may_cluster: planned.cluster_by.is_some() || has_long,
+        unit: planned.unit,
         sample_by: planned.sample_by,
         review: planned.review,
         gate_includes_confirmer: planned.gate_includes_confirmer(),

@@ -15,6 +15,7 @@ use crate::model::money::NanoUsd;
 use crate::model::outcome::{FailureKind, Outcome, OutcomeKind};
 use crate::model::rate::Decider;
 use crate::model::tally::Tally;
+use crate::model::unit::UnitKind;
 use crate::model::verdict::Judgement::{self, Absent, Present, Suspected};
 
 fn fold_with(has_confirmer: bool, events: &[Event], labels: &[Label]) -> Result<Tally, FoldError> {
@@ -243,7 +244,7 @@ fn contradictions_are_refused() {
     let mut leaking = planned(&[("core", "rl", 6, 4)]);
     leaking.corpus.turns += 1;
     let leak = fold_with(true, &[Event::Planned(Box::new(leaking))], &[]);
-    assert!(matches!(leak, Err(FoldError::Leak { strata: 6, corpus: 7 })));
+    assert!(matches!(leak, Err(FoldError::Leak { strata: 6, corpus: 7, unit: UnitKind::Turn })));
     let small = planned(&[("core", "rl", 1, 2)]);
     let over = fold_with(true, &[Event::Planned(Box::new(small))], &[]);
     assert!(matches!(over, Err(FoldError::OverPlanned { .. })));

@@ -31,7 +31,7 @@ impl Reviewer {
     /// # Errors
     /// If the truth file cannot be read.
     pub fn read(&self, truth: &Path, tally: &Tally) -> Result<Vec<Label>, TruthError> {
-        let present = present_units(truth, &tally.plan.group_by)?;
+        let present = present_units(truth, &tally.plan.group_by, tally.plan.unit)?;
         Ok(tally.queue.iter().map(|queued| self.decide(&present, queued, tally)).collect())
     }
 

@@ -99,7 +99,7 @@ fn costs(pilot: &Census, stands: &[Stand], output_tokens: u64) -> Result<Vec<[f6
     let (mut reader, mut buffers) = (pilot.units.reader(ReadBuffers::default()), Buffers::default());
     for ordinal in 0..pilot.units.len() {
         let unit = reader.get(Ordinal(ordinal))?;
-        let turn = unit.id.turn.unwrap_or_default();
+        let turn = unit.id.turn;
         let stratum = unit.stratum.and_then(|stratum| asked.get_mut(stratum as usize));
         let Some(of_stratum) = stratum else { continue };
         for (stand, (units, bytes)) in stands.iter().zip(of_stratum) {

@@ -53,8 +53,7 @@ impl Grader {
     /// # Errors
     /// If the cache cannot be read.
     pub fn prepare(&self, unit: &SelectedUnit, scratch: &mut Scratch) -> Result<Prepared, StageError> {
-        let turn = unit.id.turn.unwrap_or_default();
-        match self.parts.questioner.question(&unit.conversation, turn, &mut scratch.prompt) {
+        match self.parts.questioner.question(&unit.conversation, unit.id.turn, &mut scratch.prompt) {
             Question::CannotJudge(seen) => {
                 let judged = Box::new(self.unasked(unit.ordinal, seen));
                 Ok(Prepared::Decided { judged, prompt_tokens: None })

@@ -17,6 +17,7 @@ use crate::model::conversation::{Conversation, Message, Role};
 use crate::model::event::Seen;
 use crate::model::grading::{ApiKind, GradeRequest, NONCE_LENGTH, Stage};
 use crate::model::money::{NanoUsd, Price};
+use crate::model::unit::UnitKind;
 use crate::rehearse::{self, RehearsalSettings, Server, Truth};
 use crate::run::assemble::Stand;
 
@@ -33,6 +34,7 @@ pub(super) struct Question {
     pub(super) stage: Stage,
     pub(super) conversation: Conversation,
     pub(super) seen: Seen,
+    pub(super) unit: UnitKind,
     request: GradeRequest,
     pub(super) price: Price,
 }
@@ -48,7 +50,9 @@ impl Question {
             ],
             metadata: BTreeMap::new(),
         };
-        let asked = match stand.questioner.question(&conversation, 1, &mut crate::prompt::Buffers::default()) {
+        let unit = stand.questioner.unit();
+        let turn = unit.is_turn().then_some(1);
+        let asked = match stand.questioner.question(&conversation, turn, &mut crate::prompt::Buffers::default()) {
             crate::prompt::Question::Ask(asked) => asked,
             crate::prompt::Question::CannotJudge(_) => return None,
         };
@@ -65,7 +69,7 @@ impl Question {
             retry: 0,
             epoch: "doctor".to_owned(),
         };
-        Some(Self { stand: position, stage: stand.stage, conversation, seen, request, price: stand.price })
+        Some(Self { stand: position, stage: stand.stage, conversation, seen, unit, request, price: stand.price })
     }
 
     /// The most that it can cost.
