@@ -160,6 +160,13 @@ fn asked(
 ) -> Result<Vec<crate::model::grading::ChatMessage>, Failure> {
     match questioner.question(conversation, turn, &mut Buffers::default()) {
         Question::Ask(asked) => Ok(questioner.messages(&asked)),
+        Question::Chunks { chunks, .. } => {
+            let mut messages = questioner.opening().to_vec();
+            for asked in chunks.into_iter().flatten() {
+                messages.extend(questioner.messages(&asked).pop());
+            }
+            Ok(messages)
+        }
         Question::CannotJudge(seen) => {
             let share = seen.coverage * 100.0;
             let error = match turn {

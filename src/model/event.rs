@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::compare::Compare;
 use super::grading::{PromptLabel, Stage};
 use super::hash::Digest;
+pub use super::judged::{Judged, JudgedChunk, Seen};
 use super::known_plan::KnownPlan;
 use super::money::{NanoUsd, Usage};
-use super::outcome::{FailureKind, Outcome};
+use super::outcome::FailureKind;
 use super::review::ReviewDraw;
 use super::stop::{Look, StopWhen};
 use super::unit::{Group, Stratum, UnitId, UnitKind};
@@ -419,44 +420,6 @@ pub struct Settled {
     pub cost: NanoUsd,
     /// From sending to ending, in milliseconds.
     pub latency_ms: u64,
-}
-
-/// See [`Event::Judged`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Judged {
-    /// For which unit.
-    pub ordinal: Ordinal,
-    /// Which stage.
-    pub stage: Stage,
-    /// How it ended.
-    #[serde(flatten)]
-    pub outcome: Outcome,
-    /// The reply that the outcome was derived from, if there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<Digest>,
-    /// Version of the parser that derived it.
-    pub parser: u32,
-    /// Whether the reply was there before this session: nothing was sent.
-    pub replayed: bool,
-    /// The model served, if the server says so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub served: Option<String>,
-    /// What the grader saw.
-    pub seen: Seen,
-    /// Text in the transcript imitates delimiters or addresses a grader.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub injection_suspected: bool,
-}
-
-/// What a grader saw of a conversation.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Seen {
-    /// Ids of the messages shown, whole or cut.
-    pub messages: Vec<u32>,
-    /// Bytes shown over bytes of the context that the rubric asks for, 0 to 1.
-    pub coverage: f64,
-    /// Whether anything was cut.
-    pub cut: bool,
 }
 
 /// See [`Event::Closed`].

@@ -12,6 +12,7 @@ pub(crate) mod fixture;
 pub mod found_by;
 pub mod grading;
 pub mod hash;
+pub mod judged;
 pub mod known;
 pub mod known_plan;
 pub mod label;

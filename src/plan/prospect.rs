@@ -221,7 +221,8 @@ fn costs_per_question(outline: &Outline, load: &Load) -> [f64; 2] {
 fn cost_per_question(stage: &StageLoad, assume: &Assumptions) -> f64 {
     let prompt_tokens = stage.mean_request_bytes.div_ceil(super::forecast::BYTES_PER_TOKEN);
     let completion_tokens = assume.output_tokens.min(stage.most_output_tokens);
-    stage.price.cost(&Usage { prompt_tokens, completion_tokens, ..Usage::default() }).usd()
+    let question = stage.price.cost(&Usage { prompt_tokens, completion_tokens, ..Usage::default() }).usd();
+    question * stage.questions.per_unit()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::WindowSettings;
+use super::chunks::{Chunks, chunks};
 use super::fence::fence;
 use super::injection::is_suspected;
 use super::render::{RenderError, Static, UserText, render_static, render_user};
@@ -64,6 +65,14 @@ pub struct Questioner {
 pub enum Question {
     /// Ask this.
     Ask(Asked),
+    /// The conversation is too long for one question: ask about each chunk, whose outcomes
+    /// [`crate::verdict::standing`] puts together.
+    Chunks {
+        /// In order: what to ask about each, or what would be visible of it where that is too little.
+        chunks: Vec<Result<Asked, Seen>>,
+        /// What they show together.
+        seen: Seen,
+    },
     /// Too little is visible: nothing is sent, and the outcome is `cannot_judge`.
     CannotJudge(Seen),
 }
@@ -140,15 +149,32 @@ impl Questioner {
         if turn.is_some_and(|turn| conversation.message(turn).is_none()) {
             return Question::CannotJudge(Seen::default());
         }
+        if turn.is_none()
+            && let Some(Chunks { windows, seen }) = chunks(conversation, &self.window, &self.channels)
+        {
+            let chunks = windows.into_iter().map(|window| self.shown(conversation, turn, window, buffers)).collect();
+            return Question::Chunks { chunks, seen };
+        }
         let window = window(conversation, turn, &self.window, &self.channels);
+        self.shown(conversation, turn, window, buffers).map_or_else(Question::CannotJudge, Question::Ask)
+    }
+
+    /// The question over what is shown, or what that is where it is too little.
+    fn shown(
+        &self,
+        conversation: &Conversation,
+        turn: Option<u32>,
+        window: Window<'_>,
+        buffers: &mut Buffers,
+    ) -> Result<Asked, Seen> {
         if !window.is_sufficient {
-            return Question::CannotJudge(window.seen);
+            return Err(window.seen);
         }
         let mut text = std::mem::take(&mut buffers.text);
         text.clear();
         self.user.fill(&mut text, |out| fence(out, conversation, &window), &target(turn));
         let injection_suspected = is_suspicious(conversation, &window, &mut buffers.lower);
-        Question::Ask(Asked { text, seen: window.seen, injection_suspected })
+        Ok(Asked { text, seen: window.seen, injection_suspected })
     }
 
     /// All messages of a question.
@@ -249,7 +275,7 @@ mod tests {
     fn asked(questioner: &Questioner, conversation: &Conversation) -> Asked {
         match questioner.question(conversation, Some(1), &mut Buffers::default()) {
             Question::Ask(asked) => asked,
-            Question::CannotJudge(seen) => panic!("nothing was asked: {seen:?}"),
+            Question::Chunks { seen, .. } | Question::CannotJudge(seen) => panic!("no question: {seen:?}"),
         }
     }
 

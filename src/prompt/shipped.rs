@@ -52,7 +52,7 @@ mod tests {
         let turn = unit.is_turn().then_some(3);
         match questioner.question(&conversation, turn, &mut Buffers::default()) {
             Question::Ask(asked) => questioner.messages(&asked).into_iter().map(|message| message.content).collect(),
-            Question::CannotJudge(seen) => panic!("nothing was asked: {seen:?}"),
+            Question::Chunks { seen, .. } | Question::CannotJudge(seen) => panic!("nothing was asked: {seen:?}"),
         }
     }
 

@@ -9,7 +9,8 @@
 //! least half of the space. Every omission is visible to the grader.
 //!
 //! Where the unit is the whole conversation, all of it is wanted, and every turn belongs to the unit. What does not fit
-//! of the other messages is cut in their middles, the longest first.
+//! is read in chunks (`chunks`); where system and task leave no room for that, the other messages are cut in their
+//! middles, the longest first.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +25,7 @@ const SMALLEST_PART: usize = 200;
 
 /// Why a message is wanted, most important first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
+pub(super) enum Rank {
     Unit,
     /// System and task messages.
     Required,
@@ -44,6 +45,7 @@ pub(super) enum Extent {
 }
 
 /// One channel of one wanted message, neutralised.
+#[derive(Clone)]
 pub(super) struct Piece<'a> {
     pub(super) message: u32,
     pub(super) role: Role,
@@ -52,7 +54,7 @@ pub(super) struct Piece<'a> {
     pub(super) text: Cow<'a, str>,
     pub(super) chars: usize,
     pub(super) extent: Extent,
-    rank: Rank,
+    pub(super) rank: Rank,
 }
 
 impl Piece<'_> {
@@ -69,7 +71,8 @@ impl Piece<'_> {
         (head, omitted, rest.split_at(byte_of_char(rest, omitted)).1)
     }
 
-    fn shown_bytes(&self) -> usize {
+    /// Bytes of what is shown.
+    pub(super) fn shown_bytes(&self) -> usize {
         let (head, _, tail) = self.shown();
         head.len() + tail.len()
     }
@@ -106,9 +109,16 @@ pub(super) fn window<'a>(
         }
     }
     fit(&mut pieces, settings.max_chars as usize);
-    let seen = seen(&pieces);
-    let is_sufficient = seen.coverage >= settings.min_coverage && is_unit_readable(&pieces) && has_required(&pieces);
-    Window { pieces, seen, is_sufficient }
+    Window::of(pieces, settings)
+}
+
+impl<'a> Window<'a> {
+    /// Of pieces whose extents are decided.
+    pub(super) fn of(pieces: Vec<Piece<'a>>, settings: &WindowSettings) -> Self {
+        let seen = seen(&pieces);
+        let is_readable = is_unit_readable(&pieces) && has_required(&pieces);
+        Self { is_sufficient: seen.coverage >= settings.min_coverage && is_readable, pieces, seen }
+    }
 }
 
 fn wanted(conversation: &Conversation, turn: u32, neighbours: u32) -> BTreeMap<u32, Rank> {
@@ -132,7 +142,7 @@ fn wanted(conversation: &Conversation, turn: u32, neighbours: u32) -> BTreeMap<u
 }
 
 /// Every message of a conversation that is the unit.
-fn all(conversation: &Conversation) -> BTreeMap<u32, Rank> {
+pub(super) fn all(conversation: &Conversation) -> BTreeMap<u32, Rank> {
     let mut is_task = true;
     let rank = |message: &Message| match message.role {
         Role::Assistant => Rank::Unit,
@@ -144,7 +154,7 @@ fn all(conversation: &Conversation) -> BTreeMap<u32, Rank> {
 }
 
 /// Adds the channels of a message that have text; at least one, so that an empty message is visible as such.
-fn add_pieces<'a>(
+pub(super) fn add_pieces<'a>(
     pieces: &mut Vec<Piece<'a>>,
     (index, message): (u32, &'a Message),
     rank: Rank,
@@ -203,7 +213,7 @@ fn fit_neighbours(pieces: &mut [Piece<'_>], mut left: usize) {
 }
 
 /// Divides `space` characters: short pieces stay whole, long ones are cut to equal length.
-fn share<'p, 'a: 'p>(pieces: impl Iterator<Item = &'p mut Piece<'a>>, mut space: usize) {
+pub(super) fn share<'p, 'a: 'p>(pieces: impl Iterator<Item = &'p mut Piece<'a>>, mut space: usize) {
     let mut pieces: Vec<_> = pieces.collect();
     pieces.sort_by_key(|piece| piece.chars);
     let mut waiting = pieces.len();
@@ -223,12 +233,17 @@ fn share<'p, 'a: 'p>(pieces: impl Iterator<Item = &'p mut Piece<'a>>, mut space:
 fn seen(pieces: &[Piece<'_>]) -> Seen {
     let wanted: usize = pieces.iter().map(|piece| piece.text.len()).sum();
     let shown: usize = pieces.iter().map(Piece::shown_bytes).sum();
-    #[expect(clippy::cast_precision_loss, reason = "a share of at most some gigabytes")]
-    let coverage = if wanted == 0 { 1.0 } else { shown as f64 / wanted as f64 };
+    let coverage = share_of(shown, wanted);
     let visible = pieces.iter().filter(|piece| piece.is_unit || piece.extent != Extent::Dropped);
     let messages: BTreeSet<_> = visible.map(|piece| piece.message).collect();
     let cut = pieces.iter().any(|piece| piece.extent != Extent::Whole);
     Seen { messages: messages.into_iter().collect(), coverage, cut }
+}
+
+/// So many bytes of so many; all of nothing.
+#[expect(clippy::cast_precision_loss, reason = "a share of at most some gigabytes")]
+pub(super) fn share_of(shown: usize, wanted: usize) -> f64 {
+    if wanted == 0 { 1.0 } else { shown as f64 / wanted as f64 }
 }
 
 /// At least half of the unit's text.
@@ -257,7 +272,7 @@ pub(super) mod tests {
         Conversation { id: "c".to_owned(), messages, metadata: BTreeMap::new() }
     }
 
-    fn chat(lengths: &[(Role, usize)]) -> Conversation {
+    pub(in crate::prompt) fn chat(lengths: &[(Role, usize)]) -> Conversation {
         conversation(lengths.iter().map(|&(role, length)| Message::text(role, "x".repeat(length))).collect())
     }
 

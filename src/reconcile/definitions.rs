@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::behaviour::{Behaviour, DEFINITION_CONFIRM, DEFINITION_SCREEN};
+use crate::model::event::Judged;
 use crate::model::grading::Stage;
 use crate::model::outcome::Outcome;
 use crate::verdict::{Definition, DefinitionError};
@@ -38,19 +39,31 @@ impl Definitions {
         self.confirm.is_some()
     }
 
-    /// Whether an outcome takes its unit one step further: flagged by the screen, upheld by the confirmer, for which
+    /// Whether an ending takes its unit one step further: flagged by the screen, upheld by the confirmer, for which
     /// the audited definition must hold as well. Without a confirmer people decide about everything that is flagged:
     /// a narrower definition must not clear what the screen is unsure of, such as evidence that was not found. An
     /// outcome without a usable verdict takes its unit nowhere, whatever a definition says: missing is neither yes nor
-    /// no.
+    /// no. Of a conversation that was read in chunks, one chunk is enough.
     ///
     /// # Errors
     ///
     /// A definition cannot be evaluated over this outcome.
-    pub fn hold(&self, stage: Stage, outcome: &Outcome) -> Result<bool, DefinitionError> {
-        if !outcome.kind().is_usable() {
+    pub fn hold(&self, judged: &Judged) -> Result<bool, DefinitionError> {
+        if !judged.outcome.kind().is_usable() {
             return Ok(false);
         }
+        if judged.chunks.is_empty() {
+            return self.hold_of(judged.stage, &judged.outcome);
+        }
+        for chunk in judged.chunks.iter().filter(|chunk| chunk.outcome.kind().is_usable()) {
+            if self.hold_of(judged.stage, &chunk.outcome)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn hold_of(&self, stage: Stage, outcome: &Outcome) -> Result<bool, DefinitionError> {
         match (stage, &self.confirm) {
             (Stage::Screen, _) => self.screen.holds(outcome),
             (Stage::Confirm, Some(confirm)) => Ok(confirm.holds(outcome)? && self.audited.holds(outcome)?),

@@ -262,7 +262,7 @@ impl Fold {
     fn judged(&mut self, judged: &Judged) -> Result<(), FoldError> {
         let Judged { ordinal, stage, outcome, .. } = judged;
         let (ordinal, stage) = (*ordinal, *stage);
-        let held = self.definitions.hold(stage, outcome);
+        let held = self.definitions.hold(judged);
         let holds = held.map_err(|source| FoldError::Definition { ordinal, stage, source })?;
         let kind = outcome.kind();
         let mark = Mark {

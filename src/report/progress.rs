@@ -181,7 +181,7 @@ impl Progress {
     fn judged(&mut self, judged: &Judged, now: UnixMs) {
         self.asked.remove(&(judged.ordinal, judged.stage));
         // A definition that cannot be evaluated stops the report, which names it; the display goes on.
-        let holds = self.definitions.hold(judged.stage, &judged.outcome).unwrap_or(false);
+        let holds = self.definitions.hold(judged).unwrap_or(false);
         if self.known.contains(judged.ordinal) {
             self.counts.replayed += u64::from(judged.replayed);
             return self.known.judged(judged, holds);

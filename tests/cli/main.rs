@@ -33,3 +33,4 @@ mod sensitivity;
 mod show;
 mod stopped;
 mod unusable;
+mod whole;

@@ -51,7 +51,7 @@ impl Narrow {
         if self.found.is_some() || last.outcome.kind().is_cut_off() {
             return;
         }
-        let holds = self.definitions.hold(last.stage, &last.outcome);
+        let holds = self.definitions.hold(last);
         // A definition that cannot be evaluated stops the report, which names it.
         self.prefix.finish(last.ordinal, last.stage == Stage::Confirm && holds.unwrap_or(false));
         while self.found.is_none() && self.prefix.step() {

@@ -54,7 +54,7 @@ impl Question {
         let turn = unit.is_turn().then_some(1);
         let asked = match stand.questioner.question(&conversation, turn, &mut crate::prompt::Buffers::default()) {
             crate::prompt::Question::Ask(asked) => asked,
-            crate::prompt::Question::CannotJudge(_) => return None,
+            crate::prompt::Question::Chunks { .. } | crate::prompt::Question::CannotJudge(_) => return None,
         };
         let (messages, seen) = (stand.questioner.messages(&asked), asked.seen);
         let request = GradeRequest {
