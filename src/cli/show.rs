@@ -125,6 +125,17 @@ fn verdict_of(text: &mut String, judged: &Judged, verdict: Option<&Verdict>) -> 
         }
     }
     writeln!(text, "{replayed}")?;
+    if !judged.chunks.is_empty() {
+        let said = judged.chunks.iter().map(|chunk| match chunk.outcome.finding() {
+            Some(finding) => finding.verdict.as_str(),
+            None => chunk.outcome.kind().as_str(),
+        });
+        let said: Vec<_> = said.collect();
+        writeln!(text, "    read in {} chunks: {}", said.len(), said.join(", "))?;
+    }
+    if judged.seen.cut && judged.key.is_some() {
+        writeln!(text, "    {:.1}% of what it asks for was shown", judged.seen.coverage * 100.0)?;
+    }
     for evidence in verdict.map(|verdict| verdict.evidence.as_slice()).unwrap_or_default() {
         let found = if evidence.check.is_verified() { "" } else { "  (not found in the transcript)" };
         writeln!(

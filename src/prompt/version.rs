@@ -42,6 +42,8 @@ pub struct Prompt {
     pub label: PromptLabel,
     /// Digest of the file's text and of what the behaviour tells graders: with the label, the version.
     pub hash: Digest,
+    /// The highest version of its role that lies beside it.
+    pub newest: u32,
     /// What it can ask about; turns, if it does not say.
     pub units: Vec<UnitKind>,
     /// The window that it asks for; an audit may override it.
@@ -212,7 +214,19 @@ pub fn parse_prompt(label: &PromptLabel, text: &str, behaviour: &Behaviour) -> R
     let context = front.context.map(window).transpose()?;
     let (system, examples, user) = arrange(split_sections(body, lines_above_body)?)?;
     let hash = PartHasher::new("prompt").part(text.as_bytes()).part(asked_digest(behaviour).as_bytes()).finish();
-    Ok(Prompt { label: written, hash, units: front.units, context, params: front.params, system, examples, user, text })
+    let newest = written.version;
+    Ok(Prompt {
+        label: written,
+        hash,
+        newest,
+        units: front.units,
+        context,
+        params: front.params,
+        system,
+        examples,
+        user,
+        text,
+    })
 }
 
 fn split_front_matter(text: &str) -> Option<(&str, &str)> {

@@ -373,6 +373,12 @@ fn ungraded_step(report: &Report) -> String {
     if units(&[OutcomeKind::Failed]) > 0 {
         return "run again: requests that failed are sent again, everything else replays".to_owned();
     }
+    let is_cut = report.grader_health.cut_share.is_some_and(|share| share > 0.0);
+    if report.unit == UnitKind::Conversation && is_cut && units(&[OutcomeKind::CannotJudge]) > 0 {
+        return "raise `max_chars` of `window` under [grader.screen] and [grader.confirm]: a conversation with a message that \
+                no question has room for is never absent"
+            .to_owned();
+    }
     "what is ungraded was answered, and replays: try another model, a new prompt version or `on_truncated`".to_owned()
 }
 

@@ -129,7 +129,22 @@ fn what_is_graded_is_part_of_what_a_run_asked() {
     night.workspace.edit("audit.toml", "unit = \"conversation\"", "unit = \"turn\"");
     let ended = night.workspace.run(&["run", "--progress", "none"]).expect(0);
     assert!(ended.stdout.contains("`unit` changed"), "{}", ended.stdout);
-    let runs: Vec<_> =
-        std::fs::read_dir(night.workspace.path("runs")).unwrap().map(|run| run.unwrap().file_name()).collect();
-    assert!(runs.len() >= 2, "{runs:?}");
+    night.workspace.edit("audit.toml", "unit = \"turn\"", "unit = \"conversation\"");
+    let learned = night.workspace.run(&["plan", "--from-run", "latest"]).expect(2).stderr;
+    assert!(learned.contains("graded turns, and this audit grades conversations"), "{learned}");
+}
+
+#[test]
+fn a_long_conversation_is_shown_with_what_was_said_of_its_chunks() {
+    let night = night();
+    let (written, window) = ("prompt = \"screen@2\"\n", "window = { max_chars = 2_200 }\n");
+    night.workspace.edit("audit.toml", written, &format!("{written}{window}"));
+    let report = night.workspace.report().json();
+    assert!(night.requests().0 > report["funnel"]["planned"].as_u64().unwrap(), "some have several questions");
+    let units = report["confirmed_units"].as_array().unwrap().iter().map(|unit| unit["unit"].as_str().unwrap());
+    let pages: Vec<_> = units.map(|unit| night.workspace.run(&["show", unit]).expect(0).stdout).collect();
+    let lines = pages.iter().flat_map(|page| page.lines());
+    let chunked: Vec<_> = lines.filter(|line| line.contains("read in 2 chunks: ")).collect();
+    assert!(!chunked.is_empty(), "{pages:?}");
+    assert!(chunked.iter().any(|line| line.contains("present")), "{chunked:?}");
 }
