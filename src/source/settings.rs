@@ -66,4 +66,10 @@ impl CorpusSettings {
     pub const fn draws_several(&self) -> bool {
         self.unit.is_turn() && !self.sample_by.is_turn()
     }
+
+    /// Whether a conversation is in one stratum as a whole, that of its most specific turn.
+    #[must_use]
+    pub const fn takes_whole(&self) -> bool {
+        !self.unit.is_turn() || !self.sample_by.is_turn()
+    }
 }

@@ -111,6 +111,37 @@ fn known_positives_are_conversations_and_give_a_corrected_rate() {
 }
 
 #[test]
+fn exact_copies_are_graded_once_and_counted_as_often_as_they_occur() {
+    let night = Night::with(60, "sensitivity = 1.0\nspecificity = 1.0", "sensitivity = 1.0\nspecificity = 1.0");
+    of_conversations(&night);
+    let floor = |report: &Value, target: &str| {
+        let rates = report["rates"].as_array().unwrap().iter();
+        let is_wanted = |rate: &&Value| {
+            rate["name"] == "floor"
+                && rate["unit"] == "conversation"
+                && rate["target"] == target
+                && rate["group"] == json!({})
+        };
+        let rate = rates.into_iter().find(is_wanted).unwrap().clone();
+        ["k", "n", "clusters"].map(|figure| rate[figure].as_u64().unwrap_or_default())
+    };
+    let first = night.workspace.report().json();
+    let asked = night.requests();
+    let confirmed = first["confirmed_units"].as_array().unwrap();
+    let unit = confirmed.iter().find(|unit| unit["group"]["checkpoint"] == "late").unwrap()["unit"].as_str().unwrap();
+    let corpus = night.workspace.read("corpus/late.jsonl");
+    let line = corpus.lines().find(|line| line.contains(&format!("\"{unit}\""))).unwrap();
+    let copies = ["copy-1", "copy-2"].map(|id| format!("{}\n", line.replace(unit, id)));
+    night.workspace.write("corpus/copies.jsonl", copies.concat());
+
+    let second = night.workspace.report().json();
+    assert_eq!(night.requests(), asked, "nothing new is asked");
+    let ([k, n, clusters], [k_then, n_then, clusters_then]) = (floor(&first, "traffic"), floor(&second, "traffic"));
+    assert_eq!((k_then, n_then), (k + 2, n + 2), "each counts");
+    assert_eq!(clusters_then, clusters, "and all three are one cluster");
+}
+
+#[test]
 fn a_prompt_that_asks_about_turns_is_refused_with_the_one_to_take() {
     let night = Night::new(5);
     night.workspace.edit(

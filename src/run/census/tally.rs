@@ -126,7 +126,7 @@ impl<'a> Tally<'a> {
                 stratum.count(place, message.bytes() as u64);
             }
         }
-        let together = if self.task.corpus.sample_by.is_turn() { 1 } else { turns.len().max(1) };
+        let together = if self.task.corpus.takes_whole() { turns.len().max(1) } else { 1 };
         for drawn in turns.chunks(together) {
             let Some((first, class)) = drawn.first().copied() else { continue };
             let Some(stratum) = tally.classes.get_mut(class) else { continue };

@@ -156,7 +156,7 @@ impl<'a> Walk<'_, 'a> {
             match parser.parse(raw)? {
                 Record::Conversation { conversation, line: _ } => {
                     let mut turns = classes(self.task.screener, &conversation, scratch);
-                    if !self.task.corpus.sample_by.is_turn() {
+                    if self.task.corpus.takes_whole() {
                         share_most_specific(&mut turns);
                     }
                     let group = group_of(&conversation, &self.task.corpus.group_by);

@@ -50,7 +50,7 @@ pub(super) fn for_each_host(
             let unit = UnitId { turn: Some(turn), ..whole.clone() };
             let (of_corpus, classes) = (&assembly.audit.corpus, assembly.screener.classes());
             // Where conversations are drawn, each is in the stratum of its most specific turn.
-            let drawn_in = if of_corpus.sample_by.is_turn() { Some(class) } else { most_specific };
+            let drawn_in = if of_corpus.takes_whole() { most_specific } else { Some(class) };
             let (Some(class), Some(drawn_in)) = (classes.get(class), drawn_in.and_then(|class| classes.get(class)))
             else {
                 continue;
