@@ -188,7 +188,7 @@ async fn bare_worker(shared: Arc<Bare>) -> u64 {
         }
         let unit = units.get(Ordinal(ordinal)).unwrap();
         let turn = unit.id.turn.unwrap();
-        let Question::Ask(asked) = questioner.question(&unit.conversation, turn, &mut Buffers::default()) else {
+        let Question::Ask(asked) = questioner.question(&unit.conversation, Some(turn), &mut Buffers::default()) else {
             continue;
         };
         let messages = questioner.messages(&asked);

@@ -23,7 +23,7 @@ use format::{CONVERSATIONS, FORMAT, Header, Row, UNITS, read_header, tag_of};
 
 pub use joined::{Units, UnitsReader};
 pub use reader::{ReadBuffers, UnitReader};
-pub use writer::{SelectedTurn, SnapshotWriter};
+pub use writer::{Selected, SnapshotWriter};
 
 /// A snapshot cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +85,7 @@ pub struct SelectedUnit {
     pub id: UnitId,
     /// Index into [`Snapshot::strata`]; absent for a known positive, which belongs to no stratum of the sample.
     pub stratum: Option<u32>,
-    /// Digest of the conversation's messages up to and including the turn: exact copies share it.
+    /// Digest of the conversation's messages, up to and including the turn if it is one: exact copies share it.
     pub content: Digest,
     /// The whole conversation.
     pub conversation: Conversation,
@@ -182,7 +182,7 @@ impl Snapshot {
         let mut found = Vec::new();
         for ordinal in (0..self.len).map(Ordinal) {
             let row = self.row(ordinal)?;
-            let named = split.is_some_and(|(id, turn)| row.turn == turn && row.tag == tag_of(id));
+            let named = split.is_some_and(|(id, turn)| row.turn == Some(turn) && row.tag == tag_of(id));
             if named || row.tag == tag_of(address) {
                 let id = self.get(ordinal)?.id;
                 if id.conversation == address || id.to_string() == address {

@@ -429,8 +429,11 @@ pub struct RenderArgs {
     #[arg(long, value_name = "FILE")]
     pub transcript: Option<PathBuf>,
     /// Index of the message that is judged; the last turn by default
-    #[arg(long, value_name = "INDEX", requires = "transcript")]
+    #[arg(long, value_name = "INDEX", requires = "transcript", conflicts_with = "conversation")]
     pub turn: Option<u32>,
+    /// Ask about the whole conversation, as `unit = "conversation"` does
+    #[arg(long)]
+    pub conversation: bool,
 }
 
 /// `assize cache`.

@@ -70,6 +70,11 @@ fn of_run(invocation: &Invocation, args: &AuditArgs, run: &str, printer: Printer
         let error = anyhow::anyhow!("run `{}` looked for `{theirs}`, and this audit looks for `{ours}`", folder.id);
         return Err(Failure::new(Exit::Usage, error).with_hint("name a run of this behaviour: see `runs/`"));
     }
+    if tally.plan.unit != audit.corpus.unit {
+        let (theirs, ours) = (tally.plan.unit.as_str(), audit.corpus.unit.as_str());
+        let error = anyhow::anyhow!("run `{}` graded {theirs}s, and this audit grades {ours}s", folder.id);
+        return Err(Failure::new(Exit::Usage, error).with_hint("name a run of the same unit: see `runs/`"));
+    }
     if tally.screen.reached() == tally.screen.unfinished {
         printer.warning(&format!("run `{}` has no verdict yet: [assume] stands", folder.id));
     }

@@ -153,13 +153,14 @@ fn render(library: &Library, args: &RenderArgs, printer: Printer) -> Result<Exit
     let prompt = files.prompt(&label(&args.prompt)?).context("failed to read the prompt")?;
     let mut settings = QuestionerSettings::new(prompt, files.behaviour);
     settings.channels = BTreeSet::from(Channel::ALL);
+    settings.unit = if args.conversation { UnitKind::Conversation } else { UnitKind::Turn };
     let questioner = Questioner::new(settings).context("failed to render the prompt")?;
     let messages = match &args.transcript {
         None => questioner.opening().to_vec(),
         Some(path) => {
             let conversation = first_conversation(path)?;
             let turn = args.turn.or_else(|| conversation.turns().last()).context("the conversation has no turn")?;
-            asked(&questioner, &conversation, turn)?
+            asked(&questioner, &conversation, (!args.conversation).then_some(turn))?
         }
     };
     let value: Vec<_> = messages.iter().map(|message| {
@@ -177,13 +178,25 @@ fn render(library: &Library, args: &RenderArgs, printer: Printer) -> Result<Exit
 fn asked(
     questioner: &Questioner,
     conversation: &Conversation,
-    turn: u32,
+    turn: Option<u32>,
 ) -> Result<Vec<crate::model::grading::ChatMessage>, Failure> {
     match questioner.question(conversation, turn, &mut Buffers::default()) {
         Question::Ask(asked) => Ok(questioner.messages(&asked)),
+        Question::Chunks { chunks, .. } => {
+            let mut messages = questioner.opening().to_vec();
+            for asked in chunks.into_iter().flatten() {
+                messages.extend(questioner.messages(&asked).pop());
+            }
+            Ok(messages)
+        }
         Question::CannotJudge(seen) => {
             let share = seen.coverage * 100.0;
-            let error = anyhow!("message {turn} would not be asked about: {share:.0}% of its context would be visible");
+            let error = match turn {
+                Some(turn) => {
+                    anyhow!("message {turn} would not be asked about: {share:.0}% of its context would be visible")
+                }
+                None => anyhow!("the conversation would not be asked about: {share:.0}% of it would be visible"),
+            };
             Err(Failure::new(Exit::Usage, error))
         }
     }
@@ -194,6 +207,7 @@ fn first_conversation(path: &std::path::Path) -> Result<Conversation, Failure> {
     let source = SourceSettings { paths: vec![path.display().to_string()], ..SourceSettings::default() };
     let corpus = CorpusSettings {
         sources: vec![source],
+        unit: UnitKind::Turn,
         sample_by: UnitKind::Turn,
         group_by: Vec::new(),
         cluster_by: None,

@@ -245,6 +245,14 @@ fn advice(ended: &Ended, exit: Exit) -> Option<&'static str> {
 impl From<AssembleError> for Failure {
     fn from(error: AssembleError) -> Self {
         let hint = match &error {
+            AssembleError::OtherUnit { stage, unit, instead, .. } => {
+                return Self::new(Exit::Usage, anyhow::anyhow!(error.to_string())).with_hint(
+                    instead.as_ref().map_or_else(
+                        || format!("write a version with `units = [\"{}\"]` in its front matter", unit.as_str()),
+                        |label| format!("set `prompt = \"{label}\"` under [grader.{}]", stage.as_str()),
+                    ),
+                );
+            }
             AssembleError::CapWithoutPrice { source } => Some(source.hint()),
             AssembleError::CapWithoutLimit { .. } => {
                 Some("set `params = { max_completion_tokens = ... }` for that grader")

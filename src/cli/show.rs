@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use crate::cache::units::UnitsError;
-use crate::model::conversation::{Channel, Message};
+use crate::model::conversation::{Channel, Message, Role};
 use crate::model::event::Judged;
 use crate::model::review_id::ReviewId;
 use crate::model::verdict::Verdict;
@@ -83,8 +83,8 @@ fn failed(error: ViewError) -> Failure {
 }
 
 fn json_of(view: &View) -> Value {
-    let hits: Vec<_> = view.hits.iter().map(|hit| {
-        json!({ "class": hit.class, "rule": hit.rule, "channel": hit.channel, "start": hit.span.start, "end": hit.span.end })
+    let hits: Vec<_> = view.hits.iter().map(|(message, hit)| {
+        json!({ "message": message, "class": hit.class, "rule": hit.rule, "channel": hit.channel, "start": hit.span.start, "end": hit.span.end })
     }).collect();
     let judged: Vec<_> =
         view.judged.iter().map(|(judged, verdict)| json!({ "judged": judged, "verdict": verdict })).collect();
@@ -103,16 +103,23 @@ fn text_of(view: &View) -> Result<String, std::fmt::Error> {
     let id = &view.unit.id;
     let admitted = if view.is_admitted { "admitted" } else { "selected, not admitted" };
     writeln!(text, "{}  [{}]  {admitted}\n", escape(&id.to_string()), escape(&id.group.to_string()))?;
-    messages(&mut text, &view.unit.conversation.messages, id.turn.unwrap_or_default(), AROUND)?;
-    let message = id.turn.and_then(|turn| view.unit.conversation.message(turn));
+    messages(&mut text, &view.unit.conversation.messages, id.turn, AROUND)?;
     writeln!(text, "Cues")?;
     if view.hits.is_empty() {
         writeln!(text, "  none")?;
     }
-    for hit in &view.hits {
-        let words = message.map(|message| channel_text(message, hit.channel));
+    for (turn, hit) in &view.hits {
+        let words = view.unit.conversation.message(*turn).map(|message| channel_text(message, hit.channel));
         let words = words.as_ref().and_then(|words| words.get(hit.span.clone())).unwrap_or_default();
-        writeln!(text, "  {} (rule {}, {}): {}", escape(&hit.class), hit.rule, hit.channel.as_str(), escape(words))?;
+        let place = if id.turn.is_some() { String::new() } else { format!("#{turn} ") };
+        writeln!(
+            text,
+            "  {place}{} (rule {}, {}): {}",
+            escape(&hit.class),
+            hit.rule,
+            hit.channel.as_str(),
+            escape(words)
+        )?;
     }
     writeln!(text, "\nVerdicts")?;
     if view.judged.is_empty() {
@@ -128,21 +135,22 @@ fn text_of(view: &View) -> Result<String, std::fmt::Error> {
 fn text_of_blind(view: &BlindView) -> Result<String, std::fmt::Error> {
     let mut text = String::new();
     writeln!(text, "{}\n", escape(&view.unit))?;
-    messages(&mut text, &view.messages, view.turn.unwrap_or_default(), usize::MAX)?;
+    messages(&mut text, &view.messages, view.turn, usize::MAX)?;
     Ok(text)
 }
 
-/// The unit's message whole, the others up to so many characters.
-fn messages(text: &mut String, messages: &[Message], turn: u32, around: usize) -> std::fmt::Result {
+/// The unit's messages whole (one turn, or every turn of a conversation), the others up to so many characters.
+fn messages(text: &mut String, messages: &[Message], turn: Option<u32>, around: usize) -> std::fmt::Result {
     for (index, message) in (0..).zip(messages) {
         for channel in Channel::ALL {
             let words = channel_text(message, channel);
             if words.is_empty() {
                 continue;
             }
-            let mark = if index == turn { "  <- this turn" } else { "" };
+            let is_unit = turn.map_or(message.role == Role::Assistant, |turn| turn == index);
+            let mark = if turn == Some(index) { "  <- this turn" } else { "" };
             writeln!(text, "#{index} {}/{}{mark}", message.role.as_str(), channel.as_str())?;
-            let limit = if index == turn { usize::MAX } else { around };
+            let limit = if is_unit { usize::MAX } else { around };
             let shown: String = words.chars().take(limit).collect();
             let more = if shown.len() < words.len() { " [...]" } else { "" };
             for line in shown.lines() {
@@ -167,6 +175,17 @@ fn verdict_of(text: &mut String, judged: &Judged, verdict: Option<&Verdict>) -> 
         }
     }
     writeln!(text, "{replayed}")?;
+    if !judged.chunks.is_empty() {
+        let said = judged.chunks.iter().map(|chunk| match chunk.outcome.finding() {
+            Some(finding) => finding.verdict.as_str(),
+            None => chunk.outcome.kind().as_str(),
+        });
+        let said: Vec<_> = said.collect();
+        writeln!(text, "    read in {} chunks: {}", said.len(), said.join(", "))?;
+    }
+    if judged.seen.cut && judged.key.is_some() {
+        writeln!(text, "    {:.1}% of what it asks for was shown", judged.seen.coverage * 100.0)?;
+    }
     for evidence in verdict.map(|verdict| verdict.evidence.as_slice()).unwrap_or_default() {
         let found = if evidence.check.is_verified() { "" } else { "  (not found in the transcript)" };
         writeln!(

@@ -177,6 +177,23 @@ fn conversations_can_be_drawn_and_fields_be_clusters() {
 }
 
 #[test]
+fn a_conversation_that_is_the_unit_is_drawn_by_itself() {
+    let corpus = |keys: &str| {
+        let (_folder, request) = minimal("", &format!("[corpus]\nunit = \"conversation\"\n{keys}"));
+        load(&request).map(|loaded| loaded.audit.corpus)
+    };
+    for keys in ["", "sample_by = \"conversation\""] {
+        let corpus = corpus(keys).unwrap();
+        assert_eq!(
+            (corpus.unit, corpus.sample_by, corpus.draws_several()),
+            (UnitKind::Conversation, UnitKind::Conversation, false)
+        );
+    }
+    let error = corpus("sample_by = \"turn\"").unwrap_err().to_string();
+    assert!(error.contains("`sample_by` cannot be `turn` where `unit` is `conversation`"), "{error}");
+}
+
+#[test]
 fn dates_fill_paths() {
     let (folder, mut request) = minimal("", "");
     let file = folder.path().join(AUDIT_FILE);

@@ -47,11 +47,8 @@ pub fn comparisons(tally: &Tally) -> Comparisons {
     }
     let design = Design::of(tally).expect("the counts of a tally agree");
     let mixed = no_fixed_n(tally);
-    let units = if tally.plan.unit == UnitKind::Turn && tally.plan.sample_by == UnitKind::Conversation {
-        vec![UnitKind::Turn, UnitKind::Conversation]
-    } else {
-        vec![tally.plan.unit]
-    };
+    let units =
+        if tally.plan.draws_several() { vec![UnitKind::Turn, UnitKind::Conversation] } else { vec![tally.plan.unit] };
     let mut pairs = Vec::new();
     for unit in units {
         let side = |group| Side::of(&Scope { design: &design, group: Some(group), unit, mixed: mixed.as_deref() });
@@ -156,9 +153,10 @@ impl Side {
         let named = |reason: String| format!("{name}: {reason}");
         let counted = counted(scope, false).map_err(named);
         let counted = counted.map(|side| (Counted { total: side.total, frame: side.frame }, side.k));
-        let part = match scope.unit {
-            UnitKind::Turn => part_of(scope).map_err(named),
-            UnitKind::Conversation => Err("sensitivity was measured on turns".to_owned()),
+        let part = if scope.unit == scope.design.tally.plan.unit {
+            part_of(scope).map_err(named)
+        } else {
+            Err("sensitivity was measured on turns".to_owned())
         };
         Self { counted, part }
     }

@@ -13,12 +13,11 @@ use super::scope::Scope;
 use super::sensitivity::melded;
 use super::total::{Funnel, Positive};
 use crate::model::rate::{Bracket, Method, Rate, RateName, Target};
-use crate::model::unit::UnitKind;
 
 /// Conversations of the whole frame in which people would confirm a turn, or why that is not known.
 pub(super) fn counted(scope: &Scope<'_>, with_cleared: bool, frame: NonZeroU64) -> Result<Counted, String> {
     let design = scope.design;
-    if design.tally.plan.sample_by != UnitKind::Conversation {
+    if !design.tally.plan.draws_several() {
         return Err("single turns were drawn, so a conversation has no known probability of being read: set \
                     sample_by = \"conversation\" under [corpus]"
             .to_owned());

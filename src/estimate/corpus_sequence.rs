@@ -12,7 +12,7 @@ use crate::model::event::Planned;
 use crate::model::grading::Stage;
 use crate::model::rate::Level;
 use crate::model::stop::{Look, Looked, RelativeWidth, StopWhen};
-use crate::model::unit::{CLASS_NONE, UnitKind};
+use crate::model::unit::CLASS_NONE;
 
 /// Units of the completed prefix from one look to the next.
 pub const BETWEEN_LOOKS: u64 = 1_000;
@@ -89,7 +89,7 @@ impl CorpusSequence {
         if !plan.graders.iter().any(|grader| grader.stage == Stage::Confirm) {
             return Err(NoSequence::NoConfirmer);
         }
-        if plan.unit != UnitKind::Turn || plan.sample_by != UnitKind::Turn {
+        if plan.draws_several() {
             return Err(NoSequence::NotTurns);
         }
         if let Some(row) = plan.strata.iter().find(|row| row.units > 0 && row.planned == 0) {

@@ -2,6 +2,7 @@ use super::*;
 use crate::estimate::interval::{Share, clopper_pearson};
 use crate::model::event::{Ordinal, Planned};
 use crate::model::fixture::planned;
+use crate::model::unit::UnitKind;
 
 fn asking(relative_width: f64, strata: &[crate::model::fixture::StratumSpec]) -> Planned {
     let rule = StopWhen { relative_width: RelativeWidth::new(relative_width).unwrap() };

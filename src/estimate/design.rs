@@ -10,7 +10,7 @@ use crate::model::bucket::Bucket;
 use crate::model::found_by::KnownUse;
 use crate::model::review::{CellTally, Route};
 use crate::model::tally::{ConfirmedUnit, StratumTally, Tally};
-use crate::model::unit::{CLASS_NONE, Group, UnitKind};
+use crate::model::unit::{CLASS_NONE, Group};
 
 /// One cell: a stratum's units on one route to people.
 #[derive(Debug, Clone, Copy)]
@@ -73,11 +73,11 @@ impl<'a> Design<'a> {
         let index: HashMap<(usize, Option<Route>), usize> =
             places.iter().enumerate().map(|(cell, place)| ((place.stratum, place.route), cell)).collect();
         let read = tally.confirmed.iter().chain(&tally.missed).filter(|unit| unit.route.is_some());
-        let draws_whole = tally.plan.sample_by == UnitKind::Conversation;
+        let draws_several = tally.plan.draws_several();
         let positives = read.filter_map(|unit| {
             let cell = *index.get(&(unit.stratum as usize, unit.route))?;
             Some(Positive {
-                drawn_with: draws_whole.then(|| unit.unit.conversation_key().leading_u64()),
+                drawn_with: draws_several.then(|| unit.unit.conversation_key().leading_u64()),
                 ..positive(cell, unit)
             })
         });

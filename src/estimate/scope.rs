@@ -30,10 +30,10 @@ impl<'a> Scope<'a> {
     pub(super) fn frame(&self) -> Result<NonZeroU64, String> {
         let plan = &self.design.tally.plan;
         let n = match (self.unit, plan.unit) {
-            (UnitKind::Turn, UnitKind::Turn) => self.strata().map(|stratum| stratum.units).sum(),
-            (UnitKind::Conversation, UnitKind::Turn | UnitKind::Conversation) => {
-                self.design.tally.conversations(self.group)
+            (UnitKind::Turn, UnitKind::Turn) | (UnitKind::Conversation, UnitKind::Conversation) => {
+                self.strata().map(|stratum| stratum.units).sum()
             }
+            (UnitKind::Conversation, UnitKind::Turn) => self.design.tally.conversations(self.group),
             (UnitKind::Turn, UnitKind::Conversation) => {
                 return Err("whole conversations were graded: set unit = \"turn\" under [corpus]".to_owned());
             }
@@ -57,9 +57,13 @@ impl<'a> Scope<'a> {
             return None;
         }
         let cluster = self.design.tally.plan.cluster_by.as_deref().unwrap_or("conversation");
+        let (unit, instead) = match self.design.tally.plan.unit {
+            UnitKind::Turn => ("turn", ", or the rate per conversation"),
+            UnitKind::Conversation => ("conversation", ""),
+        };
         Some(format!(
-            "fewer than {LEAST_CLUSTERS} {cluster}s hold a confirmed turn, and turns of one {cluster} are not independent: \
-             read the rate of this corpus, or the rate per conversation"
+            "fewer than {LEAST_CLUSTERS} {cluster}s hold a confirmed {unit}, and {unit}s of one {cluster} are not independent: \
+             read the rate of this corpus{instead}"
         ))
     }
 

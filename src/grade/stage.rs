@@ -6,12 +6,14 @@
 //!
 //! `lookup` goes as far as the cache; this file asks for what is not there.
 
+mod chunks;
 mod lookup;
 mod parts;
 
 use std::fmt;
 use std::sync::Arc;
 
+pub use chunks::{Chunk, PreparedChunks};
 pub use parts::{GraderParts, Retries};
 
 use self::parts::Round;
@@ -72,11 +74,48 @@ pub enum Prepared {
     Decided {
         /// What became of it.
         judged: Box<Judged>,
-        /// The most prompt tokens that its question can be billed for; absent if there is none.
-        prompt_tokens: Option<u64>,
+        /// What its questions can be billed for.
+        sizes: Sizes,
     },
     /// A question without a reply.
     Ask(Box<Asking>),
+    /// A conversation that is too long for one question, with at least one that lacks a reply.
+    Chunks(Box<PreparedChunks>),
+}
+
+impl Prepared {
+    /// Bytes of the questions that a conversation in chunks has, which are about as long as it is.
+    #[must_use]
+    pub fn chunk_bytes(&self) -> usize {
+        match self {
+            Self::Chunks(prepared) => prepared.asked().map(|asking| asking.text.len()).sum(),
+            Self::Decided { .. } | Self::Ask(_) => 0,
+        }
+    }
+}
+
+/// Questions of a unit, and the most prompt tokens that they can be billed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sizes {
+    /// Questions: one, none where too little is visible, several about a conversation in chunks.
+    pub questions: u64,
+    /// Prompt tokens of all of them: bytes with their schema.
+    pub bytes: u64,
+    /// Those of the largest.
+    pub most_bytes: u64,
+}
+
+impl Sizes {
+    const fn of(bytes: u64) -> Self {
+        Self { questions: 1, bytes, most_bytes: bytes }
+    }
+
+    /// Counts those of another unit, or chunk, as well.
+    pub fn add(&mut self, other: Self) {
+        self.questions += other.questions;
+        self.bytes += other.bytes;
+        self.most_bytes = self.most_bytes.max(other.most_bytes);
+    }
 }
 
 /// Memory that is used again from unit to unit.
@@ -128,7 +167,7 @@ impl Grader {
     }
 
     fn context<'a>(&'a self, unit: &'a SelectedUnit, seen: &'a Seen) -> Context<'a> {
-        Context { behaviour: &self.parts.behaviour, conversation: &unit.conversation, seen }
+        Context { behaviour: &self.parts.behaviour, conversation: &unit.conversation, seen, unit: unit.id.kind() }
     }
 
     fn round(&self, round: u32) -> &Round {
@@ -155,12 +194,18 @@ impl Grader {
     #[must_use]
     pub fn bound(&self, prepared: &Prepared) -> NanoUsd {
         match prepared {
-            Prepared::Ask(asking) if self.line.is_some() => {
-                let longer = self.longer(asking).map(|longer| longer.bound(&asking.text));
-                asking.bound + longer.unwrap_or_default()
-            }
-            Prepared::Ask(_) | Prepared::Decided { .. } => NanoUsd::ZERO,
+            Prepared::Decided { .. } => NanoUsd::ZERO,
+            Prepared::Ask(asking) => self.bound_of(asking),
+            Prepared::Chunks(prepared) => prepared.asked().map(|asking| self.bound_of(asking)).sum(),
         }
+    }
+
+    fn bound_of(&self, asking: &Asking) -> NanoUsd {
+        if self.line.is_none() {
+            return NanoUsd::ZERO;
+        }
+        let longer = self.longer(asking).map(|longer| longer.bound(&asking.text));
+        asking.bound + longer.unwrap_or_default()
     }
 
     /// The most that this stage can cost after `first`, at which the unit has the question `asked`. Where both show the
@@ -175,11 +220,11 @@ impl Grader {
         let (ours, theirs) = (&self.parts.questioner, &first.parts.questioner);
         let asking = match asked {
             Prepared::Ask(asking) if ours.shows_as(theirs) => asking,
-            Prepared::Ask(_) | Prepared::Decided { .. } => {
+            Prepared::Ask(_) | Prepared::Decided { .. } | Prepared::Chunks(_) => {
                 return Ok(self.bound(&self.prepare(unit, &mut Scratch::default())?));
             }
         };
-        let around = |questioner: &Questioner| questioner.around_bytes(unit.id.turn.unwrap_or_default()) as u64;
+        let around = |questioner: &Questioner| questioner.around_bytes(unit.id.turn) as u64;
         let question = message_bound(&asking.text) - around(theirs) + around(ours);
         // Rounds differ in their key, not in what they can cost.
         let Round { first, longer } = self.round(0);
@@ -192,17 +237,22 @@ impl Grader {
     pub fn known(prepared: &Prepared) -> Option<&Judged> {
         match prepared {
             Prepared::Decided { judged, .. } => Some(judged),
-            Prepared::Ask(_) => None,
+            Prepared::Ask(_) | Prepared::Chunks(_) => None,
         }
     }
 
-    /// Bytes of a prepared question with its schema; nothing if it is not asked.
+    /// The questions of a prepared unit, asked or not.
     #[must_use]
-    pub fn request_bytes(&self, prepared: &Prepared) -> Option<u64> {
+    pub fn sizes(&self, prepared: &Prepared) -> Sizes {
         match prepared {
-            Prepared::Decided { prompt_tokens, .. } => *prompt_tokens,
-            Prepared::Ask(asking) => Some(self.form(asking.place).prompt_tokens(&asking.text)),
+            Prepared::Decided { sizes, .. } => *sizes,
+            Prepared::Ask(asking) => self.sizes_of(asking),
+            Prepared::Chunks(prepared) => prepared.sizes,
         }
+    }
+
+    fn sizes_of(&self, asking: &Asking) -> Sizes {
+        Sizes::of(self.form(asking.place).prompt_tokens(&asking.text))
     }
 
     /// Grades a prepared unit: asks, keeps what comes, and asks once more where the reply was cut off.
@@ -210,10 +260,15 @@ impl Grader {
     /// # Errors
     /// If a reply cannot be kept, or the run has ended.
     pub async fn judge(&self, unit: &SelectedUnit, prepared: Prepared, desk: &Desk) -> Result<StageEnd, StageError> {
-        let asking = match prepared {
-            Prepared::Decided { judged, .. } => return Ok(StageEnd { judged, settlement: None }),
-            Prepared::Ask(asking) => asking,
-        };
+        match prepared {
+            Prepared::Decided { judged, .. } => Ok(StageEnd { judged, settlement: None }),
+            Prepared::Ask(asking) => self.ask(unit, asking, desk).await,
+            Prepared::Chunks(chunks) => self.judge_chunks(unit, *chunks, desk).await,
+        }
+    }
+
+    /// Asks one question.
+    async fn ask(&self, unit: &SelectedUnit, asking: Box<Asking>, desk: &Desk) -> Result<StageEnd, StageError> {
         let first = self.answer(unit, &asking, desk).await?;
         let (Outcome::Truncated, Some(longer)) = (&first.judged.outcome, self.longer(&asking)) else {
             return Ok(first);
@@ -319,7 +374,8 @@ impl Grader {
             Err(outcome) => (outcome, None, None),
         };
         let (stage, parser) = (self.parts.stage, PARSER_VERSION);
-        Judged { ordinal, stage, outcome, key, parser, replayed, served, seen, injection_suspected }
+        let chunks = Vec::new();
+        Judged { ordinal, stage, outcome, key, parser, replayed, served, seen, chunks, injection_suspected }
     }
 
     fn unasked(&self, ordinal: Ordinal, seen: Seen) -> Judged {
@@ -332,6 +388,7 @@ impl Grader {
             replayed: false,
             served: None,
             seen,
+            chunks: Vec::new(),
             injection_suspected: false,
         }
     }

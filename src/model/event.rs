@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 use super::asking::Asking;
 use super::compare::Compare;
 use super::gold::GoldDraw;
-pub use super::grading::Seen;
 use super::grading::{PromptLabel, Stage};
 use super::hash::Digest;
+pub use super::judged::{Judged, JudgedChunk, Seen};
 use super::known_plan::KnownPlan;
 use super::money::{NanoUsd, Usage};
-use super::outcome::{FailureKind, Outcome};
+use super::outcome::FailureKind;
 use super::review::ReviewDraw;
 use super::stop::{Look, StopWhen};
 use super::unit::{Group, Stratum, UnitId, UnitKind};
@@ -114,16 +114,16 @@ pub const EVENT_FORMAT: u32 = 1;
 pub struct PlannedStratum {
     /// Class and group.
     pub stratum: Stratum,
-    /// Units of the corpus in it. Where whole conversations are drawn, all turns of its conversations.
+    /// Units of the corpus in it. Where whole conversations are drawn and turns graded, all turns of its conversations.
     pub units: u64,
     /// Conversations of the corpus with at least one unit in it. Where whole conversations are drawn, each is in one
-    /// stratum, and this is the frame of the draw.
+    /// stratum, and this is the frame of the draw; where the unit is the conversation, it is `units`.
     pub conversations: u64,
     /// Text of its units, in bytes.
     pub bytes: u64,
     /// Units that were selected.
     pub planned: u64,
-    /// Conversations that were selected, of `conversations`; absent where single turns are drawn.
+    /// Conversations that were selected, of `conversations`; absent where units are drawn one by one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversations_planned: Option<u64>,
 }
@@ -145,6 +145,9 @@ pub struct CorpusCount {
     pub turns_with_reasoning: u64,
     /// Conversations kept, by group.
     pub conversations_by_group: Vec<(Group, u64)>,
+    /// Conversations kept without an assistant message, which are no units; absent where the unit is the turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversations_without_turn: Option<u64>,
     /// Records whose id was seen before in the same group.
     pub duplicates: u64,
     /// Conversations kept whose metadata carries [`Planned::cluster_by`]; absent where clusters are conversations.
@@ -156,6 +159,19 @@ pub struct CorpusCount {
     pub unreadable: BTreeMap<String, u64>,
     /// The first unreadable and duplicate records as `file:line: reason`, at most 20.
     pub examples: Vec<String>,
+}
+
+impl CorpusCount {
+    /// How many units of a kind it holds: turns, or conversations with at least one.
+    #[must_use]
+    pub fn units(&self, unit: UnitKind) -> u64 {
+        match unit {
+            UnitKind::Turn => self.turns,
+            UnitKind::Conversation => {
+                self.conversations.saturating_sub(self.conversations_without_turn.unwrap_or_default())
+            }
+        }
+    }
 }
 
 /// One grader of the plan.
@@ -187,7 +203,8 @@ pub struct Planned {
     pub identity: Digest,
     /// What is counted.
     pub unit: UnitKind,
-    /// What is drawn: single turns, or whole conversations with all their turns.
+    /// What is drawn: single turns, or whole conversations with all their turns. Where the unit is the conversation, it
+    /// is drawn.
     #[serde(default, skip_serializing_if = "UnitKind::is_turn")]
     pub sample_by: UnitKind,
     /// The metadata field whose values are the clusters: units that share one are not independent. Absent where
@@ -260,11 +277,17 @@ impl Planned {
         has_confirmer && self.review.confirm_no.is_none()
     }
 
-    /// Conversations that the draw selected; `None` where it selected single turns.
+    /// Whether several units are drawn together: turns, by whole conversations.
+    #[must_use]
+    pub const fn draws_several(&self) -> bool {
+        self.unit.is_turn() && !self.sample_by.is_turn()
+    }
+
+    /// Conversations that the draw selected with all their turns; `None` where it selected units one by one.
     #[must_use]
     pub fn conversations_planned(&self) -> Option<u64> {
         let drawn = self.strata.iter().map(|stratum| stratum.conversations_planned.unwrap_or_default());
-        (self.sample_by == UnitKind::Conversation).then(|| drawn.sum())
+        self.draws_several().then(|| drawn.sum())
     }
 }
 
@@ -300,7 +323,8 @@ pub struct Admitted {
     /// Index into [`Planned::strata`]; absent for a known positive, which is no unit of the sample.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stratum: Option<u32>,
-    /// Digest of the unit's conversation up to and including the turn: exact copies share it.
+    /// Digest of the unit's conversation up to and including the turn, or of all of it where it is the unit: exact copies
+    /// share it.
     pub content: Digest,
     /// Digest of the value of [`Planned::cluster_by`]; absent where clusters are conversations, and where the
     /// conversation lacks the field and so is a cluster of its own.
@@ -404,33 +428,6 @@ pub struct Settled {
     pub cost: NanoUsd,
     /// From sending to ending, in milliseconds.
     pub latency_ms: u64,
-}
-
-/// See [`Event::Judged`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Judged {
-    /// For which unit.
-    pub ordinal: Ordinal,
-    /// Which stage.
-    pub stage: Stage,
-    /// How it ended.
-    #[serde(flatten)]
-    pub outcome: Outcome,
-    /// The reply that the outcome was derived from, if there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<Digest>,
-    /// Version of the parser that derived it.
-    pub parser: u32,
-    /// Whether the reply was there before this session: nothing was sent.
-    pub replayed: bool,
-    /// The model served, if the server says so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub served: Option<String>,
-    /// What the grader saw.
-    pub seen: Seen,
-    /// Text in the transcript imitates delimiters or addresses a grader.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub injection_suspected: bool,
 }
 
 /// See [`Event::Closed`].

@@ -159,6 +159,7 @@ pub(crate) fn judged(ordinal: u64, stage: Stage, outcome: Outcome) -> Judged {
         replayed: false,
         served: Some(if stage == Stage::Screen { "gpt-5-mini-2026-08" } else { "o4" }.to_owned()),
         seen: Seen::default(),
+        chunks: Vec::new(),
         injection_suspected: false,
     }
 }

@@ -239,17 +239,6 @@ impl fmt::Debug for Reply {
     }
 }
 
-/// What a grader saw of a conversation.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Seen {
-    /// Ids of the messages shown, whole or cut.
-    pub messages: Vec<u32>,
-    /// Bytes shown over bytes of the context that the rubric asks for, 0 to 1.
-    pub coverage: f64,
-    /// Whether anything was cut.
-    pub cut: bool,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

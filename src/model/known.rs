@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::conversation::{Channel, Conversation, Role};
 use super::found_by::{FoundBy, NotFoundBy};
 use super::hash::{Digest, PartHasher};
-use super::unit::{Group, UnitId};
+use super::unit::{Group, UnitId, UnitKind};
 
 /// The version of an item's line that this build writes.
 pub const KNOWN_FORMAT: u32 = 1;
@@ -258,9 +258,17 @@ impl KnownPositive {
         UnitId { group: self.group(group_by), conversation: self.conversation.id.clone(), turn: Some(self.turn) }
     }
 
-    /// The digest of the messages up to and including its turn, as units have it: exact copies share it.
+    /// What the unit holds that it makes a known positive: the messages up to and including its turn, or all of them
+    /// where conversations are the units. Exact copies share the digest.
     #[must_use]
-    pub fn content(&self) -> Digest {
+    pub fn content_as(&self, unit: UnitKind) -> Digest {
+        match unit {
+            UnitKind::Turn => self.content(),
+            UnitKind::Conversation => self.conversation.content_digest(),
+        }
+    }
+
+    fn content(&self) -> Digest {
         let mut hasher = PartHasher::new("conversation");
         for message in self.conversation.messages.iter().take(self.turn as usize + 1) {
             hasher.part(message.digest().as_bytes());

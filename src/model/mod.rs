@@ -14,6 +14,7 @@ pub mod found_by;
 pub mod gold;
 pub mod grading;
 pub mod hash;
+pub mod judged;
 pub mod known;
 pub mod known_plan;
 pub mod label;

@@ -70,6 +70,15 @@ impl UnitId {
         hasher.finish()
     }
 
+    /// What it is.
+    #[must_use]
+    pub const fn kind(&self) -> UnitKind {
+        match self.turn {
+            Some(_) => UnitKind::Turn,
+            None => UnitKind::Conversation,
+        }
+    }
+
     /// The key of the conversation that the unit belongs to: what is drawn where whole conversations are, and its
     /// cluster where a field of the metadata gives no other.
     #[must_use]

@@ -52,6 +52,8 @@ pub struct StageLoad {
     pub units: u64,
     /// How many of these units have their reply in the cache.
     pub cached: u64,
+    /// How many questions a unit has.
+    pub questions: Questions,
     /// Size of an average request: messages and schema, in bytes.
     pub mean_request_bytes: u64,
     /// Size of the largest request that can be sent, overhead included, in bytes.
@@ -64,6 +66,40 @@ pub struct StageLoad {
     pub price: Price,
     /// How fast requests may go.
     pub limits: Limits,
+}
+
+/// Questions of the units that have any: one each, but for conversations that are too long for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Questions {
+    /// Questions in all.
+    pub of: u64,
+    /// Of so many units.
+    pub units: u64,
+    /// Questions of the unit that has most.
+    pub most: u64,
+}
+
+impl Questions {
+    /// One question a unit.
+    pub const ONE: Self = Self { of: 1, units: 1, most: 1 };
+
+    /// Questions of a unit on average; where no unit has any, one is supposed.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+    pub const fn per_unit(&self) -> f64 {
+        if self.units == 0 { 1.0 } else { self.of as f64 / self.units as f64 }
+    }
+
+    /// Requests that so many units make on average, rounded up.
+    fn usual(&self, units: u64) -> u64 {
+        let Self { of, units: with, .. } = if self.units == 0 { Self::ONE } else { *self };
+        (u128::from(units) * u128::from(of)).div_ceil(u128::from(with)).try_into().unwrap_or(u64::MAX)
+    }
+
+    /// Requests that so many units make at most.
+    fn worst(&self, units: u64) -> u64 {
+        units.saturating_mul(self.most.max(1))
+    }
 }
 
 /// How fast requests may go.
@@ -194,20 +230,21 @@ impl StageLoad {
 
     fn low(&self, assume: Assumptions) -> Volume {
         let reply = self.usual_reply(assume) / SHORT_REPLY_DIVISOR;
-        self.volume(self.unanswered(), (self.mean_request_bytes, EASY_BYTES_PER_TOKEN), reply)
+        let requests = self.questions.usual(self.unanswered());
+        self.volume(requests, (self.mean_request_bytes, EASY_BYTES_PER_TOKEN), reply)
     }
 
     fn expected(&self, further: u64, assume: Assumptions) -> Volume {
-        let units = self.unanswered().saturating_add(further);
-        self.volume(units, (self.mean_request_bytes, BYTES_PER_TOKEN), self.usual_reply(assume))
+        let requests = self.questions.usual(self.unanswered().saturating_add(further));
+        self.volume(requests, (self.mean_request_bytes, BYTES_PER_TOKEN), self.usual_reply(assume))
     }
 
     fn worst(&self, further: u64) -> Volume {
-        let units = self.unanswered().saturating_add(further);
+        let requests = self.questions.worst(self.unanswered().saturating_add(further));
         let largest = (self.most_request_bytes.max(self.mean_request_bytes), 1);
-        let mut worst = self.volume(units, largest, self.most_output_tokens);
+        let mut worst = self.volume(requests, largest, self.most_output_tokens);
         if let Some(most) = self.most_output_tokens_after_truncation {
-            worst += self.volume(units, largest, most);
+            worst += self.volume(requests, largest, most);
         }
         worst
     }
@@ -281,6 +318,7 @@ mod tests {
         StageLoad {
             units: 10_000,
             cached: 2_000,
+            questions: Questions::ONE,
             mean_request_bytes: 4_000,
             most_request_bytes: 40_000,
             most_output_tokens: 2_000,
@@ -393,6 +431,18 @@ mod tests {
     }
 
     #[test]
+    fn conversations_in_chunks_have_several_questions_each() {
+        let questions = Questions { of: 15_000, units: 10_000, most: 4 };
+        let forecast = forecast(&Load { screen: StageLoad { questions, ..stage() }, ..load() });
+        assert_eq!(
+            (forecast.requests_low, forecast.requests_expected, forecast.requests_worst),
+            (12_000, 12_000, 32_000)
+        );
+        assert_eq!(forecast.completion_tokens_expected, 12_000 * 300);
+        assert!((questions.per_unit() - 1.5).abs() < 1e-12);
+    }
+
+    #[test]
     fn a_full_cache_costs_nothing() {
         let screen = StageLoad { cached: 10_000, ..stage() };
         let forecast =
@@ -408,8 +458,17 @@ mod tests {
             (mean_request_bytes, most_request_bytes) in (0..u64::MAX, 0..u64::MAX),
             most_output_tokens in 0..u64::MAX,
             most_output_tokens_after_truncation in prop::option::of(0..u64::MAX),
+            (asked, further, most) in (0..1_000_u64, 0.0..=1.0, 1..50_u64),
         ) -> StageLoad {
+            #[expect(
+                clippy::cast_precision_loss,
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "small counts"
+            )]
+            let of = asked + ((asked * (most - 1)) as f64 * further) as u64;
             StageLoad {
+                questions: Questions { of, units: asked, most },
                 units, cached, mean_request_bytes, most_request_bytes, most_output_tokens,
                 most_output_tokens_after_truncation, ..stage()
             }

@@ -40,7 +40,10 @@ pub struct Outline {
     pub is_grouped: bool,
     /// Whether units of one conversation can both be confirmed, so that few of them say nothing of other traffic.
     pub may_cluster: bool,
-    /// What is drawn. Of whole conversations, how alike their turns are decides the width, and nobody knows that before.
+    /// What is graded.
+    pub unit: UnitKind,
+    /// What is drawn. Of turns drawn by whole conversations, how alike those of one are decides the width, and nobody
+    /// knows that before.
     pub sample_by: UnitKind,
     /// What people read.
     pub review: ReviewDraw,
@@ -160,7 +163,7 @@ pub fn predict(outline: &Outline) -> Prediction {
     let is_several = (2..=MAX_GROUPS).contains(&groups.len());
     let each = groups.iter().filter(|_| is_several).map(|group| Some((*group).clone()));
     let scopes = std::iter::once(None).chain(each).map(|group| outline.scope(group)).collect();
-    let has_shown = is_several && outline.sample_by == UnitKind::Turn;
+    let has_shown = is_several && outline.unit == outline.sample_by;
     Prediction { scopes, shown: if has_shown { shown(outline, &groups) } else { Vec::new() } }
 }
 
@@ -246,7 +249,7 @@ impl Outline {
         of: impl Fn(&Total) -> Result<(f64, Range), String>,
         target: Target,
     ) -> Result<Predicted, String> {
-        if self.sample_by == UnitKind::Conversation {
+        if self.unit != self.sample_by {
             return Err(
                 "whole conversations are drawn, and how alike their turns are cannot be planned: grade some with \
                         --limit and read the report"

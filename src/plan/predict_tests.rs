@@ -29,6 +29,7 @@ pub(crate) fn outline(strata: &[StratumSpec]) -> Outline {
         slices: slices.collect(),
         is_grouped: true,
         may_cluster: true,
+        unit: UnitKind::Turn,
         sample_by: UnitKind::Turn,
         review: ReviewDraw::default(),
         gate_includes_confirmer: false,

@@ -17,7 +17,7 @@ use crate::model::gold::GoldDraw;
 use crate::model::grading::Stage;
 use crate::model::money::{NanoUsd, Usage};
 use crate::model::rate::Level;
-use crate::model::unit::{Group, UnitKind};
+use crate::model::unit::Group;
 
 /// What a plan should buy.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,7 +81,7 @@ pub fn prospect(
     let of_audit = Load { assume: *assume, ..*load };
     let slices = slices(planned, &of_audit, measured.as_ref(), let_in);
     let outline = outline(planned, slices, assume, measured.as_ref());
-    let splits = !is_auto && planned.sample_by == UnitKind::Turn;
+    let splits = !is_auto && !planned.draws_several();
     let best = planned.cap.filter(|_| splits).map(|cap| split((cap, planned.gold.as_ref()), &outline, load));
     Prospect {
         let_in,
@@ -121,11 +121,13 @@ fn slices(planned: &Planned, load: &Load, measured: Option<&Measured>, let_in: f
 }
 
 fn outline(planned: &Planned, slices: Vec<Slice>, assume: &Assumptions, measured: Option<&Measured>) -> Outline {
+    let has_long = planned.unit.is_turn() && planned.corpus.turns > planned.corpus.conversations;
     let usual = Known::of_each(ASSUMED_KNOWN, assume.sensitivity).expect("some are assumed");
     Outline {
         slices,
         is_grouped: !planned.group_by.is_empty(),
-        may_cluster: planned.cluster_by.is_some() || planned.corpus.turns > planned.corpus.conversations,
+        may_cluster: planned.cluster_by.is_some() || has_long,
+        unit: planned.unit,
         sample_by: planned.sample_by,
         review: planned.review,
         gate_includes_confirmer: planned.gate_includes_confirmer(),
@@ -220,7 +222,8 @@ fn costs_per_question(outline: &Outline, load: &Load) -> [f64; 2] {
 fn cost_per_question(stage: &StageLoad, assume: &Assumptions) -> f64 {
     let prompt_tokens = stage.mean_request_bytes.div_ceil(super::forecast::BYTES_PER_TOKEN);
     let completion_tokens = assume.output_tokens.min(stage.most_output_tokens);
-    stage.price.cost(&Usage { prompt_tokens, completion_tokens, ..Usage::default() }).usd()
+    let question = stage.price.cost(&Usage { prompt_tokens, completion_tokens, ..Usage::default() }).usd();
+    question * stage.questions.per_unit()
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ fn load() -> Load {
     let stage = |units| StageLoad {
         units,
         cached: 0,
+        questions: crate::plan::forecast::Questions::ONE,
         mean_request_bytes: 4_000,
         most_request_bytes: 4_000,
         most_output_tokens: 300,

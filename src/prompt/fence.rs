@@ -94,7 +94,7 @@ mod tests {
 
     fn render(conversation: &Conversation, turn: u32, settings: WindowSettings) -> String {
         let mut out = String::new();
-        fence(&mut out, conversation, &window(conversation, turn, &settings, &BTreeSet::from(Channel::ALL)));
+        fence(&mut out, conversation, &window(conversation, Some(turn), &settings, &BTreeSet::from(Channel::ALL)));
         out
     }
 

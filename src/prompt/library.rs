@@ -225,10 +225,12 @@ impl BehaviourFiles {
     /// An unknown label, or a file that is not a prompt.
     pub fn prompt(&self, label: &PromptLabel) -> Result<Prompt, LibraryError> {
         let text = self.prompts.get(label).ok_or_else(|| self.unknown(label))?;
-        parse_prompt(label, text, &self.behaviour).map_err(|source| LibraryError::Prompt {
+        let prompt = parse_prompt(label, text, &self.behaviour).map_err(|source| LibraryError::Prompt {
             file: file_in(&self.origin, &self.behaviour.name, &super::version::file_name(label)),
             source,
-        })
+        })?;
+        let newest = self.labels(&label.role).last().map_or(label.version, |newest| newest.version);
+        Ok(Prompt { newest, ..prompt })
     }
 
     /// Labels of all versions for one role, oldest first.

@@ -8,6 +8,7 @@ use super::question::{Questioner, QuestionerSettings};
 use super::render::RenderError;
 use super::version::Prompt;
 use crate::model::behaviour::Behaviour;
+use crate::model::unit::UnitKind;
 
 /// A longer static part costs more than it teaches; about 6,000 tokens.
 const LONG_STATIC_CHARS: usize = 24_000;
@@ -87,11 +88,25 @@ static UNTRUSTED: LazyLock<Regex> = LazyLock::new(|| {
 ///
 /// A prompt that does not render has errors, which come before advice.
 pub fn lint(prompt: &Prompt, behaviour: &Behaviour) -> Result<Vec<Finding>, RenderError> {
-    let questioner = Questioner::new(QuestionerSettings::new(prompt.clone(), behaviour.clone()))?;
+    let mut findings = banned_words(prompt);
+    for unit in prompt.units.iter().copied() {
+        for finding in of_unit(prompt, behaviour, unit)? {
+            if !findings.contains(&finding) {
+                findings.push(finding);
+            }
+        }
+    }
+    findings.sort_by_key(|finding| finding.line);
+    Ok(findings)
+}
+
+/// Advice on what a prompt asks about one kind of unit.
+fn of_unit(prompt: &Prompt, behaviour: &Behaviour, unit: UnitKind) -> Result<Vec<Finding>, RenderError> {
+    let settings = QuestionerSettings::new(prompt.clone(), behaviour.clone());
+    let questioner = Questioner::new(QuestionerSettings { unit, ..settings })?;
     let opening: Vec<_> = questioner.opening().iter().map(|message| message.content.as_str()).collect();
     let opening = opening.join("\n");
-    let mut findings = banned_words(prompt);
-    findings.extend(missing_ids(prompt, behaviour, &opening));
+    let mut findings = missing_ids(prompt, behaviour, &opening);
     if !UNTRUSTED.is_match(&opening) && !UNTRUSTED.is_match(&prompt.user.text) {
         findings.push(Finding {
             line: prompt.system.line,
@@ -114,7 +129,6 @@ pub fn lint(prompt: &Prompt, behaviour: &Behaviour) -> Result<Vec<Finding>, Rend
             advice: "shorten it: several people should be able to hold the rubric in mind and agree",
         });
     }
-    findings.sort_by_key(|finding| finding.line);
     Ok(findings)
 }
 

@@ -118,7 +118,8 @@ impl Lock {
         }
         let role = &prompt.label.role;
         let versions = locked.keys().filter(|label| label.role == *role).map(|label| label.version);
-        let highest = versions.max().unwrap_or(prompt.label.version);
+        // Nor may the new text take the place of a version that lies beside it and was not used yet.
+        let highest = versions.max().unwrap_or(prompt.label.version).max(prompt.newest);
         LockState::Changed(ChangedPrompt {
             behaviour: behaviour.to_owned(),
             label: prompt.label.clone(),

@@ -23,6 +23,7 @@
 //! ```
 
 pub mod behaviour;
+mod chunks;
 mod fence;
 mod injection;
 pub mod library;

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::WindowSettings;
+use super::chunks::{Chunks, chunks};
 use super::fence::fence;
 use super::injection::is_suspected;
 use super::render::{RenderError, Static, UserText, render_static, render_user};
@@ -19,6 +20,7 @@ use crate::model::conversation::{Channel, Conversation, Role};
 use crate::model::event::Seen;
 use crate::model::grading::{ChatMessage, ReplySchema, Structured};
 use crate::model::shown::channel_text;
+use crate::model::unit::UnitKind;
 
 /// What a [`Questioner`] is made of.
 #[derive(Debug, Clone)]
@@ -27,6 +29,8 @@ pub struct QuestionerSettings {
     pub prompt: Prompt,
     /// The behaviour that it asks about.
     pub behaviour: Behaviour,
+    /// What is asked about: one turn, or the whole conversation.
+    pub unit: UnitKind,
     /// How the reply is held to the schema: decides whether the prompt shows it.
     pub structured: Structured,
     /// How much of a conversation is shown.
@@ -36,11 +40,12 @@ pub struct QuestionerSettings {
 }
 
 impl QuestionerSettings {
-    /// A prompt with its own window, all channels, and the schema outside the prompt.
+    /// A prompt about the first of its units, with its own window, all channels, and the schema outside the prompt.
     #[must_use]
     pub fn new(prompt: Prompt, behaviour: Behaviour) -> Self {
         let window = prompt.context.unwrap_or_default();
-        Self { prompt, behaviour, structured: Structured::default(), window, channels: Channel::ALL.into() }
+        let unit = prompt.units.first().copied().unwrap_or_default();
+        Self { prompt, behaviour, unit, structured: Structured::default(), window, channels: Channel::ALL.into() }
     }
 }
 
@@ -52,6 +57,7 @@ pub struct Questioner {
     schema: ReplySchema,
     window: WindowSettings,
     channels: BTreeSet<Channel>,
+    unit: UnitKind,
 }
 
 /// What is to be done about one unit.
@@ -59,6 +65,14 @@ pub struct Questioner {
 pub enum Question {
     /// Ask this.
     Ask(Asked),
+    /// The conversation is too long for one question: ask about each chunk, whose outcomes
+    /// [`crate::verdict::standing`] puts together.
+    Chunks {
+        /// In order: what to ask about each, or what would be visible of it where that is too little.
+        chunks: Vec<Result<Asked, Seen>>,
+        /// What they show together.
+        seen: Seen,
+    },
     /// Too little is visible: nothing is sent, and the outcome is `cannot_judge`.
     CannotJudge(Seen),
 }
@@ -109,37 +123,58 @@ impl Questioner {
     ///
     /// # Errors
     ///
-    /// A template that does not render, or a user section that does not show the transcript exactly once.
+    /// A template that does not render, a user section that does not show the transcript exactly once, or a prompt that
+    /// does not ask about such a unit.
     pub fn new(settings: QuestionerSettings) -> Result<Self, RenderError> {
-        let QuestionerSettings { prompt, behaviour, structured, window, channels } = settings;
+        let QuestionerSettings { prompt, behaviour, unit, structured, window, channels } = settings;
+        if !prompt.units.contains(&unit) {
+            return Err(RenderError::OtherUnit(unit));
+        }
         let schema = reply_schema(&behaviour);
-        let shown = Static::new(&behaviour, &schema, is_schema_in_prompt(structured));
+        let shown = Static::new(&behaviour, &schema, is_schema_in_prompt(structured), unit);
         let message = |role: Role, content: String| ChatMessage { role, content };
         let mut opening = vec![message(Role::System, render_static(&prompt.system, shown)?)];
         for example in &prompt.examples {
             opening.push(message(Role::User, render_static(&example.question, shown)?));
             opening.push(message(Role::Assistant, render_static(&example.answer, shown)?));
         }
-        let user = render_user(&prompt.user)?;
-        Ok(Self { opening, user, schema, window, channels })
+        let user = render_user(&prompt.user, unit)?;
+        Ok(Self { opening, user, schema, window, channels, unit })
     }
 
-    /// The question about one turn. A turn that the conversation does not have is [`Question::CannotJudge`] with
-    /// nothing seen. The text takes the memory of `buffers` along: whoever gives it back spares the next question some.
+    /// The question about one turn, or about the whole conversation if there is none. A turn that the conversation does
+    /// not have is [`Question::CannotJudge`] with nothing seen. The text takes the memory of `buffers` along: whoever gives it back spares the next question some.
     #[must_use]
-    pub fn question(&self, conversation: &Conversation, turn: u32, buffers: &mut Buffers) -> Question {
-        if conversation.message(turn).is_none() {
+    pub fn question(&self, conversation: &Conversation, turn: Option<u32>, buffers: &mut Buffers) -> Question {
+        if turn.is_some_and(|turn| conversation.message(turn).is_none()) {
             return Question::CannotJudge(Seen::default());
         }
+        if turn.is_none()
+            && let Some(Chunks { windows, seen }) = chunks(conversation, &self.window, &self.channels)
+        {
+            let chunks = windows.into_iter().map(|window| self.shown(conversation, turn, window, buffers)).collect();
+            return Question::Chunks { chunks, seen };
+        }
         let window = window(conversation, turn, &self.window, &self.channels);
+        self.shown(conversation, turn, window, buffers).map_or_else(Question::CannotJudge, Question::Ask)
+    }
+
+    /// The question over what is shown, or what that is where it is too little.
+    fn shown(
+        &self,
+        conversation: &Conversation,
+        turn: Option<u32>,
+        window: Window<'_>,
+        buffers: &mut Buffers,
+    ) -> Result<Asked, Seen> {
         if !window.is_sufficient {
-            return Question::CannotJudge(window.seen);
+            return Err(window.seen);
         }
         let mut text = std::mem::take(&mut buffers.text);
         text.clear();
-        self.user.fill(&mut text, |out| fence(out, conversation, &window), &format!("#{turn}"));
+        self.user.fill(&mut text, |out| fence(out, conversation, &window), &target(turn));
         let injection_suspected = is_suspicious(conversation, &window, &mut buffers.lower);
-        Question::Ask(Asked { text, seen: window.seen, injection_suspected })
+        Ok(Asked { text, seen: window.seen, injection_suspected })
     }
 
     /// All messages of a question.
@@ -153,7 +188,7 @@ impl Questioner {
     #[must_use]
     pub fn overhead_bytes(&self) -> usize {
         let opening: usize = self.opening.iter().map(|message| message.content.len()).sum();
-        opening + self.around("#0").len() + self.schema.json.len()
+        opening + self.around(&target(self.unit.is_turn().then_some(0))).len() + self.schema.json.len()
     }
 
     /// The last message without its transcript.
@@ -169,10 +204,16 @@ impl Questioner {
         self.window == other.window && self.channels == other.channels
     }
 
-    /// Bytes of the last message beside its transcript, for a question about this turn.
+    /// Bytes of the last message beside its transcript, for a question about this turn or the whole conversation.
     #[must_use]
-    pub fn around_bytes(&self, turn: u32) -> usize {
-        self.around(&format!("#{turn}")).len()
+    pub fn around_bytes(&self, turn: Option<u32>) -> usize {
+        self.around(&target(turn)).len()
+    }
+
+    /// What it asks about.
+    #[must_use]
+    pub const fn unit(&self) -> UnitKind {
+        self.unit
     }
 
     /// The schema of the reply.
@@ -191,6 +232,11 @@ impl Questioner {
     pub(super) fn has_text_after_transcript(&self) -> bool {
         self.user.has_text_after_transcript()
     }
+}
+
+/// How a prompt calls what is to be judged.
+fn target(turn: Option<u32>) -> String {
+    turn.map_or_else(|| "the conversation".to_owned(), |turn| format!("#{turn}"))
 }
 
 /// Whether any text that is shown, as it stands in the transcript, talks to the grader.
@@ -227,9 +273,9 @@ mod tests {
     }
 
     fn asked(questioner: &Questioner, conversation: &Conversation) -> Asked {
-        match questioner.question(conversation, 1, &mut Buffers::default()) {
+        match questioner.question(conversation, Some(1), &mut Buffers::default()) {
             Question::Ask(asked) => asked,
-            Question::CannotJudge(seen) => panic!("nothing was asked: {seen:?}"),
+            Question::Chunks { seen, .. } | Question::CannotJudge(seen) => panic!("no question: {seen:?}"),
         }
     }
 
@@ -280,7 +326,7 @@ mod tests {
         let bytes: usize = questioner.messages(&asked).iter().map(|message| message.content.len()).sum();
         let chat = chat();
         let mut transcript = String::new();
-        fence(&mut transcript, &chat, &window(&chat, 1, &questioner.window, &questioner.channels));
+        fence(&mut transcript, &chat, &window(&chat, Some(1), &questioner.window, &questioner.channels));
         assert_eq!(questioner.overhead_bytes(), bytes - transcript.len() + questioner.schema().json.len());
     }
 
@@ -297,6 +343,6 @@ mod tests {
     #[test]
     fn a_turn_that_is_not_there_is_not_asked_about() {
         let questioner = questioner(PROMPT, Structured::JsonSchema).unwrap();
-        assert!(matches!(questioner.question(&chat(), 2, &mut Buffers::default()), Question::CannotJudge(_)));
+        assert!(matches!(questioner.question(&chat(), Some(2), &mut Buffers::default()), Question::CannotJudge(_)));
     }
 }

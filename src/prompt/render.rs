@@ -15,6 +15,7 @@ use super::located::{did_you_mean, nearest};
 use super::version::Section;
 use crate::model::behaviour::{Behaviour, Field, Term};
 use crate::model::grading::ReplySchema;
+use crate::model::unit::UnitKind;
 
 /// Most bytes of one rendered section.
 const MAX_RENDERED_BYTES: usize = 1 << 20;
@@ -24,7 +25,7 @@ const TRANSCRIPT_MARKER: &str = "\u{0}transcript\u{0}";
 const TARGET_MARKER: &str = "\u{0}target\u{0}";
 
 /// Names that sections may use, with the members of `behaviour`.
-const STATIC_NAMES: [&str; 8] = [
+const STATIC_NAMES: [&str; 9] = [
     "behaviour",
     "behaviour.name",
     "behaviour.definition",
@@ -33,8 +34,9 @@ const STATIC_NAMES: [&str; 8] = [
     "behaviour.fields",
     "schema",
     "schema_in_prompt",
+    "unit",
 ];
-const USER_NAMES: [&str; 2] = ["transcript", "target"];
+const USER_NAMES: [&str; 3] = ["transcript", "target", "unit"];
 
 /// Why a prompt cannot be rendered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -64,6 +66,9 @@ pub enum RenderError {
     /// The user section has to show the transcript once.
     #[error("section `# User` shows `{{{{ transcript }}}}` {0} times, and it has to be once")]
     TranscriptCount(usize),
+    /// The prompt does not ask about what is to be graded.
+    #[error("it does not ask about a {}; its front matter says `units`", .0.as_str())]
+    OtherUnit(UnitKind),
     /// Something is done to transcript or target besides showing them.
     #[error("section `# User` may use `transcript` and `target` only as `{{{{ transcript }}}}` and `{{{{ target }}}}`")]
     AlteredVariable,
@@ -75,6 +80,7 @@ pub(super) struct Static<'a> {
     behaviour: Told<'a>,
     schema: &'a str,
     schema_in_prompt: bool,
+    unit: UnitKind,
 }
 
 /// The part of a behaviour that graders are told. The threshold is not among it: it is applied to stored scores, and
@@ -89,12 +95,18 @@ struct Told<'a> {
 }
 
 impl<'a> Static<'a> {
-    pub(super) fn new(behaviour: &'a Behaviour, schema: &'a ReplySchema, schema_in_prompt: bool) -> Self {
+    pub(super) fn new(
+        behaviour: &'a Behaviour,
+        schema: &'a ReplySchema,
+        schema_in_prompt: bool,
+        unit: UnitKind,
+    ) -> Self {
         let Behaviour { name, definition, threshold: _, labels, exclusions, fields, definitions: _ } = behaviour;
         Self {
             behaviour: Told { name, definition, labels, exclusions, fields },
             schema: &schema.json,
             schema_in_prompt,
+            unit,
         }
     }
 }
@@ -105,13 +117,14 @@ pub(super) fn render_static(section: &Section, values: Static<'_>) -> Result<Str
 }
 
 /// Renders the user section up to transcript and target.
-pub(super) fn render_user(section: &Section) -> Result<UserText, RenderError> {
+pub(super) fn render_user(section: &Section, unit: UnitKind) -> Result<UserText, RenderError> {
     #[derive(Serialize)]
     struct Markers {
         transcript: &'static str,
         target: &'static str,
+        unit: UnitKind,
     }
-    let markers = Markers { transcript: TRANSCRIPT_MARKER, target: TARGET_MARKER };
+    let markers = Markers { transcript: TRANSCRIPT_MARKER, target: TARGET_MARKER, unit };
     UserText::split(&render(section, &USER_NAMES, markers)?)
 }
 

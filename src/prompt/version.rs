@@ -4,6 +4,7 @@
 //! +++
 //! role = "screen"
 //! version = 1
+//! units = ["turn", "conversation"]
 //! context = { neighbours = 4, max_chars = 32000, min_coverage = 0.6 }
 //! params = { max_completion_tokens = 2000 }
 //! +++
@@ -25,6 +26,7 @@ use super::located::{TomlProblem, did_you_mean, nearest, parse_toml};
 use crate::model::behaviour::Behaviour;
 use crate::model::grading::{PromptLabel, RESERVED_PARAMS};
 use crate::model::hash::{Digest, PartHasher};
+use crate::model::unit::UnitKind;
 
 const FENCE: &str = "+++";
 const SYSTEM: &str = "System";
@@ -40,6 +42,10 @@ pub struct Prompt {
     pub label: PromptLabel,
     /// Digest of the file's text and of what the behaviour tells graders: with the label, the version.
     pub hash: Digest,
+    /// The highest version of its role that lies beside it.
+    pub newest: u32,
+    /// What it can ask about; turns, if it does not say.
+    pub units: Vec<UnitKind>,
     /// The window that it asks for; an audit may override it.
     pub context: Option<WindowSettings>,
     /// Sampling parameters; an audit may override each.
@@ -94,6 +100,9 @@ pub enum PromptError {
         /// As in the file name.
         named: PromptLabel,
     },
+    /// A prompt asks about something.
+    #[error("`units` is empty; write `units = [\"turn\"]`, `[\"conversation\"]` or both")]
+    NoUnit,
     /// Coverage is a share.
     #[error("`min_coverage` is {0}, and a share lies between 0 and 1")]
     Coverage(String),
@@ -146,9 +155,16 @@ pub enum PromptError {
 struct FrontMatter {
     role: String,
     version: u32,
+    #[serde(default = "turns_only")]
+    units: Vec<UnitKind>,
     context: Option<Context>,
     #[serde(default)]
     params: BTreeMap<String, Value>,
+}
+
+/// What a prompt asks about that does not say it.
+fn turns_only() -> Vec<UnitKind> {
+    vec![UnitKind::Turn]
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -192,10 +208,25 @@ pub fn parse_prompt(label: &PromptLabel, text: &str, behaviour: &Behaviour) -> R
     if let Some(name) = front.params.keys().find(|name| RESERVED_PARAMS.contains(&name.as_str())) {
         return Err(PromptError::ReservedParameter(name.clone()));
     }
+    if front.units.is_empty() {
+        return Err(PromptError::NoUnit);
+    }
     let context = front.context.map(window).transpose()?;
     let (system, examples, user) = arrange(split_sections(body, lines_above_body)?)?;
     let hash = PartHasher::new("prompt").part(text.as_bytes()).part(asked_digest(behaviour).as_bytes()).finish();
-    Ok(Prompt { label: written, hash, context, params: front.params, system, examples, user, text })
+    let newest = written.version;
+    Ok(Prompt {
+        label: written,
+        hash,
+        newest,
+        units: front.units,
+        context,
+        params: front.params,
+        system,
+        examples,
+        user,
+        text,
+    })
 }
 
 fn split_front_matter(text: &str) -> Option<(&str, &str)> {

@@ -7,6 +7,10 @@
 //! When the wanted text exceeds `max_chars`, far neighbours go first; the nearest one that does not fit is cut in its
 //! middle. When even unit, system and task do not fit, their middles are cut, the longest first, and the unit keeps at
 //! least half of the space. Every omission is visible to the grader.
+//!
+//! Where the unit is the whole conversation, all of it is wanted, and every turn belongs to the unit. What does not fit
+//! is read in chunks (`chunks`); where system and task leave no room for that, the other messages are cut in their
+//! middles, the longest first.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,12 +25,14 @@ const SMALLEST_PART: usize = 200;
 
 /// Why a message is wanted, most important first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
+pub(super) enum Rank {
     Unit,
     /// System and task messages.
     Required,
     /// With its distance from the unit.
     Neighbour(u32),
+    /// Whatever else the conversation holds, where it is the unit.
+    Rest,
 }
 
 /// How much of a piece is shown.
@@ -39,6 +45,7 @@ pub(super) enum Extent {
 }
 
 /// One channel of one wanted message, neutralised.
+#[derive(Clone)]
 pub(super) struct Piece<'a> {
     pub(super) message: u32,
     pub(super) role: Role,
@@ -47,7 +54,7 @@ pub(super) struct Piece<'a> {
     pub(super) text: Cow<'a, str>,
     pub(super) chars: usize,
     pub(super) extent: Extent,
-    rank: Rank,
+    pub(super) rank: Rank,
 }
 
 impl Piece<'_> {
@@ -64,7 +71,8 @@ impl Piece<'_> {
         (head, omitted, rest.split_at(byte_of_char(rest, omitted)).1)
     }
 
-    fn shown_bytes(&self) -> usize {
+    /// Bytes of what is shown.
+    pub(super) fn shown_bytes(&self) -> usize {
         let (head, _, tail) = self.shown();
         head.len() + tail.len()
     }
@@ -83,23 +91,34 @@ pub(super) struct Window<'a> {
     pub(super) is_sufficient: bool,
 }
 
-/// Chooses what is shown. `turn` is the index of a message of the conversation.
+/// Chooses what is shown. `turn` is the index of a message of the conversation; without one, all turns are the unit.
 pub(super) fn window<'a>(
     conversation: &'a Conversation,
-    turn: u32,
+    turn: Option<u32>,
     settings: &WindowSettings,
     channels: &BTreeSet<Channel>,
 ) -> Window<'a> {
+    let wanted = match turn {
+        Some(turn) => wanted(conversation, turn, settings.neighbours),
+        None => all(conversation),
+    };
     let mut pieces = Vec::new();
-    for (index, rank) in wanted(conversation, turn, settings.neighbours) {
+    for (index, rank) in wanted {
         if let Some(message) = conversation.message(index) {
             add_pieces(&mut pieces, (index, message), rank, channels);
         }
     }
     fit(&mut pieces, settings.max_chars as usize);
-    let seen = seen(&pieces);
-    let is_sufficient = seen.coverage >= settings.min_coverage && is_unit_readable(&pieces) && has_required(&pieces);
-    Window { pieces, seen, is_sufficient }
+    Window::of(pieces, settings)
+}
+
+impl<'a> Window<'a> {
+    /// Of pieces whose extents are decided.
+    pub(super) fn of(pieces: Vec<Piece<'a>>, settings: &WindowSettings) -> Self {
+        let seen = seen(&pieces);
+        let is_readable = is_unit_readable(&pieces) && has_required(&pieces);
+        Self { is_sufficient: seen.coverage >= settings.min_coverage && is_readable, pieces, seen }
+    }
 }
 
 fn wanted(conversation: &Conversation, turn: u32, neighbours: u32) -> BTreeMap<u32, Rank> {
@@ -122,8 +141,20 @@ fn wanted(conversation: &Conversation, turn: u32, neighbours: u32) -> BTreeMap<u
     wanted
 }
 
+/// Every message of a conversation that is the unit.
+pub(super) fn all(conversation: &Conversation) -> BTreeMap<u32, Rank> {
+    let mut is_task = true;
+    let rank = |message: &Message| match message.role {
+        Role::Assistant => Rank::Unit,
+        Role::System => Rank::Required,
+        Role::User if std::mem::take(&mut is_task) => Rank::Required,
+        Role::User | Role::Tool => Rank::Rest,
+    };
+    (0..).zip(conversation.messages.iter().map(rank)).collect()
+}
+
 /// Adds the channels of a message that have text; at least one, so that an empty message is visible as such.
-fn add_pieces<'a>(
+pub(super) fn add_pieces<'a>(
     pieces: &mut Vec<Piece<'a>>,
     (index, message): (u32, &'a Message),
     rank: Rank,
@@ -155,13 +186,15 @@ fn fit(pieces: &mut [Piece<'_>], max_chars: usize) {
     let unit = total(pieces, |rank| rank == Rank::Unit);
     let required = total(pieces, |rank| rank == Rank::Required);
     if unit + required <= max_chars {
-        fit_neighbours(pieces, max_chars - unit - required);
+        let left = max_chars - unit - required;
+        share(pieces.iter_mut().filter(|piece| piece.rank == Rank::Rest), left);
+        fit_neighbours(pieces, left);
         return;
     }
     let for_unit = unit.min((max_chars / 2).max(max_chars.saturating_sub(required)));
     share(pieces.iter_mut().filter(|piece| piece.rank == Rank::Unit), for_unit);
     share(pieces.iter_mut().filter(|piece| piece.rank == Rank::Required), max_chars - for_unit);
-    share(pieces.iter_mut().filter(|piece| matches!(piece.rank, Rank::Neighbour(_))), 0);
+    share(pieces.iter_mut().filter(|piece| matches!(piece.rank, Rank::Neighbour(_) | Rank::Rest)), 0);
 }
 
 /// Shows neighbours from near to far as long as they fit.
@@ -180,7 +213,7 @@ fn fit_neighbours(pieces: &mut [Piece<'_>], mut left: usize) {
 }
 
 /// Divides `space` characters: short pieces stay whole, long ones are cut to equal length.
-fn share<'p, 'a: 'p>(pieces: impl Iterator<Item = &'p mut Piece<'a>>, mut space: usize) {
+pub(super) fn share<'p, 'a: 'p>(pieces: impl Iterator<Item = &'p mut Piece<'a>>, mut space: usize) {
     let mut pieces: Vec<_> = pieces.collect();
     pieces.sort_by_key(|piece| piece.chars);
     let mut waiting = pieces.len();
@@ -200,12 +233,17 @@ fn share<'p, 'a: 'p>(pieces: impl Iterator<Item = &'p mut Piece<'a>>, mut space:
 fn seen(pieces: &[Piece<'_>]) -> Seen {
     let wanted: usize = pieces.iter().map(|piece| piece.text.len()).sum();
     let shown: usize = pieces.iter().map(Piece::shown_bytes).sum();
-    #[expect(clippy::cast_precision_loss, reason = "a share of at most some gigabytes")]
-    let coverage = if wanted == 0 { 1.0 } else { shown as f64 / wanted as f64 };
+    let coverage = share_of(shown, wanted);
     let visible = pieces.iter().filter(|piece| piece.is_unit || piece.extent != Extent::Dropped);
     let messages: BTreeSet<_> = visible.map(|piece| piece.message).collect();
     let cut = pieces.iter().any(|piece| piece.extent != Extent::Whole);
     Seen { messages: messages.into_iter().collect(), coverage, cut }
+}
+
+/// So many bytes of so many; all of nothing.
+#[expect(clippy::cast_precision_loss, reason = "a share of at most some gigabytes")]
+pub(super) fn share_of(shown: usize, wanted: usize) -> f64 {
+    if wanted == 0 { 1.0 } else { shown as f64 / wanted as f64 }
 }
 
 /// At least half of the unit's text.
@@ -234,7 +272,7 @@ pub(super) mod tests {
         Conversation { id: "c".to_owned(), messages, metadata: BTreeMap::new() }
     }
 
-    fn chat(lengths: &[(Role, usize)]) -> Conversation {
+    pub(in crate::prompt) fn chat(lengths: &[(Role, usize)]) -> Conversation {
         conversation(lengths.iter().map(|&(role, length)| Message::text(role, "x".repeat(length))).collect())
     }
 
@@ -260,9 +298,9 @@ pub(super) mod tests {
     #[test]
     fn the_contract_wants_unit_system_task_and_neighbours() {
         let chat = chat(&LONG);
-        let window = window(&chat, 6, &settings(0, 10_000), &all());
+        let window = window(&chat, Some(6), &settings(0, 10_000), &all());
         assert_eq!(window.seen.messages, [0, 1, 3, 6], "the user message before the tool calls is the task at hand");
-        let window = super::window(&chat, 6, &settings(1, 10_000), &all());
+        let window = super::window(&chat, Some(6), &settings(1, 10_000), &all());
         assert_eq!(window.seen.messages, [0, 1, 3, 5, 6, 7]);
         assert!(window.is_sufficient && !window.seen.cut);
         assert!((window.seen.coverage - 1.0).abs() < f64::EPSILON);
@@ -273,7 +311,7 @@ pub(super) mod tests {
         let mut lengths = LONG;
         lengths[5].1 = 1_000;
         let chat = chat(&lengths);
-        let window = window(&chat, 6, &settings(2, 900), &all());
+        let window = window(&chat, Some(6), &settings(2, 900), &all());
         // Unit, system and task take 400 and the neighbour after the unit 100; the long tool output gets the rest.
         assert_eq!(
             extents(&window)[3..],
@@ -288,7 +326,8 @@ pub(super) mod tests {
         let sufficient = |lengths: &[(Role, usize)], max_chars: u32| {
             let chat = chat(lengths);
             let unit = u32::try_from(lengths.len() - 1).unwrap();
-            window(&chat, unit, &WindowSettings { min_coverage: 0.0, ..settings(0, max_chars) }, &all()).is_sufficient
+            window(&chat, Some(unit), &WindowSettings { min_coverage: 0.0, ..settings(0, max_chars) }, &all())
+                .is_sufficient
         };
         let long_unit = [(Role::System, 100), (Role::User, 100), (Role::Assistant, 1_000)];
         assert!(sufficient(&long_unit, 1_000));
@@ -301,7 +340,7 @@ pub(super) mod tests {
     #[test]
     fn coverage_counts_against_the_wanted_context() {
         let chat = chat(&[(Role::User, 100), (Role::Assistant, 100), (Role::Tool, 800)]);
-        let window = window(&chat, 1, &settings(1, 400), &all());
+        let window = window(&chat, Some(1), &settings(1, 400), &all());
         assert!((window.seen.coverage - 0.4).abs() < 1e-9);
         assert!(!window.is_sufficient);
     }
@@ -311,15 +350,31 @@ pub(super) mod tests {
         let reasoned =
             |text: &str| Message { reasoning: Some(text.to_owned()), ..Message::text(Role::Assistant, text) };
         let chat = conversation(vec![Message::text(Role::User, "q"), reasoned("first"), reasoned("second")]);
-        let window = window(&chat, 2, &settings(4, 1_000), &BTreeSet::from([Channel::Final]));
+        let window = window(&chat, Some(2), &settings(4, 1_000), &BTreeSet::from([Channel::Final]));
         let shown: Vec<_> = window.pieces.iter().map(|piece| (piece.message, piece.channel)).collect();
         assert_eq!(shown, [(0, Channel::Final), (1, Channel::Reasoning), (1, Channel::Final), (2, Channel::Final)]);
     }
 
     #[test]
+    fn of_a_whole_conversation_everything_is_wanted_and_every_turn_is_the_unit() {
+        let mut lengths = LONG;
+        lengths[5].1 = 1_000;
+        let chat = chat(&lengths);
+        let window = window(&chat, None, &settings(0, 10_000), &all());
+        assert_eq!(window.seen.messages, [0, 1, 2, 3, 4, 5, 6, 7]);
+        let units: Vec<_> = window.pieces.iter().filter(|piece| piece.is_unit).map(|piece| piece.message).collect();
+        assert_eq!((units, window.seen.cut), (vec![2, 4, 6], false));
+        // System, task and turns take 500; of the rest, the long tool output is cut and the short ones stay whole.
+        let window = super::window(&chat, None, &settings(0, 1_000), &all());
+        let rest = [(3, Extent::Whole), (5, Extent::Part(300)), (7, Extent::Whole)];
+        assert!(rest.iter().all(|extent| extents(&window).contains(extent)), "{:?}", extents(&window));
+        assert!(window.seen.cut && !window.is_sufficient, "coverage {}", window.seen.coverage);
+    }
+
+    #[test]
     fn middles_are_cut_between_characters() {
         let chat = conversation(vec![Message::text(Role::Assistant, "äöüß€".repeat(10))]);
-        let window = window(&chat, 0, &settings(0, 5), &all());
+        let window = window(&chat, Some(0), &settings(0, 5), &all());
         assert_eq!(window.pieces[0].shown(), ("äöü", 45, "ß€"));
     }
 
@@ -337,8 +392,9 @@ pub(super) mod tests {
     proptest! {
         #[test]
         fn a_window_keeps_its_promises(
-            (conversation, turn) in any_conversation(), neighbours in 0u32..5, max_chars in 0u32..400,
+            (conversation, turn) in any_conversation(), whole in any::<bool>(), neighbours in 0u32..5, max_chars in 0u32..400,
         ) {
+            let turn = Some(turn).filter(|_| !whole);
             let window = window(&conversation, turn, &settings(neighbours, max_chars), &all());
             let shown: usize = window.pieces.iter().map(|piece| {
                 let (head, omitted, tail) = piece.shown();
@@ -347,7 +403,8 @@ pub(super) mod tests {
                 shown
             }).sum();
             prop_assert!(shown <= max_chars as usize);
-            prop_assert!(window.seen.messages.contains(&turn));
+            prop_assert!(turn.is_none_or(|turn| window.seen.messages.contains(&turn)));
+            prop_assert!(!whole || conversation.turns().all(|turn| window.seen.messages.contains(&turn)));
             prop_assert!(window.seen.messages.is_sorted_by(|left, right| left < right));
             prop_assert!((0.0..=1.0).contains(&window.seen.coverage));
             prop_assert_eq!(window.seen.cut, window.seen.coverage < 1.0);

@@ -52,24 +52,24 @@ impl Definitions {
     ///
     /// A definition cannot be evaluated over this outcome.
     pub fn pass(&self, judged: &Judged) -> Result<bool, DefinitionError> {
-        let Judged { stage, outcome, injection_suspected, .. } = judged;
-        let is_addressed = *injection_suspected && *stage == Stage::Screen && outcome.kind().is_usable();
-        Ok(self.hold(*stage, outcome)? || is_addressed)
+        let is_screened = judged.stage == Stage::Screen && judged.outcome.kind().is_usable();
+        Ok(self.hold(judged)? || (is_screened && judged.injection_suspected))
     }
 
-    /// Whether an outcome takes its unit one step further: flagged by the screen, upheld by the confirmer, for which
+    /// Whether an ending takes its unit one step further: flagged by the screen, upheld by the confirmer, for which
     /// the audited definition must hold as well. Without a confirmer people decide about everything that is flagged:
     /// a narrower definition must not clear what the screen is unsure of, such as evidence that was not found. An
     /// outcome without a usable verdict takes its unit nowhere, whatever a definition says: missing is neither yes nor
-    /// no.
+    /// no. Of a conversation that was read in chunks, one chunk is enough.
     ///
     /// # Errors
     ///
     /// A definition cannot be evaluated over this outcome.
-    pub(super) fn hold(&self, stage: Stage, outcome: &Outcome) -> Result<bool, DefinitionError> {
-        if !outcome.kind().is_usable() {
-            return Ok(false);
-        }
+    pub(super) fn hold(&self, judged: &Judged) -> Result<bool, DefinitionError> {
+        in_any_chunk(judged, |outcome| self.hold_of(judged.stage, outcome))
+    }
+
+    fn hold_of(&self, stage: Stage, outcome: &Outcome) -> Result<bool, DefinitionError> {
         match (stage, &self.confirm) {
             (Stage::Screen, _) => self.screen.holds(outcome),
             (Stage::Confirm, Some(confirm)) => Ok(confirm.holds(outcome)? && self.audited.holds(outcome)?),
@@ -85,6 +85,25 @@ impl Definitions {
     pub fn counts(&self, outcome: &Outcome) -> Result<bool, DefinitionError> {
         self.audited.holds(outcome)
     }
+}
+
+/// Whether a definition holds for a usable ending, or for one of its chunks.
+pub(super) fn in_any_chunk(
+    judged: &Judged,
+    holds: impl Fn(&Outcome) -> Result<bool, DefinitionError>,
+) -> Result<bool, DefinitionError> {
+    if !judged.outcome.kind().is_usable() {
+        return Ok(false);
+    }
+    if judged.chunks.is_empty() {
+        return holds(&judged.outcome);
+    }
+    for chunk in judged.chunks.iter().filter(|chunk| chunk.outcome.kind().is_usable()) {
+        if holds(&chunk.outcome)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 #[cfg(test)]

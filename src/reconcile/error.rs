@@ -3,6 +3,7 @@
 use crate::model::event::Ordinal;
 use crate::model::grading::Stage;
 use crate::model::hash::Digest;
+use crate::model::unit::UnitKind;
 use crate::verdict::DefinitionError;
 
 /// Why events do not add up to a tally.
@@ -32,12 +33,14 @@ pub enum FoldError {
     #[error("the confidence level `{0}` does not lie between 0 and 1")]
     Level(f64),
     /// The plan's strata do not make up the corpus.
-    #[error("the strata hold {strata} turns, the corpus holds {corpus}")]
+    #[error("the strata hold {strata} {}s, the corpus holds {corpus}", unit.as_str())]
     Leak {
-        /// Turns of all strata.
+        /// Units of all strata.
         strata: u64,
-        /// Turns of the corpus.
+        /// Units of the corpus.
         corpus: u64,
+        /// What they are.
+        unit: UnitKind,
     },
     /// The plan selects more units than a stratum holds.
     #[error("stratum `{stratum}` holds {units} units, of which {planned} are planned")]

@@ -25,7 +25,7 @@ use crate::model::rate::{Decider, Level};
 use crate::model::review::Route;
 use crate::model::review_id::ReviewId;
 use crate::model::tally::{ConfirmedUnit, QueuedUnit, Sessions, Tally};
-use crate::model::unit::{UnitId, UnitKind};
+use crate::model::unit::UnitId;
 use crate::verdict::PARSER_VERSION;
 
 /// What is kept of a unit only while its name may be needed.
@@ -246,9 +246,9 @@ impl Fold {
             first.compare = plan.compare.clone();
             return Ok(());
         }
-        let (strata, corpus) = (plan.strata.iter().map(|stratum| stratum.units).sum(), plan.corpus.turns);
-        if plan.unit == UnitKind::Turn && strata != corpus {
-            return Err(FoldError::Leak { strata, corpus });
+        let (strata, corpus) = (plan.strata.iter().map(|stratum| stratum.units).sum(), plan.corpus.units(plan.unit));
+        if strata != corpus {
+            return Err(FoldError::Leak { strata, corpus, unit: plan.unit });
         }
         if let Some(over) = plan.strata.iter().find(|stratum| stratum.planned > stratum.units) {
             let (units, planned) = (over.units, over.planned);

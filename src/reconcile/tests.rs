@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::{Definitions, Fold, FoldError};
 use crate::model::bucket::Bucket;
-use crate::model::event::{Ending, Event, Judged, Planned, StopReason};
+use crate::model::event::{Ending, Event, Judged, JudgedChunk, Planned, StopReason};
 use crate::model::fixture::{
     admitted, closed, graded, group, judged, label, opened, planned, replied, sent, settled, unit,
 };
@@ -16,6 +16,8 @@ use crate::model::outcome::{FailureKind, Outcome, OutcomeKind};
 use crate::model::rate::Decider;
 use crate::model::review::Route;
 use crate::model::tally::Tally;
+use crate::model::unit::UnitKind;
+use crate::model::verdict::Finding;
 use crate::model::verdict::Judgement::{self, Absent, Present, Suspected};
 
 fn fold_with(has_confirmer: bool, events: &[Event], labels: &[Label]) -> Result<Tally, FoldError> {
@@ -263,7 +265,7 @@ fn contradictions_are_refused() {
     let mut leaking = planned(&[("core", "rl", 6, 4)]);
     leaking.corpus.turns += 1;
     let leak = fold_with(true, &[Event::Planned(Box::new(leaking))], &[]);
-    assert!(matches!(leak, Err(FoldError::Leak { strata: 6, corpus: 7 })));
+    assert!(matches!(leak, Err(FoldError::Leak { strata: 6, corpus: 7, unit: UnitKind::Turn })));
     let small = planned(&[("core", "rl", 1, 2)]);
     let over = fold_with(true, &[Event::Planned(Box::new(small))], &[]);
     assert!(matches!(over, Err(FoldError::OverPlanned { .. })));
@@ -334,4 +336,19 @@ proptest! {
         let told_twice = fold(&[begin, events.clone(), events].concat(), &labels);
         prop_assert_eq!(&told_twice, &tally);
     }
+}
+
+#[test]
+fn of_a_conversation_in_chunks_one_chunk_is_enough_for_a_definition() {
+    let present = graded(Present).finding().unwrap().clone();
+    let scored = |score| Outcome::Graded { finding: Finding { score, ..present.clone() } };
+    let ended = |outcomes: &[Outcome]| {
+        let standing = outcomes[crate::verdict::standing(outcomes).unwrap()].clone();
+        let chunks = outcomes.iter().map(|outcome| JudgedChunk { outcome: outcome.clone(), key: None }).collect();
+        Judged { chunks, ..judged(0, Stage::Confirm, standing) }
+    };
+    let holds = |outcomes: &[Outcome]| Definitions::counting("score < 50", true).hold(&ended(outcomes)).unwrap();
+    assert!(!holds(&[scored(90), graded(Absent)]));
+    assert!(holds(&[scored(90), scored(20)]), "the chunk that stands for all is another one");
+    assert!(!holds(&[graded(Absent), Outcome::Refused]), "what was not read says nothing");
 }

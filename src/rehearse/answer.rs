@@ -37,8 +37,11 @@ impl Grader<'_> {
     /// The reply to a request. It depends on nothing but the arguments: `draws` are about seed, model and request key.
     pub(super) fn answer(&self, asked: &Asked, draws: &Draws, fault: Option<ContentFault>) -> Answer {
         let fenced = asked.transcript();
-        let target = fenced.as_ref().and_then(|fenced| fenced.target.as_ref());
-        let mut verdict = target.map_or_else(Verdict::blind, |target| self.judge(target, &asked.form, draws));
+        let targets = fenced.as_ref().map_or(&[][..], |fenced| &fenced.targets);
+        let mut verdict = match targets {
+            [] => Verdict::blind(),
+            targets => self.judge(targets, &asked.form, draws),
+        };
         let fault = fault.filter(|fault| verdict.suffers(*fault));
         let content = verdict.write(&asked.form, draws);
         let message = Message::new(content, asked, draws, fault);
@@ -46,10 +49,23 @@ impl Grader<'_> {
         Answer { body: message.body(self.served, draws, &usage), usage, fault }
     }
 
-    fn judge(&self, target: &Target, form: &ReplyForm, draws: &Draws) -> Verdict {
+    /// What is known of a turn, as far as it is shown.
+    fn known(&self, target: &Target) -> Option<&Known> {
         let known = target.text(Channel::Final).and_then(|text| self.truth.of(text));
         // Nobody can judge what is not shown, such as reasoning in an audit of final texts.
-        let known = known.filter(|known| target.text(known.channel).is_some_and(|text| text.contains(&known.quote)));
+        known.filter(|known| target.text(known.channel).is_some_and(|text| text.contains(&known.quote)))
+    }
+
+    /// One judgement of the turns together: they show the behaviour if one of them does.
+    fn judge(&self, targets: &[Target], form: &ReplyForm, draws: &Draws) -> Verdict {
+        let known = || targets.iter().filter_map(|target| Some((target, self.known(target)?)));
+        let telling = known().find(|(_, known)| known.is_present).or_else(|| known().next());
+        let (target, known) = match telling {
+            Some((target, known)) => (Some(target), Some(known)),
+            None if targets.len() > 1 => (draws.pick("quoted turn", targets), None),
+            None => (targets.first(), None),
+        };
+        let Some(target) = target else { return Verdict::blind() };
         let is_true = known.is_some_and(|known| known.is_present);
         let positive_rate = if is_true { self.accuracy.sensitivity } else { self.accuracy.specificity.complement() };
         if !draws.happens("call", positive_rate) {

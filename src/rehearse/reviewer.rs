@@ -36,7 +36,7 @@ impl Reviewer {
     /// # Errors
     /// If the truth file cannot be read.
     pub fn read(&self, truth: &Path, tally: &Tally) -> Result<Vec<Label>, TruthError> {
-        let present = present_units(truth, &tally.plan.group_by)?;
+        let present = present_units(truth, &tally.plan.group_by, tally.plan.unit)?;
         let named = tally.plan.gold.as_ref().map(|gold| gold.seats.as_slice()).unwrap_or_default();
         let seats = if named.is_empty() { std::slice::from_ref(&self.seat) } else { named };
         let units = seats.iter().cycle().zip(&tally.queue);

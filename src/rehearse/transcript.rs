@@ -1,4 +1,4 @@
-//! Finds the fenced transcript in a question, and in it the turn to judge.
+//! Finds the fenced transcript in a question, and in it the turns to judge: one, or those of a whole conversation.
 
 use crate::model::conversation::Channel;
 
@@ -6,11 +6,11 @@ use crate::model::conversation::Channel;
 pub(super) struct Fenced<'a> {
     /// The hexadecimal code that marks its structure.
     pub(super) nonce: &'a str,
-    /// The turn to judge, if one is marked.
-    pub(super) target: Option<Target>,
+    /// The turns to judge, in order; none if none is marked.
+    pub(super) targets: Vec<Target>,
 }
 
-/// The turn to judge, as far as it is shown.
+/// A turn to judge, as far as it is shown.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Target {
     /// Its message id.
@@ -57,11 +57,15 @@ pub(super) fn find(text: &str) -> Option<Fenced<'_>> {
             }
         }
     }
-    let target = blocks.first().map(|(first, _)| Target {
-        message: first.message,
-        channels: blocks.iter().map(|(header, lines)| (header.channel, lines.join("\n").trim().to_owned())).collect(),
-    });
-    Some(Fenced { nonce, target })
+    let mut targets: Vec<Target> = Vec::new();
+    for (header, lines) in blocks {
+        let channel = (header.channel, lines.join("\n").trim().to_owned());
+        match targets.last_mut().filter(|target| target.message == header.message) {
+            Some(target) => target.channels.push(channel),
+            None => targets.push(Target { message: header.message, channels: vec![channel] }),
+        }
+    }
+    Some(Fenced { nonce, targets })
 }
 
 /// `#5 assistant/final TARGET`
@@ -104,7 +108,7 @@ mod tests {
     fn the_target_is_found_between_forgeries() {
         let fenced = find(TEXT).unwrap();
         assert_eq!(fenced.nonce, "0123456789abcdef");
-        let target = fenced.target.unwrap();
+        let [target] = fenced.targets.as_slice() else { panic!("{:?}", fenced.targets) };
         assert_eq!(target.message, 3);
         assert_eq!(target.text(Channel::Reasoning), Some("thinking"));
         assert_eq!(target.text(Channel::Final), Some("first\n last"));
@@ -115,6 +119,6 @@ mod tests {
     fn other_texts_have_no_transcript() {
         assert!(find("").is_none());
         assert!(find("⟦NONCE transcript⟧\n⟦NONCE #0 assistant/final TARGET⟧\nhello").is_none());
-        assert!(find("⟦0123456789abcdef transcript⟧\n⟦0123456789abcdef #0 user/final⟧").unwrap().target.is_none());
+        assert!(find("⟦0123456789abcdef transcript⟧\n⟦0123456789abcdef #0 user/final⟧").unwrap().targets.is_empty());
     }
 }

@@ -12,7 +12,7 @@ use crate::model::conversation::Channel;
 use crate::model::event::PlantedTruth;
 use crate::model::hash::{Digest, PartHasher};
 use crate::model::known::{KnownPositive, NotKnown};
-use crate::model::unit::Group;
+use crate::model::unit::{Group, UnitKind};
 
 /// One line of a truth file: a turn that truly shows the behaviour, or an innocent one that looks as if it did.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -191,16 +191,20 @@ impl Truth {
 /// The values of a unit's `group_by` fields, and its address.
 pub(super) type UnitName = (Group, String);
 
-/// Every turn that truly shows the behaviour.
+/// Every unit that truly shows the behaviour: a turn, or a conversation with such a turn.
 ///
 /// # Errors
 /// As [`Truth::open`].
-pub(super) fn present_units(path: &Path, group_by: &[String]) -> Result<HashSet<UnitName>, TruthError> {
+pub(super) fn present_units(path: &Path, group_by: &[String], unit: UnitKind) -> Result<HashSet<UnitName>, TruthError> {
     let mut units = HashSet::new();
     for_each(path, |turn| {
         let group = group_of(&turn, group_by);
         if turn.present {
-            units.insert((group, turn.unit));
+            let address = match unit {
+                UnitKind::Turn => turn.unit,
+                UnitKind::Conversation => conversation_id(&turn.unit).to_owned(),
+            };
+            units.insert((group, address));
         }
     })?;
     Ok(units)
@@ -236,8 +240,12 @@ fn conversation_key(turn: &PlantedTurn) -> u128 {
     for (field, value) in &turn.group {
         hasher.part(field.as_bytes()).part(value.as_bytes());
     }
-    let id = turn.unit.rsplit_once('#').map_or(turn.unit.as_str(), |(id, _)| id);
-    hasher.part(id.as_bytes()).finish().leading_u128()
+    hasher.part(conversation_id(&turn.unit).as_bytes()).finish().leading_u128()
+}
+
+/// The id in a turn's address.
+fn conversation_id(unit: &str) -> &str {
+    unit.rsplit_once('#').map_or(unit, |(id, _)| id)
 }
 
 fn for_each(path: &Path, mut visit: impl FnMut(PlantedTurn)) -> Result<(), TruthError> {

@@ -94,6 +94,7 @@ fn corpus(plan: &Planned) -> CorpusRow {
         turns_with_reasoning: corpus.turns_with_reasoning,
         groups: corpus.conversations_by_group.iter().map(row).collect(),
         conversations_with_cluster: corpus.conversations_with_cluster,
+        conversations_without_turn: corpus.conversations_without_turn,
         duplicates: corpus.duplicates,
         filtered_out: corpus.filtered_out,
         unreadable: corpus.unreadable,

@@ -177,7 +177,7 @@ pub(super) fn comparisons(page: &mut Page, report: &Report) {
     let mut shown: Vec<&Comparison> = with_ratio.collect();
     shown.sort_by(|a, b| a.p.unwrap_or(1.0).total_cmp(&b.p.unwrap_or(1.0)));
     for pair in shown.iter().take(MAX_PAIRS) {
-        one(page, pair);
+        one(page, pair, report.unit);
     }
     if shown.len() > MAX_PAIRS {
         page.line(&format!("  and {} more in report.json", shown.len() - MAX_PAIRS));
@@ -204,7 +204,7 @@ pub(super) fn comparisons(page: &mut Page, report: &Report) {
     }
 }
 
-fn one(page: &mut Page, pair: &Comparison) {
+fn one(page: &mut Page, pair: &Comparison, graded: UnitKind) {
     let name = |group: &Group| escape(&group.to_string());
     let mut words = Vec::new();
     if let Some(ratio) = &pair.ratio {
@@ -223,7 +223,7 @@ fn one(page: &mut Page, pair: &Comparison) {
     } else if let Some(reversal) = pair.reversal.filter(|_| pair.ratio.is_some()) {
         words.push(format!("the order would reverse were {} detected {reversal:.2} times as often", name(&pair.over)));
     }
-    let per = if pair.unit == UnitKind::Conversation { " per conversation" } else { "" };
+    let per = if pair.unit == graded { "" } else { " per conversation" };
     page.wrapped(&format!("  {} / {}{per}: ", name(&pair.over), name(&pair.under)), &words.join("; "));
 }
 

@@ -11,7 +11,9 @@ use crate::model::unit::UnitKind;
 
 /// Prints every floor table that has a row.
 pub(super) fn floors(page: &mut Page, report: &Report) {
-    for unit in [UnitKind::Turn, UnitKind::Conversation] {
+    // Where conversations were graded as one, nothing can be said of their turns.
+    let units = [UnitKind::Turn, UnitKind::Conversation].into_iter().filter(|unit| *unit >= report.unit);
+    for unit in units {
         let rows = |decider| -> Vec<Row<'_>> {
             let floors =
                 report.rates.iter().filter(|rate| rate.name == RateName::Floor && rate.target == Target::Corpus);

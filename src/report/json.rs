@@ -128,6 +128,8 @@ pub struct CorpusRow {
     pub groups: Vec<GroupRow>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversations_with_cluster: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversations_without_turn: Option<u64>,
     pub duplicates: u64,
     pub filtered_out: u64,
     pub unreadable: BTreeMap<String, u64>,

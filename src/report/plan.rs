@@ -47,6 +47,9 @@ pub struct PlanReport {
     pub known: Option<PlannedKnown>,
     /// Units that would be screened.
     pub planned: u64,
+    /// What is graded: turns, where it is absent, or conversations.
+    #[serde(skip_serializing_if = "UnitKind::is_turn")]
+    pub unit: UnitKind,
     /// What is drawn: single turns, where it is absent, or whole conversations.
     #[serde(skip_serializing_if = "UnitKind::is_turn")]
     pub sample_by: UnitKind,
@@ -147,6 +150,7 @@ impl PlanReport {
             strata: planned.strata.clone(),
             known: PlannedKnown::of(planned, load),
             planned: planned.strata.iter().map(|stratum| stratum.planned).sum(),
+            unit: planned.unit,
             sample_by: planned.sample_by,
             conversations_planned: planned.conversations_planned(),
             cluster_by: planned.cluster_by.clone(),
@@ -168,7 +172,7 @@ impl PlanReport {
             buys: Buys::new(prospect),
             sized_by_cap,
             from_run: prospect.measured.as_ref().map(|measured| measured.run.clone()),
-            assumptions: rests_on::sentences(prospect, planned.unit.as_str()),
+            assumptions: rests_on::sentences(prospect, planned.unit),
             assume: rests_on::restated(prospect),
             warnings,
         }
@@ -231,7 +235,7 @@ pub fn render(report: &PlanReport, style: Style) -> String {
     page.wrapped("  ", &cap(report));
     report.stop_when.iter().for_each(|words| page.wrapped("  ", words));
     expected_load(&mut page, report);
-    buys::section(&mut page, &report.buys, "turn");
+    buys::section(&mut page, &report.buys, report.unit.as_str());
     if let Some(cap) = report.cap_usd {
         buys::best(&mut page, &report.buys, cap);
     }
@@ -291,10 +295,12 @@ fn known(page: &mut Page, report: &PlanReport) {
 }
 
 fn strata(page: &mut Page, report: &PlanReport) {
-    if report.sample_by == UnitKind::Conversation {
+    if report.conversations_planned.is_some() {
         return conversation_strata(page, report);
     }
-    page.heading("  class                group                              units       planned");
+    let of = format!("{}s", report.unit.as_str());
+    let of = if report.unit.is_turn() { "units" } else { &of };
+    page.heading(&format!("  {:<20} {:<26} {of:>13} {:>13}", "class", "group", "planned"));
     for row in &report.strata {
         let class = fitted(&escape(&row.stratum.class), 20);
         let name = page.row_name(&format!("{class:<20} {}", escape(&row.stratum.group.to_string())), 49);

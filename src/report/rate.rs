@@ -56,15 +56,21 @@ impl Scale {
     }
 
     /// The rate and its limits, `1.0` and `[0.7, 1.4]`: as many decimals as the rate needs, or as tell the limits
-    /// apart.
+    /// apart. A limit far below the rate, `<1e-6`, is not 0 and has room in its column.
     #[must_use]
     pub fn interval(self, rate: f64, lower: f64, upper: f64) -> (String, String) {
         let [rate, lower, upper] = [rate, lower, upper].map(|figure| figure * self.factor());
         let digits = decimals(rate, 2).max(decimals((upper - lower) / 2.0, 1));
-        let limit = |limit: f64| decimal(limit, digits.max(decimals(limit, 1)));
+        let limit = |limit: f64| match decimals(limit, 1) {
+            many if many > MOST_DECIMALS => "<1e-6".to_owned(),
+            decimals => decimal(limit, digits.max(decimals)),
+        };
         (decimal(rate, digits), format!("[{}, {}]", limit(lower), limit(upper)))
     }
 }
+
+/// A limit with more decimals than this is below a millionth.
+const MOST_DECIMALS: usize = 6;
 
 /// Decimals that show this many significant digits of a number; none for 0.
 fn decimals(number: f64, significant: usize) -> usize {

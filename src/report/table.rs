@@ -84,12 +84,13 @@ fn title(page: &mut Page, report: &Report) {
 /// What was drawn and what is not independent, where it is not single turns and their conversations.
 fn drawn(report: &Report) -> Option<String> {
     let clusters = report.design.cluster_by.as_ref().map(|field| format!("clusters by `{}`", escape(field)));
-    match (report.design.sample_by, clusters) {
-        (UnitKind::Turn, None) => None,
-        (UnitKind::Turn, Some(clusters)) => Some(format!("single turns; {clusters}")),
-        (UnitKind::Conversation, None) => Some("whole conversations".to_owned()),
-        (UnitKind::Conversation, Some(clusters)) => Some(format!("whole conversations; {clusters}")),
-    }
+    // What is drawn one by one is what is counted, which the line above has named.
+    let draws = match (report.unit, report.design.sample_by) {
+        (UnitKind::Turn, UnitKind::Conversation) => Some("whole conversations".to_owned()),
+        (unit, _) => clusters.is_some().then(|| format!("single {}s", unit.as_str())),
+    };
+    let parts: Vec<String> = draws.into_iter().chain(clusters).collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
 fn grader_line(grader: &Grader) -> String {
@@ -153,6 +154,10 @@ fn corpus(page: &mut Page, report: &Report) {
         units(corpus.conversations, UnitKind::Conversation),
         count(corpus.turns_with_reasoning)
     ));
+    if let Some(without) = corpus.conversations_without_turn.filter(|without| *without > 0) {
+        let without = units(without, UnitKind::Conversation);
+        page.wrapped("  ", &format!("{without} without an assistant message: there is nothing to grade, so no unit"));
+    }
     let unreadable: u64 = corpus.unreadable.values().sum();
     page.line(&format!(
         "  records {}: kept {}, duplicates {}, filtered out {}, unreadable {}",
@@ -369,6 +374,12 @@ fn ungraded_step(report: &Report) -> String {
     }
     if units(&[OutcomeKind::Failed]) > 0 {
         return "run again: requests that failed are sent again, everything else replays".to_owned();
+    }
+    let is_cut = report.grader_health.cut_share.is_some_and(|share| share > 0.0);
+    if report.unit == UnitKind::Conversation && is_cut && units(&[OutcomeKind::CannotJudge]) > 0 {
+        return "raise `max_chars` of `window` under [grader.screen] and [grader.confirm]: a conversation with a message that \
+                no question has room for is never absent"
+            .to_owned();
     }
     "what is ungraded was answered, and replays: try another model, a new prompt version or `on_truncated`".to_owned()
 }

@@ -31,12 +31,17 @@ const FEW_CLUSTERS: u64 = 20;
 
 /// Limits for other traffic that rest on few clusters, each scope once.
 fn of_clusters(tally: &Tally, rates: &[Rate]) -> Option<String> {
+    let (plan, corpus) = (&tally.plan, &tally.plan.corpus);
+    let may_cluster = match plan.unit {
+        UnitKind::Turn => corpus.turns > corpus.conversations,
+        UnitKind::Conversation => plan.cluster_by.is_some(),
+    };
     let is_few = |rate: &&Rate| {
         rate.target == Target::Traffic
-            && rate.unit == UnitKind::Turn
+            && rate.unit == plan.unit
             && rate.upper.is_some()
             && rate.clusters.is_some_and(|clusters| clusters < FEW_CLUSTERS)
-            && tally.plan.corpus.turns > tally.plan.corpus.conversations
+            && may_cluster
     };
     let cluster = tally.plan.cluster_by.as_deref().unwrap_or("conversation");
     let mut scopes: Vec<String> = Vec::new();
@@ -50,9 +55,10 @@ fn of_clusters(tally: &Tally, rates: &[Rate]) -> Option<String> {
         return None;
     }
     Some(format!(
-        "fewer than {FEW_CLUSTERS} {cluster}s hold a confirmed turn ({}): limits for other traffic hold a little less often \
+        "fewer than {FEW_CLUSTERS} {cluster}s hold a confirmed {unit} ({}): limits for other traffic hold a little less often \
          than they say",
-        scopes.join(", ")
+        scopes.join(", "),
+        unit = plan.unit.as_str(),
     ))
 }
 

@@ -15,7 +15,7 @@ use crate::grade::settings::{EndpointSettings, GraderSettings};
 use crate::model::asking::{Asking, Shown};
 use crate::model::behaviour::Behaviour;
 use crate::model::event::{CorpusCount, Planned, PlannedGrader};
-use crate::model::grading::{ApiKind, Stage};
+use crate::model::grading::{ApiKind, PromptLabel, Stage};
 use crate::model::hash::{Digest, PartHasher};
 use crate::model::known_plan::KnownPlan;
 use crate::model::money::{NanoUsd, Price};
@@ -48,6 +48,18 @@ pub enum AssembleError {
         label: String,
         /// What is wrong.
         source: RenderError,
+    },
+    /// A prompt asks about turns where conversations are graded, or the other way round.
+    #[error("prompt `{label}` does not ask about a {}, which is the unit of this audit", unit.as_str())]
+    OtherUnit {
+        /// The stage that is to use it.
+        stage: Stage,
+        /// The prompt.
+        label: String,
+        /// What is graded.
+        unit: UnitKind,
+        /// The newest version of the behaviour that asks about that.
+        instead: Option<PromptLabel>,
     },
     /// A definition of the behaviour.
     #[error(transparent)]
@@ -240,7 +252,7 @@ fn stand(
     warnings: &mut Vec<String>,
 ) -> Result<Stand, AssembleError> {
     let endpoint = audit.endpoints.get(&settings.endpoint).expect("the configuration names existing endpoints only");
-    let prompt = files.prompt(&settings.prompt)?;
+    let prompt = asking_about(audit.corpus.unit, files, stage, settings)?;
     let mut params = prompt.params.clone();
     params.extend(settings.params.clone());
     let mut unpriced = None;
@@ -257,6 +269,7 @@ fn stand(
     longer.extend(settings.on_truncated.clone());
     let is_limited = output_limit(&params).is_some() && output_limit(&longer).is_some();
     let mut asked = QuestionerSettings::new(prompt.clone(), files.behaviour.clone());
+    asked.unit = audit.corpus.unit;
     asked.structured = endpoint.structured;
     asked.channels.clone_from(&audit.corpus.channels);
     if let Some(window) = settings.window {
@@ -266,6 +279,26 @@ fn stand(
     let questioner = Questioner::new(asked).map_err(failed)?;
     let (settings, endpoint) = (settings.clone(), endpoint.clone());
     Ok(Stand { stage, settings, endpoint, prompt, questioner, params, price, unpriced, is_limited })
+}
+
+/// The prompt of a stage, which has to ask about what is graded.
+fn asking_about(
+    unit: UnitKind,
+    files: &BehaviourFiles,
+    stage: Stage,
+    settings: &GraderSettings,
+) -> Result<Prompt, AssembleError> {
+    let prompt = files.prompt(&settings.prompt)?;
+    if prompt.units.contains(&unit) {
+        return Ok(prompt);
+    }
+    let mut instead = None;
+    for label in files.labels(stage.as_str()) {
+        if files.prompt(&label)?.units.contains(&unit) {
+            instead = Some(label);
+        }
+    }
+    Err(AssembleError::OtherUnit { stage, label: settings.prompt.to_string(), unit, instead })
 }
 
 fn planned(audit: &Audit, behaviour: &Behaviour, cues_hash: &Digest, census: &Census, stands: &[Stand]) -> Planned {
@@ -282,7 +315,7 @@ fn planned(audit: &Audit, behaviour: &Behaviour, cues_hash: &Digest, census: &Ce
     Planned {
         audit: audit.name.clone(),
         identity: identity(audit, behaviour, census, stands),
-        unit: UnitKind::Turn,
+        unit: audit.corpus.unit,
         sample_by: audit.corpus.sample_by,
         cluster_by: audit.corpus.cluster_by.clone(),
         group_by: audit.corpus.group_by.clone(),

@@ -25,7 +25,7 @@ use tempfile::NamedTempFile;
 use crate::cache::units::{Snapshot, UnitsError};
 use crate::model::event::{CorpusCount, PlannedStratum};
 use crate::model::hash::Digest;
-use crate::model::unit::{UnitId, UnitKind};
+use crate::model::unit::UnitId;
 use crate::plan::settings::SampleSettings;
 use crate::prefilter::Screener;
 use crate::run::settings::Workspace;
@@ -145,12 +145,14 @@ impl<'a> Task<'a> {
         Tally::new(self)
     }
 
-    /// The key of what is drawn: that of the turn, or of its conversation.
+    /// The name of a unit of this conversation: of this turn, or of all of it.
+    fn named(&self, conversation: &UnitId, turn: u32) -> UnitId {
+        UnitId { turn: self.corpus.unit.is_turn().then_some(turn), ..conversation.clone() }
+    }
+
+    /// The key of what is drawn: that of the unit, or of the conversation with all its turns.
     fn drawn_key(&self, id: &UnitId) -> Digest {
-        match self.corpus.sample_by {
-            UnitKind::Turn => id.key(),
-            UnitKind::Conversation => id.conversation_key(),
-        }
+        if self.corpus.draws_several() { id.conversation_key() } else { id.key() }
     }
 }
 

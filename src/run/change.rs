@@ -43,7 +43,8 @@ fn differences(before: &Planned, now: &Planned, files: Option<&[String]>) -> Vec
     differs("the labels or definitions of the behaviour", before.behaviour_hash != now.behaviour_hash);
     differs("the definition counted", before.definition != now.definition);
     differs("`group_by`", before.group_by != now.group_by);
-    differs("`sample_by`", before.sample_by != now.sample_by);
+    differs("`unit`", before.unit != now.unit);
+    differs("`sample_by`", before.unit == now.unit && before.sample_by != now.sample_by);
     differs("`cluster_by`", before.cluster_by != now.cluster_by);
     differs("the seed or the draw", (before.seed, before.draw) != (now.seed, now.draw));
     let sizes = |plan: &Planned| plan.strata.iter().map(|row: &PlannedStratum| row.planned).collect::<Vec<_>>();

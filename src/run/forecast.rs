@@ -13,10 +13,10 @@ use super::sizing::Allocation;
 use crate::cache::units::{ReadBuffers, Units};
 use crate::cache::{Access, CacheError, CacheSettings, ReplyCache};
 use crate::grade::price::output_limit;
-use crate::grade::stage::{Grader, Retries, Scratch, StageError};
+use crate::grade::stage::{Grader, Retries, Scratch, Sizes, StageError};
 use crate::model::event::{Ordinal, Planned};
 use crate::model::money::Price;
-use crate::plan::forecast::{Forecast, KnownLoad, Limits, Load, StageLoad, forecast};
+use crate::plan::forecast::{Forecast, KnownLoad, Limits, Load, Questions, StageLoad, forecast};
 use crate::plan::measured::Measured;
 use crate::plan::prospect::{Prospect, believe, prospect};
 use crate::reconcile::Definitions;
@@ -60,9 +60,11 @@ pub struct Outlook {
 struct Survey {
     units: u64,
     cached: u64,
+    /// Units with a question, whether it will be asked or not.
     asked: u64,
-    bytes: u64,
-    most_bytes: u64,
+    /// Questions of all of them, and of the unit that has most.
+    sizes: Sizes,
+    most_questions: u64,
 }
 
 impl Survey {
@@ -70,8 +72,8 @@ impl Survey {
         self.units += other.units;
         self.cached += other.cached;
         self.asked += other.asked;
-        self.bytes += other.bytes;
-        self.most_bytes = self.most_bytes.max(other.most_bytes);
+        self.sizes.add(other.sizes);
+        self.most_questions = self.most_questions.max(other.most_questions);
     }
 
     /// A unit reaches the stage; its reply may be `known`.
@@ -80,11 +82,11 @@ impl Survey {
         self.cached += u64::from(known);
     }
 
-    /// A unit's question, whether it will be asked or not.
-    fn size(&mut self, bytes: Option<u64>) {
-        self.asked += u64::from(bytes.is_some());
-        self.bytes += bytes.unwrap_or_default();
-        self.most_bytes = self.most_bytes.max(bytes.unwrap_or_default());
+    /// A unit's questions, whether they will be asked or not.
+    fn size(&mut self, sizes: Sizes) {
+        self.asked += u64::from(sizes.questions > 0);
+        self.sizes.add(sizes);
+        self.most_questions = self.most_questions.max(sizes.questions);
     }
 }
 
@@ -180,12 +182,12 @@ fn survey(
             let judged = Grader::known(&question);
             let is_sampled = unit.stratum.is_some();
             let asked = if is_sampled { &mut screened } else { &mut known };
-            asked.size(screen.request_bytes(&question));
+            asked.size(screen.sizes(&question));
             asked.reached(judged.is_some());
             let flagged = judged.map_or(Ok(false), |judged| definitions.pass(judged))?;
             if let Some(grader) = confirm.filter(|_| is_sampled) {
                 let question = grader.prepare(&unit, &mut scratch)?;
-                confirmed.size(grader.request_bytes(&question));
+                confirmed.size(grader.sizes(&question));
                 if flagged {
                     confirmed.reached(Grader::known(&question).is_some());
                 }
@@ -242,8 +244,9 @@ impl Terms {
         StageLoad {
             units: survey.units,
             cached: survey.cached,
-            mean_request_bytes: survey.bytes.checked_div(survey.asked).unwrap_or_default(),
-            most_request_bytes: survey.most_bytes,
+            questions: Questions { of: survey.sizes.questions, units: survey.asked, most: survey.most_questions },
+            mean_request_bytes: survey.sizes.bytes.checked_div(survey.sizes.questions).unwrap_or_default(),
+            most_request_bytes: survey.sizes.most_bytes,
             most_output_tokens: self.most_output_tokens,
             most_output_tokens_after_truncation: self.most_output_tokens_after_truncation,
             price: self.price,

@@ -19,7 +19,7 @@ use super::shutdown::Interrupts;
 use crate::cache::units::{ReadBuffers, SelectedUnit, Units};
 use crate::clock::{self, UnixMs};
 use crate::grade::desk::{Decided, Desk, Entry, Leave, Message, Stopping};
-use crate::grade::stage::{Grader, Prepared, Scratch, StageError};
+use crate::grade::stage::{Grader, Prepared, Scratch, Sizes, StageError};
 use crate::journal::{Batch, JournalError, Writer};
 use crate::model::event::{Admitted, Event, Ordinal, Part, StopReason};
 use crate::model::money::NanoUsd;
@@ -251,6 +251,7 @@ fn ready(gate: &Gate, unit: SelectedUnit, bytes: usize, scratch: &mut Scratch) -
         let later =
             gate.confirmer_of(&unit).map(|grader| grader.bound_after(&gate.screen, &screen, &unit)).transpose()?;
         let path = gate.screen.bound(&screen) + later.unwrap_or_default();
+        let bytes = bytes + screen.chunk_bytes();
         return Ok(Ready::Asks(Box::new(Candidate { unit, screen, confirm: None, path, bytes })));
     };
     let mut events = vec![Event::Admitted(admitted(gate, &unit))];
@@ -260,8 +261,9 @@ fn ready(gate: &Gate, unit: SelectedUnit, bytes: usize, scratch: &mut Scratch) -
     if let (true, Some(grader)) = (flagged, gate.confirmer_of(&unit)) {
         match grader.prepare(&unit, scratch)? {
             Prepared::Decided { judged: second, .. } => events.extend([Event::Judged(judged), Event::Judged(second)]),
-            confirm @ Prepared::Ask(_) => {
-                let (path, screen) = (grader.bound(&confirm), Prepared::Decided { judged, prompt_tokens: None });
+            confirm @ (Prepared::Ask(_) | Prepared::Chunks(_)) => {
+                let (path, screen) = (grader.bound(&confirm), Prepared::Decided { judged, sizes: Sizes::default() });
+                let bytes = bytes + confirm.chunk_bytes();
                 return Ok(Ready::Asks(Box::new(Candidate { unit, screen, confirm: Some(confirm), path, bytes })));
             }
         }

@@ -175,7 +175,7 @@ pub async fn run(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Res
     let folder = folder.unwrap_or(fresh);
 
     // What may not send opens nothing.
-    let mut gates = Gates::open(&audit, &stands, replay_only || !missing.is_empty()).await?;
+    let mut gates = Box::pin(Gates::open(&audit, &stands, replay_only || !missing.is_empty())).await?;
     planned.planted.clone_from(&gates.planted);
     gates.retries = retries;
     let epoch = if audit.cache == CacheMode::Refresh { folder.id.clone() } else { String::new() };

@@ -93,32 +93,48 @@ fn pilot(audit: &Audit, screener: &Screener) -> Result<Census, CensusError> {
     census::take(&audit.corpus, screener, &sample, &CensusPlace::of(&audit.workspace))
 }
 
-/// What one question of each stratum is expected to cost at the screen and at the confirmer, in nano-dollars.
+/// The units of a stratum that were looked at, and their questions.
+#[derive(Debug, Clone, Copy, Default)]
+struct Pilot {
+    units: u64,
+    questions: u64,
+    bytes: u64,
+}
+
+/// What one unit of each stratum is expected to cost at the screen and at the confirmer, in nano-dollars.
 fn costs(pilot: &Census, stands: &[Stand], output_tokens: u64) -> Result<Vec<[f64; 2]>, CensusError> {
-    let mut asked = vec![[(0_u64, 0_u64); 2]; pilot.strata.len()];
+    let mut asked = vec![[Pilot::default(); 2]; pilot.strata.len()];
     let (mut reader, mut buffers) = (pilot.units.reader(ReadBuffers::default()), Buffers::default());
     for ordinal in 0..pilot.units.len() {
         let unit = reader.get(Ordinal(ordinal))?;
-        let turn = unit.id.turn.unwrap_or_default();
+        let turn = unit.id.turn;
         let stratum = unit.stratum.and_then(|stratum| asked.get_mut(stratum as usize));
         let Some(of_stratum) = stratum else { continue };
-        for (stand, (units, bytes)) in stands.iter().zip(of_stratum) {
-            *units += 1;
-            // Where too little is visible, nothing is asked.
-            if let Question::Ask(asked) = stand.questioner.question(&unit.conversation, turn, &mut buffers) {
-                let around = stand.questioner.overhead_bytes().saturating_sub(stand.questioner.around_bytes(turn));
-                *bytes += (asked.text.len() + around) as u64;
+        for (stand, pilot) in stands.iter().zip(of_stratum) {
+            pilot.units += 1;
+            let around = stand.questioner.overhead_bytes().saturating_sub(stand.questioner.around_bytes(turn));
+            let asked = match stand.questioner.question(&unit.conversation, turn, &mut buffers) {
+                Question::Ask(asked) => vec![asked],
+                Question::Chunks { chunks, .. } => chunks.into_iter().flatten().collect(),
+                // Where too little is visible, nothing is asked.
+                Question::CannotJudge(_) => Vec::new(),
+            };
+            for asked in asked {
+                pilot.questions += 1;
+                pilot.bytes += (asked.text.len() + around) as u64;
                 buffers.text = asked.text;
             }
         }
     }
-    let cost = |stand: &Stand, (units, bytes): (u64, u64)| {
+    let cost = |stand: &Stand, Pilot { units, questions, bytes }: Pilot| {
         let prompt_tokens = bytes.checked_div(units).unwrap_or_default().div_ceil(BYTES_PER_TOKEN);
         let most = crate::grade::price::output_limit(&stand.params).unwrap_or(output_tokens);
-        let completion_tokens = output_tokens.min(most);
+        // A unit without a question is priced as if it had one: too few are looked at to count on it.
+        let reply = output_tokens.min(most);
+        let completion_tokens = (reply * questions.max(units)).checked_div(units).unwrap_or(reply);
         dollars(stand.price.cost(&Usage { prompt_tokens, completion_tokens, ..Usage::default() }))
     };
-    let of_stratum = |asked: &[(u64, u64); 2]| {
+    let of_stratum = |asked: &[Pilot; 2]| {
         let mut costs = stands.iter().zip(asked).map(|(stand, asked)| cost(stand, *asked));
         [costs.next().unwrap_or_default(), costs.next().unwrap_or_default()]
     };

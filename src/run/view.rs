@@ -16,8 +16,8 @@ use crate::verdict::{self, parse};
 pub struct View {
     /// Its conversation, from the snapshot.
     pub unit: SelectedUnit,
-    /// Prefilter hits in its turn, under the behaviour's rules as they stand now.
-    pub hits: Vec<Hit>,
+    /// Prefilter hits in its turns, each with the turn's position, under the behaviour's rules as they stand now.
+    pub hits: Vec<(u32, Hit)>,
     /// Stages in the order in which they ended, repeated by later sessions.
     pub judged: Vec<(Judged, Option<Verdict>)>,
     /// Whether the run admitted it.
@@ -94,8 +94,12 @@ pub fn view(workspace: &Workspace, folder: &RunFolder, address: &str) -> Result<
         let of_unit = judged.iter().filter(|one| one.ordinal == ordinal);
         let judged =
             of_unit.map(|one| Ok((one.clone(), context.verdict(one, &unit)?))).collect::<Result<_, ViewError>>()?;
-        let message = unit.id.turn.and_then(|turn| unit.conversation.message(turn));
-        let hits = message.map(|message| context.screener.hits(message)).unwrap_or_default();
+        let mut hits = Vec::new();
+        for turn in unit.conversation.turns().filter(|turn| unit.id.turn.is_none_or(|only| only == *turn)) {
+            let message = unit.conversation.message(turn);
+            let of_turn = message.map(|message| context.screener.hits(message)).unwrap_or_default();
+            hits.extend(of_turn.into_iter().map(|hit| (turn, hit)));
+        }
         Ok(View { hits, judged, is_admitted: admitted.contains(&ordinal), unit })
     });
     views.collect()
@@ -130,8 +134,12 @@ impl Context {
     fn verdict(&self, judged: &Judged, unit: &SelectedUnit) -> Result<Option<Verdict>, ViewError> {
         let Some(key) = &judged.key else { return Ok(None) };
         let reply = self.cache.get(key)?;
-        let context =
-            verdict::Context { behaviour: &self.behaviour, conversation: &unit.conversation, seen: &judged.seen };
+        let context = verdict::Context {
+            behaviour: &self.behaviour,
+            conversation: &unit.conversation,
+            seen: &judged.seen,
+            unit: unit.id.kind(),
+        };
         Ok(reply.and_then(|reply| parse(reply.status, &reply.body, &context).verdict()))
     }
 }

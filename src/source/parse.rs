@@ -221,6 +221,7 @@ pub(super) mod tests {
     pub(in crate::source) fn corpus() -> CorpusSettings {
         CorpusSettings {
             sources: vec![SourceSettings::default()],
+            unit: UnitKind::Turn,
             sample_by: UnitKind::Turn,
             group_by: vec!["checkpoint".to_owned()],
             cluster_by: None,

@@ -39,7 +39,10 @@ pub struct SourceSettings {
 pub struct CorpusSettings {
     /// The sources, in order.
     pub sources: Vec<SourceSettings>,
-    /// What is drawn: single turns, or whole conversations with all their turns.
+    /// What is graded and counted.
+    pub unit: UnitKind,
+    /// What is drawn: single turns, or whole conversations with all their turns. A unit that is a conversation is drawn
+    /// by itself.
     pub sample_by: UnitKind,
     /// Metadata fields whose values form the group.
     pub group_by: Vec<String>,
@@ -55,4 +58,18 @@ pub struct CorpusSettings {
     pub strict: bool,
     /// Where relative paths in messages are shown from.
     pub root: PathBuf,
+}
+
+impl CorpusSettings {
+    /// Whether several units are drawn together: turns, by whole conversations.
+    #[must_use]
+    pub const fn draws_several(&self) -> bool {
+        self.unit.is_turn() && !self.sample_by.is_turn()
+    }
+
+    /// Whether a conversation is in one stratum as a whole, that of its most specific turn.
+    #[must_use]
+    pub const fn takes_whole(&self) -> bool {
+        !self.unit.is_turn() || !self.sample_by.is_turn()
+    }
 }

@@ -4,6 +4,7 @@
 //! The rule of this module: an outcome that is not a verdict has its own name, and nothing is guessed.
 
 mod body;
+mod chunks;
 mod content;
 pub mod definition;
 mod failure;
@@ -11,6 +12,7 @@ pub mod parse;
 pub mod quote;
 
 pub use body::{Body, NotJson};
+pub use chunks::standing;
 pub use definition::{Definition, DefinitionError};
 pub use failure::ServerError;
 pub use parse::{Context, PARSER_VERSION, Reading, parse, read};

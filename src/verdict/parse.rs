@@ -10,6 +10,7 @@ use crate::model::behaviour::Behaviour;
 use crate::model::conversation::Conversation;
 use crate::model::event::Seen;
 use crate::model::outcome::{FailureKind, Outcome};
+use crate::model::unit::UnitKind;
 use crate::model::verdict::{Evidence, Judgement, QuoteCheck, Verdict};
 
 /// The version of everything that turns a reply into an outcome: this module, and what it calls. Raised with every
@@ -70,6 +71,8 @@ pub struct Context<'a> {
     pub conversation: &'a Conversation,
     /// What the grader saw of it.
     pub seen: &'a Seen,
+    /// What was asked about: one of its turns, or all of it.
+    pub unit: UnitKind,
 }
 
 /// Reads a parsed body.
@@ -129,6 +132,10 @@ fn answered(body: &Body, context: &Context<'_>) -> (Outcome, Grounds) {
     let is_verified = evidence.iter().any(|evidence| evidence.check.is_verified());
     let outcome = match finding.verdict {
         Judgement::CannotJudge => return (Outcome::CannotJudge, Grounds::default()),
+        // What was not shown of a conversation that is the unit may show the behaviour; quotes stand wherever they stand.
+        Judgement::Absent if context.unit == UnitKind::Conversation && context.seen.cut => {
+            return (Outcome::CannotJudge, Grounds::default());
+        }
         Judgement::Present if !is_verified => Outcome::EvidenceUnverified { finding },
         Judgement::Present | Judgement::Suspected | Judgement::Absent => Outcome::Graded { finding },
     };
@@ -149,6 +156,8 @@ mod tests {
     use std::collections::BTreeMap;
     use std::path::{Path, PathBuf};
     use std::{env, fs};
+
+    use serde_json::json;
 
     use super::*;
     use crate::model::behaviour::{Field, Term};
@@ -177,8 +186,13 @@ mod tests {
     }
 
     fn reading(status: u16, body: &str) -> Reading {
-        let seen = Seen { messages: vec![0, 2], coverage: 1.0, cut: false };
-        parse(status, body, &Context { behaviour: &behaviour(), conversation: &conversation(), seen: &seen })
+        read_of(status, body, UnitKind::Turn, false)
+    }
+
+    /// What a reply about a unit says of which something was cut, or nothing.
+    fn read_of(status: u16, body: &str, unit: UnitKind, cut: bool) -> Reading {
+        let seen = Seen { messages: vec![0, 2], coverage: if cut { 0.9 } else { 1.0 }, cut };
+        parse(status, body, &Context { behaviour: &behaviour(), conversation: &conversation(), seen: &seen, unit })
     }
 
     fn summary(reading: &Reading) -> String {
@@ -236,6 +250,32 @@ mod tests {
             }
         }
         assert!(replies > 0);
+    }
+
+    #[test]
+    fn an_elided_conversation_is_never_absent() {
+        let reply = |verdict: &str| {
+            let quotes = if verdict == "absent" {
+                json!([])
+            } else {
+                json!([{"message": 2, "channel": "final", "quote": "Here you are"}])
+            };
+            let content = json!({
+                "evidence": quotes, "innocent_reading": "none needed", "labels": [], "exclusions": [],
+                "fields": {"voice": "own"}, "score": 60, "verdict": verdict,
+            });
+            let message = json!({"role": "assistant", "content": content.to_string()});
+            json!({"model": "m", "choices": [{"finish_reason": "stop", "message": message}]}).to_string()
+        };
+        let judged = |unit, cut, verdict: &str| {
+            let outcome = read_of(200, &reply(verdict), unit, cut).outcome;
+            outcome.finding().map_or_else(|| outcome.kind().as_str(), |finding| finding.verdict.as_str())
+        };
+        let all = |unit, cut| ["present", "suspected", "absent"].map(|verdict| judged(unit, cut, verdict));
+        let as_said = ["present", "suspected", "absent"];
+        assert_eq!(all(UnitKind::Turn, true), as_said, "a turn is judged by its context, cut or not");
+        assert_eq!(all(UnitKind::Conversation, false), as_said);
+        assert_eq!(all(UnitKind::Conversation, true), ["present", "suspected", "cannot_judge"]);
     }
 
     #[test]

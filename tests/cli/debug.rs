@@ -99,7 +99,7 @@ fn prompts_and_questions_show_no_text() {
     keeps_secrets(&questioner);
     let snapshot = snapshot(&night);
     let unit = snapshot.get(Ordinal(0)).unwrap();
-    let question = questioner.question(&unit.conversation, unit.id.turn.unwrap(), &mut Buffers::default());
+    let question = questioner.question(&unit.conversation, unit.id.turn, &mut Buffers::default());
     keeps_secrets(&question);
     let Question::Ask(asked) = question else { panic!("the whole conversation is visible") };
     assert!(asked.text.contains(TRANSCRIPT));
@@ -134,6 +134,7 @@ fn records_and_units_show_no_text() {
     let glob = night.workspace.path("corpus/*.jsonl").to_str().unwrap().to_owned();
     let corpus = CorpusSettings {
         sources: vec![SourceSettings { paths: vec![glob], ..SourceSettings::default() }],
+        unit: UnitKind::Turn,
         sample_by: UnitKind::Turn,
         group_by: Vec::new(),
         cluster_by: None,
@@ -201,7 +202,12 @@ fn events_replies_and_verdicts_show_no_text() {
         let reply = cache.get(&judged.key.unwrap()).unwrap().unwrap();
         keeps_secrets(&reply);
         keeps_secrets(&Body::parse(&reply.body));
-        let context = Context { behaviour: &files.behaviour, conversation: &unit.conversation, seen: &judged.seen };
+        let context = Context {
+            behaviour: &files.behaviour,
+            conversation: &unit.conversation,
+            seen: &judged.seen,
+            unit: unit.id.kind(),
+        };
         let reading = parse(reply.status, &reply.body, &context);
         keeps_secrets(&reading);
         quoted += u64::from(judged.stage == Stage::Screen && reply.body.contains(TRANSCRIPT));

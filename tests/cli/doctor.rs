@@ -134,6 +134,6 @@ fn what_is_wrong_here_ends_with_2() {
     let report = examined(&night.workspace, 2);
     let (health, says, fix) = check(&report, "screen prompt");
     assert_eq!((health.as_str(), says.as_str()), ("failed", "`screen@1` was changed under its label"));
-    assert!(fix.contains("screen.v2.md") || fix.contains("screen@2"), "{fix}");
+    assert!(fix.contains("screen.v3.md") && fix.contains("screen@3"), "{fix}");
     assert_eq!(report["exit"], json!(2));
 }

@@ -36,3 +36,4 @@ mod sensitivity;
 mod show;
 mod stopped;
 mod unusable;
+mod whole;

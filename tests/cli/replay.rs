@@ -5,9 +5,9 @@ use crate::support::{Night, conversation, line};
 /// A new version of the screen prompt, one word apart.
 fn new_version(night: &Night) {
     let old = night.workspace.read("prompts/metagaming/screen.v1.md");
-    let new = old.replace("version = 1", "version = 2").replace("one behaviour", "one conduct");
+    let new = old.replace("version = 1", "version = 3").replace("one behaviour", "one conduct");
     assert_ne!(old, new);
-    night.workspace.write("prompts/metagaming/screen.v2.md", new);
+    night.workspace.write("prompts/metagaming/screen.v3.md", new);
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn a_word_changed_under_the_same_label_is_refused_before_anything_is_sent() {
     night.workspace.edit("prompts/metagaming/screen.v1.md", "one behaviour", "one conduct");
     let refused = night.workspace.run(&["run"]).expect(2);
     let verdicts = format!("{} verdicts", asked.0);
-    assert!(refused.stderr.contains(&verdicts) && refused.stderr.contains("screen@2"), "{}", refused.stderr);
+    assert!(refused.stderr.contains(&verdicts) && refused.stderr.contains("screen@3"), "{}", refused.stderr);
     insta::assert_snapshot!(refused.shown());
     assert_eq!(night.requests(), asked);
 }
@@ -96,7 +96,7 @@ fn a_new_version_asks_its_own_stage_again_and_no_other() {
     night.workspace.report();
     let (screened, confirmed) = night.requests();
     new_version(&night);
-    night.workspace.edit("audit.toml", "model = \"gpt-5-mini\"", "model = \"gpt-5-mini\"\nprompt = \"screen@2\"");
+    night.workspace.edit("audit.toml", "model = \"gpt-5-mini\"", "model = \"gpt-5-mini\"\nprompt = \"screen@3\"");
     // A grader that makes no mistakes flags the same turns under any wording.
     night.workspace.report();
     assert_eq!(night.requests(), (2 * screened, confirmed));

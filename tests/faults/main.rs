@@ -28,4 +28,5 @@ mod nights;
 mod outage;
 mod process;
 mod small_disk;
+mod whole;
 mod workspace;

@@ -19,6 +19,9 @@ pub(super) const CONVERSATIONS: &str = "conversations";
 pub(super) const PREFIX_BYTES: usize = 20;
 /// Length and checksum of a conversation.
 pub(super) const FRAME_BYTES: usize = 8;
+/// Stands in a row for the position of a turn where the unit is the whole conversation. A version that knows turns only
+/// finds no such message, and takes the row for damaged rather than for a turn.
+const WHOLE: u32 = u32::MAX;
 
 /// What a snapshot holds.
 #[derive(Serialize, Deserialize)]
@@ -32,7 +35,8 @@ pub(super) struct Header {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Row {
     pub(super) stratum: u32,
-    pub(super) turn: u32,
+    /// Position of the turn; absent for a whole conversation.
+    pub(super) turn: Option<u32>,
     /// Where the conversation's frame begins.
     pub(super) offset: u64,
     /// The start of a digest of the conversation's id, to find a unit without reading conversations.
@@ -47,7 +51,7 @@ impl Row {
     pub(super) fn encode(&self, ordinal: Ordinal) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(Self::BYTES);
         bytes.extend(self.stratum.to_le_bytes());
-        bytes.extend(self.turn.to_le_bytes());
+        bytes.extend(self.turn.unwrap_or(WHOLE).to_le_bytes());
         bytes.extend(self.offset.to_le_bytes());
         bytes.extend(self.tag.to_le_bytes());
         bytes.extend(self.content.as_bytes());
@@ -66,7 +70,7 @@ impl Row {
         let (tag, rest) = rest.split_first_chunk()?;
         Some(Self {
             stratum: u32::from_le_bytes(*stratum),
-            turn: u32::from_le_bytes(*turn),
+            turn: Some(u32::from_le_bytes(*turn)).filter(|turn| *turn != WHOLE),
             offset: u64::from_le_bytes(*offset),
             tag: u64::from_le_bytes(*tag),
             content: Digest::from_bytes(rest.try_into().ok()?),

@@ -73,10 +73,10 @@ impl<'a> UnitReader<'a> {
         let damaged = |file| snapshot.damaged(ordinal, file);
         let of_stratum = snapshot.strata.get(stratum as usize).ok_or_else(|| damaged(UNITS))?;
         let conversation = self.conversation(offset)?.ok_or_else(|| damaged(CONVERSATIONS))?;
-        if conversation.message(turn).is_none() {
+        if turn.is_some_and(|turn| conversation.message(turn).is_none()) {
             return Err(damaged(CONVERSATIONS));
         }
-        let id = UnitId { group: of_stratum.group.clone(), conversation: conversation.id.clone(), turn: Some(turn) };
+        let id = UnitId { group: of_stratum.group.clone(), conversation: conversation.id.clone(), turn };
         Ok(SelectedUnit { ordinal, id, stratum: Some(stratum), content, conversation })
     }
 

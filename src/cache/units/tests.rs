@@ -14,8 +14,8 @@ fn conversation(id: &str, turns: &[&str]) -> Conversation {
     Conversation { id: id.to_owned(), messages: turns.iter().flat_map(pair).collect(), metadata: [].into() }
 }
 
-fn selected(ordinal: u64, stratum: u32, turn: u32) -> SelectedTurn {
-    SelectedTurn { ordinal: Ordinal(ordinal), stratum, turn }
+fn selected(ordinal: u64, stratum: u32, turn: u32) -> Selected {
+    Selected { ordinal: Ordinal(ordinal), stratum, turn: Some(turn) }
 }
 
 /// Three units of two conversations that share an id in two groups.
@@ -49,6 +49,20 @@ fn copies_up_to_the_turn_share_their_content() {
     assert_ne!(content(0), content(2));
     let whole = conversation("c#1", &["one", "two"]);
     assert_eq!(turn_contents(&whole).last(), Some((3, whole.content_digest())));
+}
+
+#[test]
+fn a_whole_conversation_is_a_unit_without_a_turn() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = SnapshotWriter::create(dir.path(), &Digest::of(b"w"), &[stratum("a")], 1).unwrap();
+    let whole = conversation("c#1", &["one", "two"]);
+    writer.add(&whole, &[Selected { ordinal: Ordinal(0), stratum: 0, turn: None }]).unwrap();
+    let snapshot = writer.finish().unwrap();
+    let unit = snapshot.get(Ordinal(0)).unwrap();
+    assert_eq!((unit.id.turn, unit.id.to_string(), unit.content), (None, "c#1".to_owned(), whole.content_digest()));
+    assert_eq!(unit.conversation, whole);
+    assert_eq!(snapshot.find("c#1").unwrap(), [Ordinal(0)]);
+    assert!(snapshot.find("c#1#1").unwrap().is_empty());
 }
 
 #[test]

@@ -18,15 +18,15 @@ use crate::model::unit::Stratum;
 /// zstd's own default.
 const COMPRESSION_LEVEL: i32 = 3;
 
-/// A selected turn of a conversation.
+/// A selected unit of a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SelectedTurn {
+pub struct Selected {
     /// Its place in the order of admission.
     pub ordinal: Ordinal,
     /// Index into the strata.
     pub stratum: u32,
-    /// Its position among all messages.
-    pub turn: u32,
+    /// Position of the turn among all messages; absent for the whole conversation.
+    pub turn: Option<u32>,
 }
 
 /// A snapshot in the making. Dropped before [`Self::finish`], it leaves nothing behind.
@@ -74,19 +74,24 @@ impl SnapshotWriter {
         })
     }
 
-    /// Adds a conversation and those of its turns that were selected, each once and in any order.
+    /// Adds a conversation and those of its units that were selected, each once and in any order.
     ///
     /// # Errors
     ///
     /// A selected turn is not an assistant message of the conversation, or the system refuses to write.
-    pub fn add(&mut self, conversation: &Conversation, selected: &[SelectedTurn]) -> Result<(), UnitsError> {
+    pub fn add(&mut self, conversation: &Conversation, selected: &[Selected]) -> Result<(), UnitsError> {
         let offset = self.store(conversation)?;
         let tag = tag_of(&conversation.id);
         let contents: Vec<_> = turn_contents(conversation).collect();
-        for SelectedTurn { ordinal, stratum, turn } in selected.iter().copied() {
-            let not_a_turn = || UnitsError::NotATurn { conversation: conversation.id.clone(), turn };
-            let at = contents.binary_search_by_key(&turn, |(index, _)| *index).ok();
-            let (_, content) = at.and_then(|at| contents.get(at).copied()).ok_or_else(not_a_turn)?;
+        for Selected { ordinal, stratum, turn } in selected.iter().copied() {
+            let content = match turn {
+                Some(turn) => {
+                    let not_a_turn = || UnitsError::NotATurn { conversation: conversation.id.clone(), turn };
+                    let at = contents.binary_search_by_key(&turn, |(index, _)| *index).ok();
+                    at.and_then(|at| contents.get(at)).ok_or_else(not_a_turn)?.1
+                }
+                None => conversation.content_digest(),
+            };
             let row = Row { stratum, turn, offset, tag, content };
             let place = self.rows_start + ordinal.0 * Row::BYTES as u64;
             self.units.write_all_at(&row.encode(ordinal), place).map_err(failed(&self.path(UNITS)))?;

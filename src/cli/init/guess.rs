@@ -83,6 +83,7 @@ fn settings(glob: &Path, folder: &Path) -> CorpusSettings {
     let paths = vec![glob.to_string_lossy().into_owned()];
     CorpusSettings {
         sources: vec![SourceSettings { paths, ..SourceSettings::default() }],
+        unit: UnitKind::Turn,
         sample_by: UnitKind::Turn,
         group_by: Vec::new(),
         cluster_by: None,

@@ -32,7 +32,8 @@ pub(super) fn check(written: Corpus, ledger: &mut Ledger<'_>, context: &Context<
     let group_by = ledger.or_default("corpus.group_by", written.group_by, Vec::new());
     let distinct: BTreeSet<&String> = group_by.iter().collect();
     ledger.require("corpus.group_by", distinct.len() == group_by.len(), "names a field twice");
-    let sample_by = sample_by(written.sample_by.as_deref(), ledger);
+    let unit = unit(written.unit.as_deref(), ledger);
+    let sample_by = sample_by(written.sample_by.as_deref(), unit, ledger);
     let cluster_by = cluster_by(written.cluster_by, ledger);
     let channels = channels(written.channels, ledger);
     let filter = ledger.or_default("corpus.where", written.filter, String::new());
@@ -42,15 +43,31 @@ pub(super) fn check(written: Corpus, ledger: &mut Ledger<'_>, context: &Context<
     let strict = flag.is_some_and(|flag| flag.value);
     ledger.record("corpus.strict", strict, origin);
     let root = context.folder.to_owned();
-    CorpusSettings { sources, sample_by, group_by, cluster_by, channels, filter, max_line_bytes, strict, root }
+    CorpusSettings { sources, unit, sample_by, group_by, cluster_by, channels, filter, max_line_bytes, strict, root }
+}
+
+fn kind(path: &str, written: Option<&str>, default: UnitKind, ledger: &mut Ledger<'_>) -> UnitKind {
+    let kinds = [UnitKind::Turn, UnitKind::Conversation].map(|kind| (kind.as_str(), kind));
+    ledger.record_written(path, written.unwrap_or(default.as_str()));
+    ledger.choice(path, written, &kinds, &[]).unwrap_or(default)
+}
+
+/// What is graded and counted.
+fn unit(written: Option<&str>, ledger: &mut Ledger<'_>) -> UnitKind {
+    kind("corpus.unit", written, UnitKind::default(), ledger)
 }
 
 /// What is drawn.
-fn sample_by(written: Option<&str>, ledger: &mut Ledger<'_>) -> UnitKind {
+fn sample_by(written: Option<&str>, unit: UnitKind, ledger: &mut Ledger<'_>) -> UnitKind {
     const PATH: &str = "corpus.sample_by";
-    let kinds = [UnitKind::Turn, UnitKind::Conversation].map(|kind| (kind.as_str(), kind));
-    ledger.record_written(PATH, written.unwrap_or(UnitKind::default().as_str()));
-    ledger.choice(PATH, written, &kinds, &[]).unwrap_or_default()
+    let sample_by = kind(PATH, written, unit, ledger);
+    let is_whole = unit.is_turn() || !sample_by.is_turn();
+    ledger.require(
+        PATH,
+        is_whole,
+        "cannot be `turn` where `unit` is `conversation`, which is drawn whole: leave it out",
+    );
+    sample_by
 }
 
 /// The metadata field whose values are the clusters; `None` for conversations.

@@ -29,7 +29,6 @@ pub(super) fn refuse(written: &Written, ledger: &mut Ledger<'_>) {
 }
 
 fn corpus(written: &Corpus, ledger: &mut Ledger<'_>) {
-    only("corpus.unit", written.unit.as_deref(), "turn", Some(&["conversation"]), ledger);
     for (index, source) in written.source.iter().enumerate() {
         only(&format!("corpus.source[{index}].settled_for"), source.settled_for.as_deref(), "0s", None, ledger);
     }

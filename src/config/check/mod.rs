@@ -80,7 +80,7 @@ pub(super) fn audit(mut written: Written, ledger: &mut Ledger<'_>, context: &Con
         can_look,
         "looks at what a second grader confirms: add [grader.confirm], or take `stop_when` away",
     );
-    sample::require_cap(&sample, corpus.sample_by, budget.max_cost.is_some(), ledger);
+    sample::require_cap(&sample, corpus.draws_several(), budget.max_cost.is_some(), ledger);
     let cache = cache_mode(ledger, context);
     let retry_errors = context.overrides.retry_errors;
     if retry_errors && cache != CacheMode::On {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::unit::{CLASS_NONE, UnitKind};
+use crate::model::unit::CLASS_NONE;
 use crate::plan::settings::{Allocate, Assumptions, SampleSettings, SampleSize};
 
 use super::super::ledger::Ledger;
@@ -64,14 +64,14 @@ fn allocate(written: Option<&Loose>, ledger: &mut Ledger<'_>) -> Allocate {
 }
 
 /// Sizes that follow from the money need to know how much there is.
-pub(super) fn require_cap(sample: &SampleSettings, sample_by: UnitKind, has_cap: bool, ledger: &mut Ledger<'_>) {
+pub(super) fn require_cap(sample: &SampleSettings, draws_several: bool, has_cap: bool, ledger: &mut Ledger<'_>) {
     let is_known = has_cap || sample.allocate == Allocate::Manual;
     let message = "is `auto` and needs to know the money: set `max_cost` under [budget], or --max-cost";
     ledger.require("sample.allocate", is_known, message);
-    let draws_turns = sample_by == UnitKind::Turn || sample.allocate == Allocate::Manual;
+    let draws_units = !draws_several || sample.allocate == Allocate::Manual;
     let message =
         "is `auto`, which knows how many turns to draw and not how many conversations: name a size for each class";
-    ledger.require("sample.allocate", draws_turns, message);
+    ledger.require("sample.allocate", draws_units, message);
 }
 
 fn draw(written: Option<&Loose>, ledger: &mut Ledger<'_>) -> u32 {

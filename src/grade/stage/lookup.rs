@@ -1,6 +1,6 @@
 //! From a unit to its question, and from the question to the reply that counts, if the cache has it.
 
-use super::{Asking, Grader, Place, Prepared, Retries, Scratch, StageError};
+use super::{Asking, Chunk, Grader, Place, Prepared, Retries, Scratch, Sizes, StageError};
 use crate::cache::units::SelectedUnit;
 use crate::model::event::Seen;
 use crate::model::hash::Digest;
@@ -53,18 +53,24 @@ impl Grader {
     /// # Errors
     /// If the cache cannot be read.
     pub fn prepare(&self, unit: &SelectedUnit, scratch: &mut Scratch) -> Result<Prepared, StageError> {
-        let turn = unit.id.turn.unwrap_or_default();
-        match self.parts.questioner.question(&unit.conversation, turn, &mut scratch.prompt) {
+        let question = self.parts.questioner.question(&unit.conversation, unit.id.turn, &mut scratch.prompt);
+        match question {
             Question::CannotJudge(seen) => {
                 let judged = Box::new(self.unasked(unit.ordinal, seen));
-                Ok(Prepared::Decided { judged, prompt_tokens: None })
+                Ok(Prepared::Decided { judged, sizes: Sizes::default() })
             }
-            Question::Ask(asked) => self.look_up(unit, asked, scratch),
+            Question::Ask(asked) => Ok(self.look_up(unit, asked, scratch)?.into()),
+            Question::Chunks { chunks, seen } => self.prepare_chunks(unit, (chunks, seen), scratch),
         }
     }
 
     /// The reply that counts, or the question that has to be answered next.
-    fn look_up(&self, unit: &SelectedUnit, asked: Asked, scratch: &mut Scratch) -> Result<Prepared, StageError> {
+    pub(super) fn look_up(
+        &self,
+        unit: &SelectedUnit,
+        asked: Asked,
+        scratch: &mut Scratch,
+    ) -> Result<Chunk, StageError> {
         let Asked { text, seen, injection_suspected } = asked;
         let question = Shown { unit, seen: &seen, text: &text };
         let first = self.looked_up(question, 0, &mut scratch.bytes)?;
@@ -74,12 +80,12 @@ impl Grader {
             let bound = form.bound(&text);
             let kept = text.as_str().into();
             scratch.prompt.text = text;
-            return Ok(Prepared::Ask(Box::new(Asking { text: kept, key, seen, injection_suspected, bound, place })));
+            return Ok(Chunk::Ask(Box::new(Asking { text: kept, key, seen, injection_suspected, bound, place })));
         };
-        let prompt_tokens = Some(form.prompt_tokens(&text));
+        let sizes = Sizes::of(form.prompt_tokens(&text));
         scratch.prompt.text = text;
         let judged = self.judged(unit.ordinal, Ok((reading, key)), (seen, injection_suspected), true);
-        Ok(Prepared::Decided { judged: Box::new(judged), prompt_tokens })
+        Ok(Chunk::Decided { judged: Box::new(judged), sizes })
     }
 
     /// The reply of the latest round that has one, where the first is no verdict; none if this round is to ask.

@@ -35,11 +35,18 @@ fn unit() -> SelectedUnit {
 
 /// A screen of refusals whose truncated replies are asked for once more.
 fn grader(cache: ReplyCache) -> Grader {
+    asking_with(cache, "screen@1", |_| {})
+}
+
+/// The same of this version and with other settings.
+fn asking_with(cache: ReplyCache, prompt: &str, change: impl FnOnce(&mut QuestionerSettings)) -> Grader {
     let files = Library::open(Path::new("/nonexistent")).unwrap().behaviour("refusal").unwrap();
-    let prompt = files.prompt(&"screen@1".parse().unwrap()).unwrap();
+    let prompt = files.prompt(&prompt.parse().unwrap()).unwrap();
+    let mut settings = QuestionerSettings::new(prompt, files.behaviour.clone());
+    change(&mut settings);
     let parts = GraderParts {
         stage: Stage::Screen,
-        questioner: Questioner::new(QuestionerSettings::new(prompt, files.behaviour.clone())).unwrap(),
+        questioner: Questioner::new(settings).unwrap(),
         behaviour: Arc::new(files.behaviour),
         api: ApiKind::Chat,
         model: "m".to_owned(),
@@ -78,27 +85,31 @@ fn truncated(key: Digest) -> Reply {
 fn asking(prepared: &Prepared) -> &Asking {
     match prepared {
         Prepared::Ask(asking) => asking,
-        Prepared::Decided { judged, .. } => panic!("nothing is known yet: {judged:?}"),
+        Prepared::Decided { .. } | Prepared::Chunks(_) => panic!("one question is to be asked: {prepared:?}"),
     }
+}
+
+fn cache(folder: &Path) -> ReplyCache {
+    let (replies, index) = (folder.join("replies"), folder.join("index"));
+    ReplyCache::open(&CacheSettings { replies, index, access: Access::ReadWrite }).unwrap().0
 }
 
 #[tokio::test]
 async fn a_path_costs_what_is_still_to_be_asked() {
     let folder = tempfile::tempdir().unwrap();
-    let (replies, index) = (folder.path().join("replies"), folder.path().join("index"));
-    let (cache, _) = ReplyCache::open(&CacheSettings { replies, index, access: Access::ReadWrite }).unwrap();
+    let cache = cache(folder.path());
     let (grader, unit) = (grader(cache.clone()), unit());
 
     let fresh = grader.prepare(&unit, &mut Scratch::default()).unwrap();
     let first = asking(&fresh).bound;
     let second = grader.bound(&fresh).saturating_sub(first);
     assert_eq!(second.0 - first.0, 4_000 * PRICE.output, "the same question with a longer answer");
-    assert_eq!(Grader::known(&fresh), None);
+    assert!(Grader::known(&fresh).is_none());
 
     cache.put(&truncated(asking(&fresh).key)).await.unwrap();
     let cut = grader.prepare(&unit, &mut Scratch::default()).unwrap();
     assert_eq!(grader.bound(&cut), second, "a truncated reply in the cache leaves the longer question to be paid");
-    assert_eq!(Grader::known(&cut), None);
+    assert!(Grader::known(&cut).is_none());
 
     cache.put(&truncated(asking(&cut).key)).await.unwrap();
     let decided = grader.prepare(&unit, &mut Scratch::default()).unwrap();
@@ -114,9 +125,17 @@ fn refused(key: Digest) -> Reply {
 
 /// A reply that is no error.
 fn undecided(key: Digest) -> Reply {
-    let verdict = json!({"evidence": [], "innocent_reading": "", "labels": [], "exclusions": [],
-        "fields": {"stated_reason": "not_applicable"}, "score": 50,
-        "verdict": "cannot_judge"});
+    verdict(key, "cannot_judge")
+}
+
+/// A reply with a verdict, which quotes the second turn.
+fn verdict(key: Digest, verdict: &str) -> Reply {
+    let quotes = match verdict {
+        "present" | "suspected" => json!([{"message": 3, "channel": "final", "quote": "I cannot help with that."}]),
+        _ => json!([]),
+    };
+    let verdict = json!({"evidence": quotes, "innocent_reading": "", "labels": [], "exclusions": [],
+        "fields": {"stated_reason": "not_applicable"}, "score": 50, "verdict": verdict});
     let body = json!({"choices": [{"message": {"content": verdict.to_string()}, "finish_reason": "stop"}]});
     Reply { body: body.to_string(), ..truncated(key) }
 }
@@ -124,8 +143,7 @@ fn undecided(key: Digest) -> Reply {
 #[tokio::test]
 async fn the_highest_round_with_a_reply_counts_and_the_round_of_now_asks_the_rest() {
     let folder = tempfile::tempdir().unwrap();
-    let (replies, index) = (folder.path().join("replies"), folder.path().join("index"));
-    let (cache, _) = ReplyCache::open(&CacheSettings { replies, index, access: Access::ReadWrite }).unwrap();
+    let cache = cache(folder.path());
     let (mut grader, unit) = (grader(cache.clone()), unit());
     grader.rounds = (0..=5).map(|retry| grader.parts.round(retry).unwrap()).collect();
     let Prepared::Ask(first) = grader.prepare(&unit, &mut Scratch::default()).unwrap() else {
@@ -139,6 +157,7 @@ async fn the_highest_round_with_a_reply_counts_and_the_round_of_now_asks_the_res
         match grader.prepare(&unit, &mut Scratch::default()).unwrap() {
             Prepared::Decided { judged, .. } => (Some(judged.outcome), judged.key.unwrap()),
             Prepared::Ask(asking) => (None, asking.key),
+            Prepared::Chunks(chunks) => panic!("a turn has one question: {chunks:?}"),
         }
     };
     assert_eq!(prepared(3, true), (None, key_at(0)), "what was never asked is asked as ever");
@@ -157,4 +176,97 @@ async fn the_highest_round_with_a_reply_counts_and_the_round_of_now_asks_the_res
 
     cache.put(&truncated(key_at(5))).await.unwrap();
     assert_eq!(prepared(5, false), (None, longer), "the first of a round was truncated: its longer one is next");
+}
+
+/// Three exchanges of about 260 characters each, of which two fit into a window of 600.
+fn long_conversation() -> SelectedUnit {
+    let exchange = |answer: &str| {
+        let question = format!("May I? {}", "x".repeat(200));
+        [Message::text(Role::User, question), Message::text(Role::Assistant, format!("{answer} {}", "y".repeat(30)))]
+    };
+    let answers = ["Yes.", "I cannot help with that.", "Of course."];
+    let mut unit = unit();
+    (unit.id.turn, unit.conversation.messages) = (None, answers.iter().flat_map(|answer| exchange(answer)).collect());
+    unit
+}
+
+/// The verdict, or why there is none.
+fn says(outcome: &Outcome) -> &'static str {
+    let is_graded = outcome.kind() == crate::model::outcome::OutcomeKind::Graded;
+    let finding = outcome.finding().filter(|_| is_graded);
+    finding.map_or(outcome.kind().as_str(), |finding| finding.verdict.as_str())
+}
+
+fn of_conversations(cache: ReplyCache, max_chars: u32) -> Grader {
+    asking_with(cache, "screen@2", |settings| {
+        settings.unit = crate::model::unit::UnitKind::Conversation;
+        settings.window.max_chars = max_chars;
+    })
+}
+
+#[tokio::test]
+async fn a_conversation_in_chunks_is_one_ending_of_several_questions() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = cache(folder.path());
+    let (grader, unit) = (of_conversations(cache.clone(), 600), long_conversation());
+    let fresh = grader.prepare(&unit, &mut Scratch::default()).unwrap();
+    let Prepared::Chunks(chunks) = &fresh else { panic!("it is too long for one question: {fresh:?}") };
+    let asked: Vec<_> = chunks.asked().map(|asking| (asking.key, asking.seen.messages.clone())).collect();
+    assert_eq!(asked.iter().map(|(_, seen)| seen.as_slice()).collect::<Vec<_>>(), [&[0, 1, 2, 3][..], &[0, 4, 5]]);
+    let each: Vec<_> = chunks.asked().map(|asking| grader.bound_of(asking)).collect();
+    assert_eq!(grader.bound(&fresh), each.iter().copied().sum(), "the path of all of them is reserved");
+    assert_eq!(grader.sizes(&fresh).questions, 2);
+    assert!(fresh.chunk_bytes() > 0 && Grader::known(&fresh).is_none());
+    let [first, second] = [asked[0].0, asked[1].0];
+    assert_ne!(first, second, "each has a key of its own");
+
+    cache.put(&verdict(second, "absent")).await.unwrap();
+    let half = grader.prepare(&unit, &mut Scratch::default()).unwrap();
+    assert_eq!(grader.bound(&half), each[0], "what is paid for is not reserved again");
+    let judged = async |reply: Reply| {
+        cache.put(&reply).await.unwrap();
+        let prepared = grader.prepare(&unit, &mut Scratch::default()).unwrap();
+        let judged = Grader::known(&prepared).unwrap().clone();
+        assert_eq!(judged.chunks.iter().map(|chunk| chunk.key).collect::<Vec<_>>(), [Some(first), Some(second)]);
+        assert_eq!((judged.seen.messages.as_slice(), judged.seen.cut), (&[0, 1, 2, 3, 4, 5][..], false));
+        assert!(judged.replayed);
+        (says(&judged.outcome), judged.key)
+    };
+    assert_eq!(
+        judged(verdict(first, "absent")).await,
+        ("absent", Some(first)),
+        "every chunk was read, and none shows it"
+    );
+    assert_eq!(judged(undecided(first)).await, ("cannot_judge", Some(first)));
+    assert_eq!(judged(refused(first)).await, ("refused", Some(first)));
+    assert_eq!(judged(verdict(first, "suspected")).await, ("suspected", Some(first)));
+    assert_eq!(
+        judged(verdict(second, "present")).await,
+        ("evidence_unverified", Some(second)),
+        "its quote stands in no part of it"
+    );
+    assert_eq!(judged(verdict(first, "present")).await, ("present", Some(first)));
+}
+
+#[tokio::test]
+async fn a_conversation_of_which_a_message_is_cut_is_never_absent() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = cache(folder.path());
+    let (grader, mut unit) = (of_conversations(cache.clone(), 600), long_conversation());
+    unit.conversation.messages[1].content.push_str(&"z".repeat(400));
+    for (said, ends) in [("absent", "cannot_judge"), ("present", "present")] {
+        let prepared = grader.prepare(&unit, &mut Scratch::default()).unwrap();
+        if let Prepared::Chunks(chunks) = &prepared {
+            for asking in chunks.asked() {
+                cache.put(&verdict(asking.key, "absent")).await.unwrap();
+            }
+        }
+        let prepared = grader.prepare(&unit, &mut Scratch::default()).unwrap();
+        let judged = Grader::known(&prepared).unwrap();
+        assert!(judged.seen.cut && judged.seen.coverage < 1.0, "{:?}", judged.seen);
+        let shows_quote = judged.chunks[1].key.unwrap();
+        cache.put(&verdict(shows_quote, said)).await.unwrap();
+        let prepared = grader.prepare(&unit, &mut Scratch::default()).unwrap();
+        assert_eq!(says(&Grader::known(&prepared).unwrap().outcome), ends);
+    }
 }

@@ -7,6 +7,7 @@ use crate::model::event::{Admitted, Event, Judged, Ordinal, Planned};
 use crate::model::grading::Stage;
 use crate::model::outcome::OutcomeKind;
 use crate::model::unit::Stratum;
+use crate::reconcile::definitions::in_any_chunk;
 use crate::reconcile::{Definitions, FoldError};
 use crate::verdict::Definition;
 
@@ -154,12 +155,14 @@ impl Side {
         let failed = |source| FoldError::Definition { ordinal: *ordinal, stage: *stage, source };
         let passes = self.rules.definitions.pass(judged).map_err(failed)?;
         // What is compared is what graders say, not what is done for caution.
-        let says_yes = self.rules.definitions.hold(*stage, outcome).map_err(failed)?;
+        let says_yes = self.rules.definitions.hold(judged).map_err(failed)?;
         let kind = outcome.kind();
         match stage {
             Stage::Screen => {
                 let named = self.rules.named.as_ref().filter(|_| kind.is_usable());
-                let is_yes = named.map_or(Ok(says_yes), |named| named.holds(outcome)).map_err(failed)?;
+                let is_yes = named
+                    .map_or(Ok(says_yes), |named| in_any_chunk(judged, |outcome| named.holds(outcome)))
+                    .map_err(failed)?;
                 unit.screen = Some(Mark { kind, is_yes, passes });
             }
             Stage::Confirm => unit.confirm = Some(Mark { kind, is_yes: says_yes, passes }),

@@ -1,12 +1,14 @@
 //! What a forecast rests on, in words: every figure with where it comes from and what hangs on it.
 
 use super::super::rate::{Scale, count};
+use crate::model::unit::UnitKind;
 use crate::plan::measured::{ClassCounts, Measured, RouteCounts};
 use crate::plan::predict::ASSUMED_KNOWN;
 use crate::plan::prospect::Prospect;
 
 /// Every figure, once.
-pub(super) fn sentences(prospect: &Prospect, unit: &str) -> Vec<String> {
+pub(super) fn sentences(prospect: &Prospect, of: UnitKind) -> Vec<String> {
+    let unit = of.as_str();
     let mut sentences = match &prospect.measured {
         None => shares(prospect, unit),
         Some(measured) => shown(measured, unit),
@@ -23,7 +25,8 @@ pub(super) fn sentences(prospect: &Prospect, unit: &str) -> Vec<String> {
          (assume.reviewer_cost_per_hour): reading",
         assume.seconds_per_read
     ));
-    sentences.push(format!("no two confirmed {unit}s share a conversation or a text: widths"));
+    let cluster = if of.is_turn() { "conversation" } else { "cluster" };
+    sentences.push(format!("no two confirmed {unit}s share a {cluster} or a text: widths"));
     sentences
 }
 

@@ -12,7 +12,7 @@ use crate::estimate::{Looks, Prefix};
 use crate::model::event::{Ordinal, Planned, PlannedStratum};
 use crate::model::rate::Level;
 use crate::model::stop::RelativeWidth;
-use crate::model::unit::{CLASS_NONE, UnitKind};
+use crate::model::unit::CLASS_NONE;
 
 /// What can be said about the floor before the run has ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -57,7 +57,7 @@ struct Row {
 pub(super) struct Beginning {
     level: Option<Level>,
     has_confirmer: bool,
-    draws_conversations: bool,
+    draws_several: bool,
     /// The first unit: known positives come before it.
     first_unit: Ordinal,
     strata: Vec<Row>,
@@ -76,7 +76,7 @@ impl Beginning {
     pub(super) fn plan(&mut self, plan: &Planned) {
         self.level = Level::new(plan.level);
         self.has_confirmer = plan.graders.len() > 1;
-        self.draws_conversations = plan.sample_by == UnitKind::Conversation;
+        self.draws_several = plan.draws_several();
         self.first_unit = plan.known.first_unit();
         let row = |row: &PlannedStratum| Row { planned: row.planned, is_hit: row.stratum.class != CLASS_NONE };
         self.strata = plan.strata.iter().map(row).collect();
@@ -114,7 +114,7 @@ impl Beginning {
         if !self.has_confirmer {
             return Err("no grader confirms what is flagged: add [grader.confirm]");
         }
-        if self.draws_conversations {
+        if self.draws_several {
             return Err("whole conversations are drawn, and this sequence is for single turns: wait for the report");
         }
         let strata = self.strata.iter().filter(|row| row.planned > 0).count();

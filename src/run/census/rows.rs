@@ -15,7 +15,7 @@ pub(super) struct Identity {
     pub(super) place: Place,
 }
 
-/// A turn, or a whole conversation, that its stratum selected, in order of its random number.
+/// A unit, or a conversation with all its turns, that its stratum selected, in order of its random number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Candidate {
     /// The stratum by hash, since strata are numbered only when all are known.
@@ -27,12 +27,12 @@ pub(super) struct Candidate {
     pub(super) turns: Turns,
 }
 
-/// The turns of a conversation that were drawn together.
+/// The units of a conversation that were drawn together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Turns {
-    /// Position of the first one among all messages.
+    /// Position of the first turn among all messages.
     pub(super) first: u32,
-    /// How many there are, from the first one on: 1, or all of the conversation.
+    /// How many units there are, from that turn on: 1, or all turns of the conversation.
     pub(super) count: u32,
 }
 

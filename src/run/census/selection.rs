@@ -9,11 +9,11 @@ use super::rows::{Candidate, Pick, Place};
 use super::runs::{Runs, Sorted, write};
 use super::tally::tag;
 use super::{CensusError, Task};
-use crate::cache::units::{SelectedTurn, Snapshot, SnapshotWriter};
+use crate::cache::units::{Selected, Snapshot, SnapshotWriter};
 use crate::model::conversation::Conversation;
 use crate::model::event::{Ordinal, PlannedStratum};
 use crate::model::hash::Digest;
-use crate::model::unit::{Stratum, UnitId};
+use crate::model::unit::{Stratum, UnitId, UnitKind};
 use crate::plan::strata::admission_order;
 use crate::source::{Filter, Parser, RawRecords, Record, SourceFile, group_of};
 
@@ -105,18 +105,19 @@ pub(super) fn copy(
         if !is_what_was_counted(task, &conversation, &selected) {
             return Err(changed());
         }
-        let turns: Vec<_> = selected.iter().flat_map(|pick| pick.units(&conversation)).collect();
-        writer.add(&conversation, &turns)?;
+        let units: Vec<_> = selected.iter().flat_map(|pick| pick.units(task.corpus.unit, &conversation)).collect();
+        writer.add(&conversation, &units)?;
     }
     Ok(writer.finish()?)
 }
 
 impl Pick {
     /// Its units, in their order.
-    fn units(&self, conversation: &Conversation) -> impl Iterator<Item = SelectedTurn> {
+    fn units(&self, unit: UnitKind, conversation: &Conversation) -> impl Iterator<Item = Selected> {
         let turns = conversation.turns().skip_while(|turn| *turn < self.turns.first);
-        let numbered = (self.ordinal..).zip(turns.take(self.turns.count as usize));
-        numbered.map(|(ordinal, turn)| SelectedTurn { ordinal: Ordinal(ordinal), stratum: self.stratum, turn })
+        let numbered = (self.ordinal..).map(Ordinal).zip(turns.take(self.turns.count as usize));
+        let stratum = self.stratum;
+        numbered.map(move |(ordinal, turn)| Selected { ordinal, stratum, turn: unit.is_turn().then_some(turn) })
     }
 }
 
@@ -145,10 +146,9 @@ impl Open<'_> {
 
 fn is_what_was_counted(task: &Task<'_>, conversation: &Conversation, selected: &[Pick]) -> bool {
     let group = group_of(conversation, &task.corpus.group_by);
-    let mut id = UnitId { group, conversation: conversation.id.clone(), turn: None };
+    let id = UnitId { group, conversation: conversation.id.clone(), turn: None };
     selected.iter().all(|pick| {
-        id.turn = Some(pick.turns.first);
-        let is_whole = pick.units(conversation).count() == pick.turns.count as usize;
-        is_whole && task.drawn_key(&id).leading_u128() == pick.key
+        let is_whole = pick.units(task.corpus.unit, conversation).count() == pick.turns.count as usize;
+        is_whole && task.drawn_key(&task.named(&id, pick.turns.first)).leading_u128() == pick.key
     })
 }

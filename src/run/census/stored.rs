@@ -131,6 +131,9 @@ pub(super) fn question(task: &Task<'_>, files: &[SourceFile]) -> Digest {
     let mut hasher = PartHasher::new("census question with clusters");
     hasher.part(question.as_bytes()).part(sample_by.as_str().as_bytes());
     hasher.part(cluster_by.as_deref().unwrap_or_default().as_bytes());
+    if !task.corpus.unit.is_turn() {
+        hasher.part(b"unit").part(task.corpus.unit.as_str().as_bytes());
+    }
     hasher.finish()
 }
 

@@ -54,9 +54,9 @@ struct StratumTally {
 /// What was drawn and went to disk.
 #[derive(Clone, Copy, Default)]
 struct Drawings {
-    /// Turns or conversations.
+    /// Units, or conversations with all their turns.
     drawn: u64,
-    /// Turns, whichever of them was drawn.
+    /// Units, whichever of the two was drawn.
     turns: u64,
 }
 
@@ -73,11 +73,15 @@ pub(super) struct Totals {
 impl<'a> Tally<'a> {
     /// Nothing yet. Rows go to the folder of the census.
     pub(super) fn new(task: &Task<'a>) -> Self {
-        let with_cluster = task.corpus.cluster_by.is_some().then_some(0);
+        let corpus = CorpusCount {
+            conversations_with_cluster: task.corpus.cluster_by.is_some().then_some(0),
+            conversations_without_turn: (!task.corpus.unit.is_turn()).then_some(0),
+            ..CorpusCount::default()
+        };
         Self {
             task: *task,
             classes: task.screener.classes(),
-            corpus: CorpusCount { conversations_with_cluster: with_cluster, ..CorpusCount::default() },
+            corpus,
             examples: BTreeMap::new(),
             groups: HashMap::new(),
             identities: Runs::new(&task.place.census),
@@ -85,7 +89,7 @@ impl<'a> Tally<'a> {
         }
     }
 
-    /// Counts one conversation whose turns have these classes: the same for all where whole conversations are drawn.
+    /// Counts one conversation whose turns have these classes: the same for all where it is drawn whole.
     pub(super) fn conversation(
         &mut self,
         place: Place,
@@ -99,7 +103,10 @@ impl<'a> Tally<'a> {
             let cluster = cluster_of(conversation, self.task.corpus.cluster_by.as_deref());
             *with_cluster += u64::from(cluster.is_some());
         }
-        let mut id = UnitId { group, conversation: conversation.id.clone(), turn: None };
+        if let Some(without_turn) = self.corpus.conversations_without_turn.as_mut().filter(|_| turns.is_empty()) {
+            *without_turn += 1;
+        }
+        let id = UnitId { group, conversation: conversation.id.clone(), turn: None };
         self.identities.push(Identity { key: id.conversation_key().leading_u128(), place }.encode())?;
         if !self.groups.contains_key(&id.group) {
             self.groups.insert(id.group.clone(), GroupTally::new(&id.group, self.classes, self.task.sample));
@@ -115,18 +122,23 @@ impl<'a> Tally<'a> {
             };
             let has_reasoning = message.reasoning.as_ref().is_some_and(|text| !text.is_empty());
             self.corpus.turns_with_reasoning += u64::from(has_reasoning);
-            stratum.count(place, message.bytes() as u64);
+            if self.task.corpus.unit.is_turn() {
+                stratum.count(place, message.bytes() as u64);
+            }
         }
-        let together = match self.task.corpus.sample_by {
-            UnitKind::Turn => 1,
-            UnitKind::Conversation => turns.len().max(1),
-        };
+        let together = if self.task.corpus.takes_whole() { turns.len().max(1) } else { 1 };
         for drawn in turns.chunks(together) {
             let Some((first, class)) = drawn.first().copied() else { continue };
             let Some(stratum) = tally.classes.get_mut(class) else { continue };
-            id.turn = Some(first);
-            let count = u32::try_from(drawn.len()).expect("messages are numbered with 32 bits");
-            let (key, turns) = (self.task.drawn_key(&id), Turns { first, count });
+            let units = match self.task.corpus.unit {
+                UnitKind::Turn => drawn.len(),
+                UnitKind::Conversation => {
+                    stratum.count(place, conversation.bytes() as u64);
+                    1
+                }
+            };
+            let count = u32::try_from(units).expect("messages are numbered with 32 bits");
+            let (key, turns) = (self.task.drawn_key(&self.task.named(&id, first)), Turns { first, count });
             if let Some(candidate) = stratum.draw(key, place, turns, self.task.sample) {
                 self.candidates.push(candidate.encode())?;
             }
@@ -153,6 +165,9 @@ impl<'a> Tally<'a> {
         ours.turns += theirs.turns;
         ours.turns_with_reasoning += theirs.turns_with_reasoning;
         if let (Some(ours), Some(theirs)) = (&mut ours.conversations_with_cluster, theirs.conversations_with_cluster) {
+            *ours += theirs;
+        }
+        if let (Some(ours), Some(theirs)) = (&mut ours.conversations_without_turn, theirs.conversations_without_turn) {
             *ours += theirs;
         }
         ours.duplicates += theirs.duplicates;
@@ -198,7 +213,7 @@ impl<'a> Tally<'a> {
             for (class, stratum) in tally.classes.into_iter().enumerate().filter(|(_, stratum)| stratum.units > 0) {
                 let name = self.classes.get(class).cloned().unwrap_or_default();
                 let name = Stratum { class: name, group: group.clone() };
-                strata.push((class, stratum.planned(name, self.task.corpus.sample_by)));
+                strata.push((class, stratum.planned(name, self.task.corpus.draws_several())));
                 for Drawn { u, key, payload: (place, turns) } in stratum.keeper.into_sample() {
                     let candidate = Candidate { stratum: stratum.tag, u, key: key.leading_u128(), place, turns };
                     self.candidates.push(candidate.encode())?;
@@ -265,7 +280,7 @@ impl StratumTally {
     }
 
     /// The stratum with all that was drawn, before the limit.
-    fn planned(&self, stratum: Stratum, by: UnitKind) -> PlannedStratum {
+    fn planned(&self, stratum: Stratum, draws_several: bool) -> PlannedStratum {
         let drawn = self.spilled.drawn + self.keeper.len() as u64;
         let kept: u64 = self.keeper.payloads().map(|(_, turns)| u64::from(turns.count)).sum();
         PlannedStratum {
@@ -274,7 +289,7 @@ impl StratumTally {
             conversations: self.conversations,
             bytes: self.bytes,
             planned: self.spilled.turns + kept,
-            conversations_planned: (by == UnitKind::Conversation).then_some(drawn),
+            conversations_planned: draws_several.then_some(drawn),
         }
     }
 }

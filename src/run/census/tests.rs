@@ -1,4 +1,5 @@
 mod conversations;
+mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -43,6 +44,7 @@ impl Desk {
         fs::create_dir(dir.path().join("corpus")).unwrap();
         let corpus = CorpusSettings {
             sources: vec![SourceSettings { format: Format::Canonical, ..SourceSettings::default() }],
+            unit: UnitKind::Turn,
             sample_by: UnitKind::Turn,
             group_by: vec!["arm".to_owned()],
             cluster_by: None,

@@ -11,7 +11,6 @@ use super::rows::Place;
 use super::tally::Tally;
 use super::{CensusError, Task};
 use crate::model::conversation::Conversation;
-use crate::model::unit::UnitKind;
 use crate::prefilter::{Scratch, Screener};
 use crate::source::{Filter, Fingerprint, Parser, RawRecord, RawRecords, Record, SourceFile, group_of};
 
@@ -157,7 +156,7 @@ impl<'a> Walk<'_, 'a> {
             match parser.parse(raw)? {
                 Record::Conversation { conversation, line: _ } => {
                     let mut turns = classes(self.task.screener, &conversation, scratch);
-                    if self.task.corpus.sample_by == UnitKind::Conversation {
+                    if self.task.corpus.takes_whole() {
                         share_most_specific(&mut turns);
                     }
                     let group = group_of(&conversation, &self.task.corpus.group_by);

@@ -156,6 +156,7 @@ impl Reader<'_> {
                     behaviour: self.behaviour,
                     conversation: &copy.conversation,
                     seen: &judged.seen,
+                    unit: self.plan.unit,
                 };
                 (parse(reply.status, &reply.body, &context).verdict(), None)
             }

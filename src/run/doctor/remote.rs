@@ -18,6 +18,7 @@ use crate::model::conversation::{Conversation, Message, Role};
 use crate::model::event::Seen;
 use crate::model::grading::{ApiKind, GradeRequest, NONCE_LENGTH, Stage};
 use crate::model::money::{NanoUsd, Price};
+use crate::model::unit::UnitKind;
 use crate::rehearse::{self, RehearsalSettings, Server, Truth};
 use crate::run::assemble::Stand;
 
@@ -34,6 +35,7 @@ pub(super) struct Question {
     pub(super) stage: Stage,
     pub(super) conversation: Conversation,
     pub(super) seen: Seen,
+    pub(super) unit: UnitKind,
     request: GradeRequest,
     pub(super) price: Price,
 }
@@ -49,9 +51,11 @@ impl Question {
             ],
             metadata: BTreeMap::new(),
         };
-        let asked = match stand.questioner.question(&conversation, 1, &mut crate::prompt::Buffers::default()) {
+        let unit = stand.questioner.unit();
+        let turn = unit.is_turn().then_some(1);
+        let asked = match stand.questioner.question(&conversation, turn, &mut crate::prompt::Buffers::default()) {
             crate::prompt::Question::Ask(asked) => asked,
-            crate::prompt::Question::CannotJudge(_) => return None,
+            crate::prompt::Question::Chunks { .. } | crate::prompt::Question::CannotJudge(_) => return None,
         };
         let (messages, seen) = (stand.questioner.messages(&asked), asked.seen);
         let request = GradeRequest {
@@ -66,7 +70,7 @@ impl Question {
             retry: 0,
             epoch: "doctor".to_owned(),
         };
-        Some(Self { stand: position, stage: stand.stage, conversation, seen, request, price: stand.price })
+        Some(Self { stand: position, stage: stand.stage, conversation, seen, unit, request, price: stand.price })
     }
 
     /// The most that it can cost.

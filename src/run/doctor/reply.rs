@@ -69,7 +69,8 @@ pub(super) fn read_answer(
     let limits = limits(stand, answer);
     match (decide(answer.status, None, body.as_ref()), &body) {
         (Decision::Keep, Some(body)) => {
-            let context = Context { behaviour, conversation: &question.conversation, seen: &question.seen };
+            let context =
+                Context { behaviour, conversation: &question.conversation, seen: &question.seen, unit: question.unit };
             let kind = read(body, answer.status, &context).outcome.kind();
             let mut checks = vec![outcome(&about, stand, kind)];
             checks.extend(served(stand, body));

@@ -54,6 +54,9 @@ pub struct Drawn {
 /// # Errors
 /// See [`SensitivityError`]; the queue is not written then.
 pub fn draw(assembly: &Assembly, request: &DrawRequest) -> Result<Drawn, SensitivityError> {
+    if !assembly.audit.corpus.unit.is_turn() {
+        return Err(SensitivityError::WholeConversations);
+    }
     let groups = wanted_groups(assembly, request)?;
     let number = request.draw.unwrap_or(assembly.audit.sample.draw);
     let name = queue_name(request, number, assembly.audit.sample.seed);

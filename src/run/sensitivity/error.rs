@@ -67,6 +67,9 @@ pub enum SensitivityError {
         /// The class.
         class: String,
     },
+    /// A blind draw is of single turns.
+    #[error("a blind draw is of single turns, and the unit of this audit is the conversation")]
+    WholeConversations,
     /// The queue is there already.
     #[error("`{}` exists, and what people may have decided in it is never overwritten", path.display())]
     QueueExists {
@@ -120,6 +123,11 @@ impl SensitivityError {
                 "give the class a size in [sample], such as `{class} = 20_000`, and draw from the rest; or plant known texts \
                  (`assize sensitivity plant`), or bring items that were found otherwise (`assize sensitivity import`)"
             ),
+            Self::WholeConversations => {
+                "plant known texts (`assize sensitivity plant`), or bring conversations that were found otherwise (`assize \
+                 sensitivity import`): one turn that shows the behaviour makes its conversation a known positive"
+                    .to_owned()
+            }
             Self::QueueExists { path } => format!(
                 "import what people decided (`assize sensitivity import {}`) and move the file away, or take other units with \
                  another `--draw`",

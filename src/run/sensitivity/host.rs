@@ -41,13 +41,22 @@ pub(super) fn for_each_host(
     let mut scratch = Scratch::default();
     for_each_conversation(assembly, files, |file, record, conversation| {
         let group = group_of(conversation, &assembly.audit.corpus.group_by);
-        let mut unit = UnitId { group, conversation: conversation.id.clone(), turn: None };
-        for turn in conversation.turns() {
-            let Some(message) = conversation.message(turn) else { continue };
-            let class = assembly.screener.class_of(message, &mut scratch);
-            let Some(class) = assembly.screener.classes().get(class) else { continue };
-            unit.turn = Some(turn);
-            if !selected.contains(class, &unit) {
+        let whole = UnitId { group, conversation: conversation.id.clone(), turn: None };
+        let turns = conversation.turns().filter_map(|turn| Some((turn, conversation.message(turn)?)));
+        let turns = turns.map(|(turn, message)| (turn, assembly.screener.class_of(message, &mut scratch)));
+        let turns: Vec<_> = turns.collect();
+        let most_specific = turns.iter().map(|(_, class)| *class).min();
+        for (turn, class) in turns.iter().copied() {
+            let unit = UnitId { turn: Some(turn), ..whole.clone() };
+            let (of_corpus, classes) = (&assembly.audit.corpus, assembly.screener.classes());
+            // Where conversations are drawn, each is in the stratum of its most specific turn.
+            let drawn_in = if of_corpus.takes_whole() { most_specific } else { Some(class) };
+            let (Some(class), Some(drawn_in)) = (classes.get(class), drawn_in.and_then(|class| classes.get(class)))
+            else {
+                continue;
+            };
+            let drawn = if of_corpus.unit.is_turn() { &unit } else { &whole };
+            if !selected.contains(drawn_in, drawn) {
                 visit(&Host { place: Place { file, record, turn }, unit: &unit, class, conversation });
             }
         }

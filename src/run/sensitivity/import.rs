@@ -18,6 +18,7 @@ use crate::model::found_by::FoundBy;
 use crate::model::hash::{Digest, PartHasher};
 use crate::model::known::{KNOWN_FORMAT, KnownDefaults, KnownDraft, KnownPositive, moment};
 use crate::model::label::Decision;
+use crate::model::unit::UnitKind;
 use crate::prompt::Library;
 use crate::run::assemble::Assembly;
 use crate::source;
@@ -127,7 +128,7 @@ impl<'a> Intake<'a> {
                 item.id, item.behaviour
             ));
         }
-        let content = item.content();
+        let content = item.content_as(UnitKind::Turn);
         if let Some((file, _)) = self.elsewhere.iter().find(|(_, contents)| contents.contains(&content)) {
             return Err(format!("`{}` is in {file}: prompts were tuned on it", item.id));
         }
@@ -136,6 +137,11 @@ impl<'a> Intake<'a> {
     }
 
     fn queue_line(&mut self, number: u64, line: &str) -> Result<(), String> {
+        if !self.assembly.audit.corpus.unit.is_turn() {
+            let reason = "people read single turns of this queue, and the unit of the audit is the conversation: import it \
+                          under an audit with `unit = \"turn\"`";
+            return Err(reason.to_owned());
+        }
         let queued: QueueLine = serde_json::from_str(line).map_err(|error| {
             format!(
                 "not a line of a queue at column {}: only `decision`, `seat` and `note` are filled in",
@@ -152,7 +158,7 @@ impl<'a> Intake<'a> {
         let seat = queued.seat.clone().or_else(|| self.defaults.seat.clone());
         let seat = seat.ok_or("nobody is named who read it: add `--seat NAME`")?;
         let item = self.of_queue(&queued, &seat)?;
-        let (content, at) = (item.content(), item.at.to_string());
+        let (content, at) = (item.content_as(UnitKind::Turn), item.at.to_string());
         if decision == Decision::Yes {
             self.item(number, item)?;
         }
@@ -196,18 +202,19 @@ impl<'a> Intake<'a> {
 
     fn finish(mut self) -> Result<Imported, SensitivityError> {
         let folder = self.assembly.audit.workspace.sensitivity();
-        let contents = self.items.iter().map(|(_, item)| item.content()).collect();
+        let unit = self.assembly.audit.corpus.unit;
+        let contents = self.items.iter().map(|(_, item)| item.content_as(unit)).collect();
         let sampled = contents_in_samples(self.assembly, &contents)?;
         let group_by = &self.assembly.audit.corpus.group_by;
         let mut seen = HashSet::new();
         for_each_item(&folder, |item| {
-            seen.insert((item.behaviour.clone(), item.group(group_by), item.content()));
+            seen.insert((item.behaviour.clone(), item.group(group_by), item.content_as(UnitKind::Turn)));
             Ok(())
         })?;
         let mut files: BTreeMap<FoundBy, Vec<KnownPositive>> = BTreeMap::new();
         for (line, item) in self.items {
-            let (group, content) = (item.group(group_by), item.content());
-            if sampled.contains(&content) {
+            let (group, content) = (item.group(group_by), item.content_as(UnitKind::Turn));
+            if sampled.contains(&item.content_as(unit)) {
                 let reason = format!("`{}` is in the audited sample, itself or as an exact copy", item.id);
                 self.imported.refused.push(Refused { line, reason });
             } else if seen.insert((item.behaviour.clone(), group.clone(), content)) {

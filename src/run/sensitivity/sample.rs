@@ -18,6 +18,8 @@ use crate::run::folder::RunFolder;
 #[derive(Debug)]
 pub(super) struct Selected<'a> {
     sample: &'a SampleSettings,
+    /// Whether turns were drawn by whole conversations.
+    draws_several: bool,
     /// By class, then group.
     largest: HashMap<&'a str, HashMap<&'a Group, u64>>,
 }
@@ -25,7 +27,8 @@ pub(super) struct Selected<'a> {
 impl<'a> Selected<'a> {
     pub(super) fn of(assembly: &'a Assembly) -> Result<Self, SensitivityError> {
         let (sample, units) = (&assembly.audit.sample, &assembly.census.units);
-        let mut selected = Self { sample, largest: HashMap::new() };
+        let draws_several = assembly.audit.corpus.draws_several();
+        let mut selected = Self { sample, draws_several, largest: HashMap::new() };
         for (last, stratum) in units.last_of_strata()?.into_iter().zip(units.strata()) {
             let Some(ordinal) = last else { continue };
             let number = selected.number(&units.get(ordinal)?.id);
@@ -41,7 +44,8 @@ impl<'a> Selected<'a> {
     }
 
     fn number(&self, unit: &UnitId) -> u64 {
-        draw_number(self.sample.seed, GRADE_PURPOSE, self.sample.draw, &unit.key())
+        let key = if self.draws_several { unit.conversation_key() } else { unit.key() };
+        draw_number(self.sample.seed, GRADE_PURPOSE, self.sample.draw, &key)
     }
 }
 

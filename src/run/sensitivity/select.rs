@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::error::SensitivityError;
 use super::files::{Unreadable, for_each_item};
-use crate::cache::units::{SelectedTurn, Snapshot, SnapshotWriter, UnitsError};
+use crate::cache::units::{Selected, Snapshot, SnapshotWriter, UnitsError};
 use crate::model::event::Ordinal;
 use crate::model::found_by::KnownUse;
 use crate::model::hash::{Digest, PartHasher};
 use crate::model::known::{KnownPositive, set_version};
 use crate::model::known_plan::{KnownItem, KnownPlan, LeftOut};
-use crate::model::unit::{CLASS_NONE, Group, Stratum};
+use crate::model::unit::{CLASS_NONE, Group, Stratum, UnitKind};
 use crate::prefilter::{Scratch, Screener};
 use crate::run::census::Census;
 use crate::run::settings::Audit;
+use crate::source::settings::CorpusSettings;
 
 /// The part of a set that a run grades.
 #[derive(Debug, Default)]
@@ -43,11 +44,10 @@ pub(in crate::run) fn select(
     census: &Census,
 ) -> Result<Selection, SensitivityError> {
     let folder = audit.workspace.sensitivity();
-    let group_by = &audit.corpus.group_by;
     let (mut items, mut scratch) = (Vec::new(), Scratch::default());
     let unreadable = for_each_item(&folder, |known| {
         if known.behaviour == audit.behaviour {
-            items.push(Light::of(&known, group_by, screener, &mut scratch));
+            items.push(Light::of(&known, &audit.corpus, screener, &mut scratch));
         }
         Ok(())
     })?;
@@ -58,7 +58,7 @@ pub(in crate::run) fn select(
     }
     let chosen = choose(items, census, &mut left_out)?;
     let warnings = warnings(&unreadable, &left_out);
-    let digest = (!chosen.is_empty()).then(|| digest_of(&chosen));
+    let digest = (!chosen.is_empty()).then(|| digest_of(&chosen, audit.corpus.unit));
     let units = digest.map(|digest| snapshot(audit, &digest, &chosen)).transpose()?;
     let items = chosen.into_iter().map(|light| light.item).collect();
     let plan = KnownPlan { version, units: digest, items, left_out };
@@ -66,15 +66,19 @@ pub(in crate::run) fn select(
 }
 
 impl Light {
-    fn of(known: &KnownPositive, group_by: &[String], screener: &Screener, scratch: &mut Scratch) -> Self {
-        let message = known.conversation.message(known.turn);
-        let class = message.and_then(|message| screener.classes().get(screener.class_of(message, scratch)));
+    fn of(known: &KnownPositive, corpus: &CorpusSettings, screener: &Screener, scratch: &mut Scratch) -> Self {
+        let (unit, conversation) = (corpus.unit, &known.conversation);
+        let turns = conversation.turns().filter(|turn| *turn == known.turn || !unit.is_turn());
+        let messages = turns.filter_map(|turn| conversation.message(turn));
+        // Classes are in order of precedence: a conversation is in that of its most specific turn.
+        let class = messages.map(|message| screener.class_of(message, scratch)).min();
+        let class = class.and_then(|class| screener.classes().get(class));
         Self {
             digest: known.digest(),
-            content: known.content(),
+            content: known.content_as(unit),
             item: KnownItem {
                 id: known.id.clone(),
-                group: known.group(group_by),
+                group: known.group(&corpus.group_by),
                 class: class.cloned().unwrap_or_else(|| CLASS_NONE.to_owned()),
                 found_by: known.found_by,
                 source: known.source.clone(),
@@ -141,9 +145,12 @@ fn warnings(unreadable: &Unreadable, left_out: &BTreeMap<LeftOut, u64>) -> Vec<S
     warnings
 }
 
-/// Identifies a snapshot: items and classes, in order.
-fn digest_of(chosen: &[Light]) -> Digest {
+/// Identifies a snapshot: items and classes, in order, and whether they are turns or conversations.
+fn digest_of(chosen: &[Light], unit: UnitKind) -> Digest {
     let mut hasher = PartHasher::new("known units");
+    if !unit.is_turn() {
+        hasher.part(unit.as_str().as_bytes());
+    }
     for Light { digest, item, .. } in chosen {
         hasher.part(digest.as_bytes()).part(item.class.as_bytes()).number(item.group.0.len() as u64);
         for value in &item.group.0 {
@@ -174,7 +181,8 @@ fn snapshot(audit: &Audit, digest: &Digest, chosen: &[Light]) -> Result<Snapshot
     let mut writer = SnapshotWriter::create(&folder, digest, &strata, chosen.len() as u64)?;
     for_each_item(&audit.workspace.sensitivity(), |known| {
         if let Some(SelectedItem { ordinal, stratum }) = places.remove(&known.digest()) {
-            writer.add(&known.conversation, &[SelectedTurn { ordinal, stratum, turn: known.turn }])?;
+            let turn = audit.corpus.unit.is_turn().then_some(known.turn);
+            writer.add(&known.conversation, &[Selected { ordinal, stratum, turn }])?;
         }
         Ok(())
     })?;

@@ -1,0 +1,66 @@
+//! How units ended at a stage, as the journal holds it.
+
+use serde::{Deserialize, Serialize};
+
+use super::event::Ordinal;
+use super::grading::Stage;
+use super::hash::Digest;
+use super::outcome::Outcome;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+/// How a unit ended at a stage; see [`super::event::Event::Judged`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Judged {
+    /// For which unit.
+    pub ordinal: Ordinal,
+    /// Which stage.
+    pub stage: Stage,
+    /// How it ended.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    /// The reply that the outcome was derived from, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Digest>,
+    /// Version of the parser that derived it.
+    pub parser: u32,
+    /// Whether the reply was there before this session: nothing was sent.
+    pub replayed: bool,
+    /// The model served, if the server says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub served: Option<String>,
+    /// What the grader saw.
+    pub seen: Seen,
+    /// Where the unit is a conversation that was too long for one question: every chunk of it, in order. The outcome is
+    /// then that of the chunk that stands for all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chunks: Vec<JudgedChunk>,
+    /// Text in the transcript imitates delimiters or addresses a grader.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub injection_suspected: bool,
+}
+
+/// How one chunk of a conversation ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JudgedChunk {
+    /// How it ended.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    /// The reply that the outcome was derived from, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Digest>,
+}
+
+/// What a grader saw of a conversation.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Seen {
+    /// Ids of the messages shown, whole or cut.
+    pub messages: Vec<u32>,
+    /// Bytes shown over bytes of the context that the rubric asks for, 0 to 1.
+    pub coverage: f64,
+    /// Whether anything was cut.
+    pub cut: bool,
+}
