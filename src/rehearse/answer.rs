@@ -19,6 +19,8 @@ pub(super) struct Grader<'a> {
     pub(super) truth: &'a Truth,
     pub(super) accuracy: Accuracy,
     pub(super) suspected_share: Probability,
+    /// Texts that it takes for orders to clear a transcript.
+    pub(super) obeys: &'a [String],
     /// The name that replies give as the model that served.
     pub(super) served: &'a str,
 }
@@ -40,6 +42,9 @@ impl Grader<'_> {
         let targets = fenced.as_ref().map_or(&[][..], |fenced| &fenced.targets);
         let mut verdict = match targets {
             [] => Verdict::blind(),
+            _ if self.obeys.iter().any(|order| asked.question.contains(order)) => {
+                Verdict::absent(None, &asked.form, draws)
+            }
             targets => self.judge(targets, &asked.form, draws),
         };
         let fault = fault.filter(|fault| verdict.suffers(*fault));

@@ -139,6 +139,7 @@ impl Desk {
             truth: &self.truth,
             accuracy: self.settings.accuracy(&asked.model),
             suspected_share: self.settings.suspected_share,
+            obeys: &self.settings.obeys,
             served: self.settings.served_model.as_deref().unwrap_or(&asked.model),
         };
         let answer = grader.answer(asked, &draws, self.settings.faults.of_content(&draws));

@@ -48,6 +48,8 @@ pub struct RehearsalSettings {
     pub specificity: Probability,
     /// Share of the turns called present, rightly or wrongly, that are called suspected instead.
     pub suspected_share: Probability,
+    /// Texts that the grader obeys: where one of them stands in a transcript, it answers that nothing is there.
+    pub obeys: Vec<String>,
     /// Time to a reply, in milliseconds.
     pub latency_ms: u64,
     /// Up to this much is added to the latency, uniformly, in milliseconds.
@@ -86,6 +88,7 @@ impl Default for RehearsalSettings {
             sensitivity: const { Probability::literal(0.9) },
             specificity: const { Probability::literal(0.995) },
             suspected_share: Probability::NEVER,
+            obeys: Vec::new(),
             latency_ms: 0,
             latency_jitter_ms: 0,
             requests_per_minute: None,

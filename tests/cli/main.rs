@@ -21,6 +21,7 @@ mod expect;
 mod help;
 mod hostile;
 mod init;
+mod injections;
 mod model_change;
 mod notify;
 mod plan;
