@@ -8,6 +8,7 @@ use super::*;
 use crate::model::event::Opened;
 use crate::model::fixture::opened;
 use crate::run::account::spent_by;
+use crate::run::disks::Disks;
 
 const CAP: NanoUsd = NanoUsd(1_000);
 

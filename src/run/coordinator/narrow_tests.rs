@@ -8,6 +8,7 @@ use crate::model::outcome::Outcome;
 use crate::model::stop::{Look, RelativeWidth, StopWhen};
 use crate::model::verdict::Judgement::{Absent, Present};
 use crate::reconcile::Definitions;
+use crate::run::disks::Disks;
 
 const PLANNED: u64 = 5_000;
 

@@ -6,6 +6,7 @@ use crate::model::event::Admitted;
 use crate::model::fixture::{graded, judged};
 use crate::model::unit::{Group, UnitId};
 use crate::model::verdict::Judgement;
+use crate::run::disks::Disks;
 
 pub(super) fn unit(ordinal: u64) -> Admitted {
     let id = UnitId { group: Group::default(), conversation: format!("c{ordinal}"), turn: Some(1) };
