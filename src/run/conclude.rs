@@ -170,7 +170,8 @@ pub fn plan_of(folder: &RunFolder) -> Result<Planned, ConcludeError> {
     Err(ConcludeError::NoPlan { run: folder.id.clone() })
 }
 
-/// `*.jsonl` of a folder such as `labels`, sorted, so that the order of the folder does not matter.
+/// `*.jsonl` of a folder such as `labels`, sorted, so that the order of the folder does not matter. The log of looks at the
+/// test split lies there too, and holds no labels.
 pub(super) fn label_files(labels: &Path) -> Result<Vec<PathBuf>, ConcludeError> {
     let failed = |source| ConcludeError::Io { path: labels.to_owned(), source };
     let entries = match fs::read_dir(labels) {
@@ -180,7 +181,8 @@ pub(super) fn label_files(labels: &Path) -> Result<Vec<PathBuf>, ConcludeError> 
     let mut files = Vec::new();
     for entry in entries {
         let path = entry.map_err(failed)?.path();
-        if path.extension().is_some_and(|extension| extension == "jsonl") {
+        let is_log = path.file_name().is_some_and(|name| name == super::validate::LOOKS_FILE);
+        if path.extension().is_some_and(|extension| extension == "jsonl") && !is_log {
             files.push(path);
         }
     }

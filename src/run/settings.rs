@@ -67,6 +67,18 @@ impl Workspace {
         self.root.join("labels")
     }
 
+    /// The labels that prompts and thresholds are tuned on.
+    #[must_use]
+    pub fn dev_split(&self) -> PathBuf {
+        self.root.join("labels/dev.jsonl")
+    }
+
+    /// The sealed labels: every look at them is logged beside them.
+    #[must_use]
+    pub fn test_split(&self) -> PathBuf {
+        self.root.join("labels/test.jsonl")
+    }
+
     /// Gold of one behaviour for people to read unawares, beside what the behaviour itself brings.
     #[must_use]
     pub fn gold(&self, behaviour: &str) -> PathBuf {

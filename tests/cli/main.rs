@@ -36,4 +36,5 @@ mod sensitivity;
 mod show;
 mod stopped;
 mod unusable;
+mod validate;
 mod whole;
