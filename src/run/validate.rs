@@ -28,9 +28,6 @@ use circular::GraderNames;
 use labels::Reader;
 use looks::{Look, Looks};
 
-/// The log of looks at the sealed test split, in the folder of labels.
-pub const LOOKS_FILE: &str = "test.looks.jsonl";
-
 /// Which labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LabelSource {

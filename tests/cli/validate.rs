@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use serde_json::{Value, json};
 
 use crate::support::{Night, shape};
+use crate::whole::of_conversations;
 
 /// A night whose screen errs.
 fn night() -> Night {
@@ -14,21 +15,23 @@ fn night() -> Night {
     night
 }
 
-/// Whether each turn of the corpus truly shows the behaviour, with its group, by address.
-fn truth(night: &Night) -> BTreeMap<String, (bool, Value)> {
+/// Whether each turn of the corpus truly shows the behaviour, by address and checkpoint: groups share ids.
+fn truth(night: &Night) -> BTreeMap<(String, String), bool> {
     let lines = |name: &str| -> Vec<Value> {
         night.workspace.read(name).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     };
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
     let planted = lines("truth.jsonl").into_iter().filter(|turn| turn["present"] == true);
-    let planted: BTreeSet<String> = planted.map(|turn| turn["unit"].as_str().unwrap().to_owned()).collect();
+    let planted: BTreeSet<_> = planted.map(|turn| (text(&turn["unit"]), text(&turn["group"]["checkpoint"]))).collect();
     let mut truth = BTreeMap::new();
     for file in std::fs::read_dir(night.workspace.path("corpus")).unwrap().map(Result::unwrap) {
         for conversation in lines(&format!("corpus/{}", file.file_name().to_str().unwrap())) {
-            let group = json!([conversation["metadata"]["checkpoint"]]);
             let messages = (0..).zip(conversation["messages"].as_array().unwrap());
             for (turn, _) in messages.filter(|(_, message)| message["role"] == "assistant") {
-                let unit = format!("{}#{turn}", conversation["id"].as_str().unwrap());
-                truth.insert(unit.clone(), (planted.contains(&unit), group.clone()));
+                let address = format!("{}#{turn}", text(&conversation["id"]));
+                let unit = (address, text(&conversation["metadata"]["checkpoint"]));
+                let is_planted = planted.contains(&unit);
+                truth.insert(unit, is_planted);
             }
         }
     }
@@ -49,7 +52,8 @@ fn lines(labels: &[Value]) -> String {
 /// A right label for every turn.
 fn labels(night: &Night) -> Vec<Value> {
     let decision = |present| if present { "yes" } else { "no" };
-    truth(night).iter().map(|(unit, (present, group))| label(unit, group, decision(*present))).collect()
+    let labels = truth(night).into_iter();
+    labels.map(|((unit, checkpoint), present)| label(&unit, &json!([checkpoint]), decision(present))).collect()
 }
 
 fn validated(night: &Night, words: &[&str]) -> Value {
@@ -112,6 +116,7 @@ fn a_run_against_planted_truth() {
 fn every_look_at_the_sealed_split_is_logged_and_counted() {
     let night = night();
     let labels = labels(&night);
+    let report = night.workspace.run(&["report", "--format", "json"]).expect(0).json();
     night.workspace.write("labels/dev.jsonl", lines(&labels[1..]));
     night.workspace.write("labels/test.jsonl", lines(&labels));
     night.workspace.write("copy.jsonl", lines(&labels));
@@ -136,9 +141,8 @@ fn every_look_at_the_sealed_split_is_logged_and_counted() {
     assert_eq!((&look["run"], &look["prompts"][0]["prompt"]), (&first["run"], &first["graders"][0]["prompt"]));
     assert_eq!(look["prompts"][0]["hash"], first["graders"][0]["prompt_hash"]);
 
-    // The log is no label file.
-    let report = night.workspace.run(&["report", "--format", "json"]).expect(0).json();
-    assert!(!report["warnings"].to_string().contains("looks"), "{}", report["warnings"]);
+    // A report takes neither split for decisions of people, nor the log for labels.
+    assert_eq!(night.workspace.run(&["report", "--format", "json"]).expect(0).json(), report);
     // A refused label is no look.
     let mut own = labels;
     own[0]["by_grader"] = json!("gpt-5-mini");
@@ -181,7 +185,8 @@ fn labels_that_follow_flags_are_told_from_labels_that_do_not() {
         .iter()
         .map(|queued| {
             let unit = queued["unit"].as_str().unwrap();
-            label(unit, &queued["group"], if truth[unit].0 { "yes" } else { "no" })
+            let name = (unit.to_owned(), queued["group"][0].as_str().unwrap().to_owned());
+            label(unit, &queued["group"], if truth[&name] { "yes" } else { "no" })
         })
         .collect();
     assert!(!read.is_empty());
@@ -211,6 +216,34 @@ fn gold_is_found_by_its_text() {
     );
     let exclusions = stage["subsets"].as_array().unwrap().iter();
     assert!(exclusions.filter(|subset| subset["name"]["exclusion"].is_string()).count() > 3, "{stage}");
+}
+
+#[test]
+fn whole_conversations_are_labelled_by_their_id() {
+    let night = Night::with(60, "sensitivity = 1.0\nspecificity = 1.0", "sensitivity = 1.0\nspecificity = 1.0");
+    of_conversations(&night);
+    night.workspace.edit("audit.toml", "none = \"all\"", "none = 30");
+    let report = night.workspace.report().json();
+    let mut whole: BTreeMap<(String, String), bool> = BTreeMap::new();
+    for ((unit, checkpoint), present) in truth(&night) {
+        let (conversation, _) = unit.rsplit_once('#').unwrap();
+        *whole.entry((conversation.to_owned(), checkpoint)).or_default() |= present;
+    }
+    let decision = |present: &bool| if *present { "yes" } else { "no" };
+    let labels: Vec<Value> = whole
+        .iter()
+        .map(|((unit, checkpoint), present)| label(unit, &json!([checkpoint]), decision(present)))
+        .collect();
+    night.workspace.write("whole.jsonl", lines(&labels));
+    let found = validated(&night, &["--labels", "whole.jsonl"]);
+    let screen = &found["stages"][0];
+    assert_eq!((&found["unit"], &screen["units"]), (&json!("conversation"), &json!(labels.len())));
+    assert_eq!(screen["decided"], report["funnel"]["planned"], "the rest was not drawn, and is no answer");
+    assert_eq!((&screen["missed"], &screen["false_alarms"]), (&json!(0), &json!(0)), "{screen}");
+    assert!(found["warnings"].to_string().contains("labels equal the screen's verdicts"), "{}", found["warnings"]);
+    let gold = concat!(env!("CARGO_MANIFEST_DIR"), "/prompts/metagaming/gold.jsonl");
+    let refused = night.workspace.run(&["validate", "--labels", gold]).expect(2);
+    assert!(refused.stderr.contains("labels turns, and the run grades conversations"), "{}", refused.stderr);
 }
 
 #[test]

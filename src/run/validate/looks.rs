@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{LOOKS_FILE, ValidateError, failed, prompts};
+use super::{ValidateError, failed, prompts};
 use crate::clock::UnixMs;
 use crate::model::event::Planned;
 use crate::model::grading::Stage;
@@ -72,7 +72,7 @@ pub(super) struct Looks {
 
 impl Looks {
     pub(super) fn open(workspace: &Workspace, file: &Path, bytes: &[u8]) -> Result<Self, ValidateError> {
-        let path = workspace.labels().join(LOOKS_FILE);
+        let path = workspace.looks();
         let text = match fs::read_to_string(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             text => text.map_err(failed(&path))?,
