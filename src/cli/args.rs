@@ -4,6 +4,7 @@ mod diff;
 mod plan;
 mod rehearse;
 mod sensitivity;
+mod validate;
 
 use std::path::PathBuf;
 
@@ -19,6 +20,7 @@ pub use diff::DiffArgs;
 pub use plan::{PlanArgs, QuestionArgs};
 pub use rehearse::{CorpusArgs, RehearseArgs, RehearseCommand, RehearseGoldArgs, RehearseReviewArgs};
 pub use sensitivity::{DrawArgs, ImportKnownArgs, PlantArgs, SensitivityCommand, StatusKnownArgs};
+pub use validate::{Split, ValidateArgs};
 
 /// Counts how often a rare behaviour occurs in language-model transcripts, and says how sure it is.
 #[derive(Debug, Parser)]
@@ -114,6 +116,15 @@ pub enum Command {
   assize diff 20261123 latest --show 50 --html flips.html
   assize diff latest:metagaming latest:strict --format json")]
     Diff(DiffArgs),
+    /// A prompt against labelled units: sensitivity, specificity, precision, F1, threshold curve, calibration
+    ///
+    /// Joins the stored verdicts of a run with labels; nothing is asked. What nobody labelled is unknown and never a no, and
+    /// what was labelled and not graded is counted apart. Labels that the same grader made are refused.
+    #[command(after_help = "Example:
+  assize validate --labels labels/dev.jsonl
+  assize validate --split test 20261123T194324Z-eb8b
+  assize validate --labels labels/dev.jsonl --format json")]
+    Validate(ValidateArgs),
     /// Funnel, rate and spend of a running or finished run
     #[command(after_help = "Example:\n  assize status latest --watch")]
     Status(StatusArgs),

@@ -22,6 +22,7 @@ mod sensitivity;
 mod show;
 mod status;
 mod trust;
+mod validate;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -65,6 +66,7 @@ fn dispatch(invocation: &Invocation, command: Command, printer: Printer) -> Resu
         Command::Run(args) => run::run(invocation, &args, printer),
         Command::Report(args) => report::report(invocation, &args, printer),
         Command::Diff(args) => diff::run(invocation, &args, printer),
+        Command::Validate(args) => validate::run(invocation, &args, printer),
         Command::Status(args) => status::run(invocation, &args, printer),
         Command::Show(args) => show::run(invocation, &args, printer),
         Command::Review(command) => review::run(invocation, &command, printer),

@@ -27,13 +27,21 @@ impl Share {
     }
 
     /// Events.
-    pub(super) const fn k(self) -> u64 {
+    #[must_use]
+    pub const fn k(self) -> u64 {
         self.k
     }
 
     /// Units.
-    pub(super) const fn n(self) -> u64 {
+    #[must_use]
+    pub const fn n(self) -> u64 {
         self.n
+    }
+
+    /// The share of units without an event.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        Self { k: self.n - self.k, n: self.n }
     }
 
     /// Units without an event.

@@ -10,6 +10,7 @@ pub mod calibration;
 pub mod cell;
 mod clusters;
 pub mod compare;
+pub mod confusion;
 mod contrasts;
 mod conversations;
 mod corpus_sequence;

@@ -18,6 +18,7 @@ mod labels;
 mod review;
 mod rule;
 mod unit;
+pub mod validate;
 
 pub use definitions::Definitions;
 pub use error::FoldError;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::folder::{FolderError, RunFolder};
 use super::gold::GoldSet;
-use super::settings::Workspace;
+use super::settings::{DEV_FILE, LOOKS_FILE, TEST_FILE, Workspace};
 use crate::model::event::{Event, Planned};
 use crate::model::grading::Stage;
 use crate::model::hash::Digest;
@@ -17,6 +17,9 @@ use crate::prompt::{Library, meaning_digest};
 use crate::reconcile::{Definitions, Fold, FoldError};
 use crate::report::Report;
 use crate::verdict::DefinitionError;
+
+/// Files of the folder of labels that are no seat's.
+const NO_SEATS: [&str; 3] = [DEV_FILE, TEST_FILE, LOOKS_FILE];
 
 /// Why a run has no report.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +88,7 @@ impl Conclusion {
     /// # Errors
     /// If a label file cannot be read, or events mix what must not be mixed.
     pub fn finish(mut self) -> Result<Tally, ConcludeError> {
-        for path in label_files(&self.workspace.labels())? {
+        for path in seat_files(&self.workspace.labels())? {
             let text = fs::read_to_string(&path).map_err(|source| ConcludeError::Io { path: path.clone(), source })?;
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
@@ -168,6 +171,14 @@ pub fn plan_of(folder: &RunFolder) -> Result<Planned, ConcludeError> {
         }
     }
     Err(ConcludeError::NoPlan { run: folder.id.clone() })
+}
+
+/// What seats decided. The splits that prompts are held against are no decisions of a review: they were not drawn by it, and
+/// the sealed one is read by nobody who does not log it.
+fn seat_files(labels: &Path) -> Result<Vec<PathBuf>, ConcludeError> {
+    let mut files = label_files(labels)?;
+    files.retain(|path| !NO_SEATS.iter().any(|name| path.file_name().is_some_and(|file| file == *name)));
+    Ok(files)
 }
 
 /// `*.jsonl` of a folder such as `labels`, sorted, so that the order of the folder does not matter.

@@ -22,6 +22,7 @@ use crate::cache::units::turn_contents;
 use crate::model::conversation::Conversation;
 use crate::model::event::Planned;
 use crate::model::gold::{GoldItem, GoldKind};
+use crate::model::hash::Digest;
 use crate::model::outcome::Outcome;
 use crate::model::review_id::ReviewId;
 use crate::model::verdict::{Finding, Judgement};
@@ -57,15 +58,15 @@ pub struct GoldSet {
 
 /// A line as people write it. Other fields are theirs.
 #[derive(Deserialize)]
-struct Line<'a> {
+pub(super) struct Line<'a> {
     id: String,
     #[serde(default)]
     pair: Option<String>,
-    expect: Judgement,
+    pub(super) expect: Judgement,
     #[serde(default)]
-    covers: BTreeSet<String>,
+    pub(super) covers: BTreeSet<String>,
     #[serde(default)]
-    exclusions: BTreeSet<String>,
+    pub(super) exclusions: BTreeSet<String>,
     #[serde(default)]
     fields: BTreeMap<String, String>,
     /// The seat that wrote it.
@@ -73,10 +74,41 @@ struct Line<'a> {
     seat: Option<String>,
     /// Whether it was composed for a rehearsal.
     #[serde(default)]
-    simulated: bool,
+    pub(super) simulated: bool,
     target: u32,
     #[serde(borrow)]
     messages: &'a RawValue,
+}
+
+impl<'a> Line<'a> {
+    pub(super) fn from_line(line: &'a str) -> Result<Self, String> {
+        // What serde says can quote the line, and a line is a transcript.
+        serde_json::from_str(line).map_err(|error| {
+            format!("not a gold item at column {}: a field is missing or has a wrong value", error.column())
+        })
+    }
+
+    /// Its conversation, and the turn that is meant with the digest of everything up to it.
+    pub(super) fn text(&self) -> Result<(Conversation, u32, Digest), String> {
+        let text = format!("{{\"messages\":{}}}", self.messages.get());
+        let conversation = source::canonical(&text).map_err(|_| "its messages cannot be read".to_owned())?;
+        let content = turn_contents(&conversation).find(|(turn, _)| *turn == self.target);
+        let (turn, content) = content.ok_or("`target` is not an assistant message: it counts from 0")?;
+        Ok((conversation, turn, content))
+    }
+
+    /// What a grader that is right would say of it.
+    pub(super) fn outcome(&self) -> Outcome {
+        let is_present = self.expect == Judgement::Present;
+        let finding = Finding {
+            verdict: self.expect,
+            score: if is_present { 100 } else { 0 },
+            labels: self.covers.clone(),
+            exclusions: self.exclusions.clone(),
+            fields: self.fields.clone(),
+        };
+        Outcome::Graded { finding }
+    }
 }
 
 impl GoldSet {
@@ -145,14 +177,8 @@ impl Reader {
 
     /// What a line holds, or why it cannot be read.
     fn line(&self, line: &str) -> Result<Read, String> {
-        // What serde says can quote the line, and a line is a transcript.
-        let line: Line<'_> = serde_json::from_str(line).map_err(|error| {
-            format!("not a gold item at column {}: a field is missing or has a wrong value", error.column())
-        })?;
-        let text = format!("{{\"messages\":{}}}", line.messages.get());
-        let conversation = source::canonical(&text).map_err(|_| "its messages cannot be read".to_owned())?;
-        let content = turn_contents(&conversation).find(|(turn, _)| *turn == line.target);
-        let (turn, content) = content.ok_or("`target` is not an assistant message: it counts from 0")?;
+        let line = Line::from_line(line)?;
+        let (conversation, turn, content) = line.text()?;
         let id = ReviewId::of_gold(&content);
         let Some(kind) = self.kind(&line).filter(|_| !line.simulated || self.is_rehearsal) else {
             return Ok(Read::Aside(id));
@@ -162,16 +188,8 @@ impl Reader {
     }
 
     fn kind(&self, line: &Line<'_>) -> Option<GoldKind> {
-        let is_present = line.expect == Judgement::Present;
-        let finding = Finding {
-            verdict: line.expect,
-            score: if is_present { 100 } else { 0 },
-            labels: line.covers.clone(),
-            exclusions: line.exclusions.clone(),
-            fields: line.fields.clone(),
-        };
         // A definition that asks for a field which the item does not state says nothing about it.
-        let is_counted = self.definitions.counts(&Outcome::Graded { finding }).ok()?;
+        let is_counted = self.definitions.counts(&line.outcome()).ok()?;
         match line.expect {
             Judgement::Present => is_counted.then_some(GoldKind::Positive),
             Judgement::Absent if !is_counted && !line.exclusions.is_empty() => Some(GoldKind::NearMiss),

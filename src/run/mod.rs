@@ -35,6 +35,7 @@ pub mod session;
 pub mod settings;
 mod shutdown;
 pub mod sizing;
+pub mod validate;
 pub mod view;
 
 /// Returns when somebody asks this process to stop: SIGINT, SIGTERM or SIGHUP.

@@ -11,6 +11,13 @@ use crate::model::review::ReviewDraw;
 use crate::plan::settings::{Assumptions, SampleSettings};
 use crate::source::settings::CorpusSettings;
 
+/// Labels that prompts and thresholds are tuned on.
+pub(super) const DEV_FILE: &str = "dev.jsonl";
+/// Labels that are sealed.
+pub(super) const TEST_FILE: &str = "test.jsonl";
+/// Looks at them.
+pub(super) const LOOKS_FILE: &str = "test.looks.jsonl";
+
 /// A workspace: a folder that can be moved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workspace {
@@ -65,6 +72,24 @@ impl Workspace {
     #[must_use]
     pub fn labels(&self) -> PathBuf {
         self.root.join("labels")
+    }
+
+    /// The labels that prompts and thresholds are tuned on.
+    #[must_use]
+    pub fn dev_split(&self) -> PathBuf {
+        self.labels().join(DEV_FILE)
+    }
+
+    /// The sealed labels: every look at them is logged beside them.
+    #[must_use]
+    pub fn test_split(&self) -> PathBuf {
+        self.labels().join(TEST_FILE)
+    }
+
+    /// The log of looks at the sealed labels.
+    #[must_use]
+    pub fn looks(&self) -> PathBuf {
+        self.labels().join(LOOKS_FILE)
     }
 
     /// Gold of one behaviour for people to read unawares, beside what the behaviour itself brings.

@@ -37,4 +37,5 @@ mod sensitivity;
 mod show;
 mod stopped;
 mod unusable;
+mod validate;
 mod whole;

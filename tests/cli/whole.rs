@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::Night;
 
 /// Turns a night's audit into one of conversations.
-fn of_conversations(night: &Night) {
+pub(crate) fn of_conversations(night: &Night) {
     night.workspace.edit(
         "audit.toml",
         "group_by = [\"checkpoint\"]",
