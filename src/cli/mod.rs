@@ -21,6 +21,7 @@ mod run;
 mod sensitivity;
 mod show;
 mod status;
+mod trial;
 mod trust;
 
 use std::ffi::OsString;
@@ -65,6 +66,7 @@ fn dispatch(invocation: &Invocation, command: Command, printer: Printer) -> Resu
         Command::Run(args) => run::run(invocation, &args, printer),
         Command::Report(args) => report::report(invocation, &args, printer),
         Command::Diff(args) => diff::run(invocation, &args, printer),
+        Command::Try(args) => trial::run(invocation, &args, printer),
         Command::Status(args) => status::run(invocation, &args, printer),
         Command::Show(args) => show::run(invocation, &args, printer),
         Command::Review(command) => review::run(invocation, &command, printer),

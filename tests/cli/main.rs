@@ -35,5 +35,6 @@ mod secrecy;
 mod sensitivity;
 mod show;
 mod stopped;
+mod trial;
 mod unusable;
 mod whole;
