@@ -136,7 +136,8 @@ fn what_a_draft_gave_is_marked_and_not_corrected_until_it_is_a_version() {
         assert!(rate["estimate"].is_null(), "{rate}");
         assert!(rate["reason"].as_str().unwrap().starts_with("a draft prompt supports no corrected rate"), "{rate}");
     }
-    for words in [&["report"][..], &["report", "--definitions"], &["diff", "latest", "latest"], &["plan"]] {
+    for words in [&["report"][..], &["report", "--definitions"], &["diff", "latest", "latest"], &["plan"], &["status"]]
+    {
         let shown = workspace.run(words).expect(0).stdout;
         assert!(shown.starts_with("*** DRAFT PROMPT: not for publication ***\n"), "{words:?}: {shown}");
     }
