@@ -4,6 +4,7 @@ mod diff;
 mod plan;
 mod rehearse;
 mod sensitivity;
+mod trial;
 mod validate;
 
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ pub use diff::DiffArgs;
 pub use plan::{PlanArgs, QuestionArgs};
 pub use rehearse::{CorpusArgs, RehearseArgs, RehearseCommand, RehearseGoldArgs, RehearseReviewArgs};
 pub use sensitivity::{DrawArgs, ImportKnownArgs, PlantArgs, SensitivityCommand, StatusKnownArgs};
+pub use trial::TryArgs;
 pub use validate::{Split, ValidateArgs};
 
 /// Counts how often a rare behaviour occurs in language-model transcripts, and says how sure it is.
@@ -125,6 +127,16 @@ pub enum Command {
   assize validate --split test 20261123T194324Z-eb8b
   assize validate --labels labels/dev.jsonl --format json")]
     Validate(ValidateArgs),
+    /// Try a prompt while you edit it: gold, the last run's flags and random units; flips, seconds and cost
+    ///
+    /// Grades three sets with the screen's prompt as it stands, usually `screen@draft`: the behaviour's gold, whose answers are
+    /// known; what the audit's last run flagged; and random units of that run's sample. It says how sensitive and specific the
+    /// prompt is on gold, which items it gets wrong, and what flipped against the run, both ways. Whatever was asked before is
+    /// replayed and costs nothing. Its figures are for whoever edits, not for a report: the units were chosen.
+    #[command(after_help = "Example:
+  assize prompts draft metagaming && assize try --watch
+  assize try --sample 500 --max-cost 2 --format json")]
+    Try(TryArgs),
     /// Funnel, rate and spend of a running or finished run
     #[command(after_help = "Example:\n  assize status latest --watch")]
     Status(StatusArgs),
@@ -393,7 +405,15 @@ pub enum PromptsCommand {
     /// Look for leading, leaking and unsafe wording
     #[command(after_help = "Example:\n  assize prompts lint metagaming")]
     Lint(BehaviourName),
-    /// Record the hashes of prompt versions in `prompts.lock`
+    /// Begin a draft: a copy of a version that may be edited as often as you like
+    ///
+    /// The draft, `screen@draft`, is known by its content, is never locked, and marks every output as not for publication. A
+    /// behaviour that came with assize is copied into the workspace as a whole.
+    #[command(after_help = "Example:\n  assize prompts draft metagaming --from screen@2")]
+    Draft(DraftArgs),
+    /// Make a draft the next version, and record the hashes of prompt versions in `prompts.lock`
+    ///
+    /// A draft that `lint` objects to stays one. Its file stays as well, for the next afternoon.
     #[command(after_help = "Example:\n  assize prompts lock metagaming")]
     Lock(BehaviourName),
     /// The messages that a grader would get
@@ -415,6 +435,16 @@ pub struct PromptName {
     pub behaviour: String,
     /// The label, as screen@1
     pub label: String,
+}
+
+/// `assize prompts draft`.
+#[derive(Debug, Args)]
+pub struct DraftArgs {
+    /// The behaviour
+    pub behaviour: String,
+    /// The version to copy, as screen@2; the newest of the screen by default
+    #[arg(long, value_name = "LABEL")]
+    pub from: Option<String>,
 }
 
 /// Names two versions of a prompt.

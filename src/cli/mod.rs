@@ -21,6 +21,7 @@ mod run;
 mod sensitivity;
 mod show;
 mod status;
+mod trial;
 mod trust;
 mod validate;
 
@@ -67,6 +68,7 @@ fn dispatch(invocation: &Invocation, command: Command, printer: Printer) -> Resu
         Command::Report(args) => report::report(invocation, &args, printer),
         Command::Diff(args) => diff::run(invocation, &args, printer),
         Command::Validate(args) => validate::run(invocation, &args, printer),
+        Command::Try(args) => trial::run(invocation, &args, printer),
         Command::Status(args) => status::run(invocation, &args, printer),
         Command::Show(args) => show::run(invocation, &args, printer),
         Command::Review(command) => review::run(invocation, &command, printer),

@@ -8,16 +8,17 @@ use serde_json::json;
 use crate::model::conversation::{Channel, Conversation};
 use crate::model::grading::{NONCE_PLACEHOLDER, PromptLabel};
 use crate::model::unit::UnitKind;
-use crate::prompt::library::{read_lock, write_lock};
+use crate::prompt::library::{LibraryError, read_lock, write_lock};
 use crate::prompt::lint::lint;
-use crate::prompt::{Buffers, Library, LockState, Question, Questioner, QuestionerSettings, hunks};
+use crate::prompt::{Buffers, Library, Lock, LockState, Question, Questioner, QuestionerSettings, hunks};
 use crate::report::prompt_diff::{PromptDiff, VersionRow};
+use crate::run::drafts::{self, Promoted};
 use crate::run::produced::produced;
 use crate::run::settings::Workspace;
 use crate::source::settings::{CorpusSettings, SourceSettings};
 use crate::source::{self, Filter, Record};
 
-use super::args::{BehaviourName, PromptName, PromptPair, PromptsCommand, RenderArgs};
+use super::args::{BehaviourName, DraftArgs, PromptName, PromptPair, PromptsCommand, RenderArgs};
 use super::exit::{Exit, Failure};
 use super::invocation::Invocation;
 use super::printer::{Printer, counted};
@@ -32,7 +33,8 @@ pub(super) fn run(invocation: &Invocation, command: &PromptsCommand, printer: Pr
         PromptsCommand::Show(name) => show(&library, name, printer),
         PromptsCommand::Diff(pair) => diff(&workspace, &library, pair, printer),
         PromptsCommand::Lint(name) => lint_all(&library, name, printer),
-        PromptsCommand::Lock(name) => lock(&library, name, &workspace.prompts_lock(), printer),
+        PromptsCommand::Draft(args) => draft(&workspace, &library, args, printer),
+        PromptsCommand::Lock(name) => lock(&workspace, &library, name, printer),
         PromptsCommand::Render(args) => render(&library, args, printer),
     }
 }
@@ -120,15 +122,66 @@ fn lint_all(library: &Library, asked: &BehaviourName, printer: Printer) -> Resul
     Ok(if rows.is_empty() { Exit::Complete } else { Exit::GateFailed })
 }
 
-fn lock(library: &Library, asked: &BehaviourName, path: &std::path::Path, printer: Printer) -> Result<Exit, Failure> {
+/// Begins a draft.
+fn draft(workspace: &Workspace, library: &Library, args: &DraftArgs, printer: Printer) -> Result<Exit, Failure> {
+    let files = library.behaviour(&args.behaviour).context("failed to read the behaviour")?;
+    let newest = || files.labels("screen").pop().filter(|label| !label.is_draft());
+    let from = match &args.from {
+        Some(label) => label.parse().map_err(|error| Failure::new(Exit::Usage, anyhow::Error::from(error)))?,
+        None => newest().with_context(|| format!("`{}` has no version of a screen to copy", args.behaviour))?,
+    };
+    let path = drafts::begin(&files, &workspace.prompts(), &from).map_err(|error| {
+        let hint = matches!(error, LibraryError::Exists { .. })
+            .then_some("edit it, or delete it first: `assize prompts lock` makes it a version");
+        let failure = Failure::new(Exit::Usage, anyhow::Error::from(error).context("failed to begin a draft"));
+        hint.into_iter().fold(failure, Failure::with_hint)
+    })?;
+    let label = PromptLabel::draft(&from.role);
+    let value = json!({ "behaviour": args.behaviour, "label": label, "from": from, "file": path });
+    printer.result(&value, || format!("{} is {label}, a copy of {from}", path.display()))?;
+    printer.note(&format!(
+        "write `prompt = \"{label}\"` under [grader.{}]; `assize try --watch` tries it on every save",
+        label.role
+    ));
+    Ok(Exit::Complete)
+}
+
+/// Makes the drafts of a behaviour its next versions. What lint objects to stays a draft.
+fn promote(library: &Library, name: &str, lock: &Lock, printer: Printer) -> Result<(), Failure> {
+    let files = library.behaviour(name).context("failed to read the behaviour")?;
+    for draft in files.drafts() {
+        let prompt = files.prompt(&draft).context("failed to read a draft")?;
+        let findings = lint(&prompt, &files.behaviour).with_context(|| format!("prompt `{draft}` of `{name}`"))?;
+        if !findings.is_empty() {
+            let found = counted(findings.len() as u64, "finding", "findings");
+            let error = anyhow!("`{draft}` of `{name}` stays a draft: {found} of `assize prompts lint`");
+            return Err(Failure::new(Exit::GateFailed, error)
+                .with_hint(format!("`assize prompts lint {name}` says what to mend")));
+        }
+        let highest = lock.highest(name, &draft.role);
+        match drafts::promote(&files, &draft, highest).context("failed to write a version")? {
+            Promoted::New(label) => printer.note(&format!(
+                "`{draft}` of `{name}` is now `{label}`: write `prompt = \"{label}\"` under [grader.{}]; its replies are \
+                 kept and are not paid for again",
+                label.role
+            )),
+            Promoted::Already(label) => printer.note(&format!("`{draft}` of `{name}` says what `{label}` says")),
+        }
+    }
+    Ok(())
+}
+
+fn lock(workspace: &Workspace, library: &Library, asked: &BehaviourName, printer: Printer) -> Result<Exit, Failure> {
+    let path = &workspace.prompts_lock();
     let mut lock = read_lock(path).context("failed to read the lock")?;
     let mut locked = Vec::new();
     for name in names(library, asked) {
+        promote(library, &name, &lock, printer)?;
         let files = library.behaviour(&name).context("failed to read the behaviour")?;
         for label in files.all_labels() {
             let prompt = files.prompt(&label).context("failed to read a prompt")?;
             match lock.check(&name, &prompt) {
-                LockState::Same => {}
+                LockState::Same | LockState::Draft => {}
                 LockState::New => {
                     lock.insert(&name, &prompt);
                     locked.push(format!("{name} {label} {}", prompt.hash.short()));

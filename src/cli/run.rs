@@ -8,6 +8,7 @@ use crate::grade::stage::StageError;
 use crate::journal::{JournalError, LockError};
 use crate::model::event::StopReason;
 use crate::model::outcome::OutcomeKind;
+use crate::prompt::library::LibraryError;
 use crate::report::escape::escape;
 use crate::report::rate::count;
 use crate::report::table;
@@ -262,6 +263,9 @@ impl From<AssembleError> for Failure {
                 "name a field that conversations carry, give it with `set` or `fields` under [[corpus.source]], or write \
                  `cluster_by = \"conversation\"`; then `assize plan` says how many carry it",
             ),
+            AssembleError::Library(LibraryError::UnknownPrompt { label, .. }) if label.is_draft() => {
+                Some("`assize prompts draft BEHAVIOUR` begins one, as a copy of a version")
+            }
             AssembleError::Library(_)
             | AssembleError::Cues { .. }
             | AssembleError::Render { .. }

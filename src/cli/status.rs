@@ -42,7 +42,8 @@ pub(super) fn run(invocation: &Invocation, args: &StatusArgs, printer: Printer) 
 
 fn page(seen: &Look) -> String {
     let is_over = !matches!(seen.state, RunState::Running { .. });
-    format!("run {} ({})\n{}", seen.run, state(&seen.state), seen.progress.page(is_over))
+    let mark = seen.watermark.map(|mark| format!("*** {mark} ***\n")).unwrap_or_default();
+    format!("{mark}run {} ({})\n{}", seen.run, state(&seen.state), seen.progress.page(is_over))
 }
 
 fn state(state: &RunState) -> String {

@@ -2,7 +2,7 @@
 
 use super::design::{Known, Side};
 use super::homogeneity::pooled;
-use super::refusal::sentence;
+use super::refusal::{DRAFT, sentence};
 use super::review_error::ReviewError;
 use super::rungs::{Counted, bracket, counted, figures, groups, refuse_traffic, share};
 use super::scope::Scope;
@@ -24,6 +24,9 @@ struct Figure {
 /// The corrected rate of a scope.
 pub(super) fn corrected(scope: &Scope<'_>, target: Target) -> Rate {
     let refused = |reason: String| scope.refused(RateName::Corrected, target, reason);
+    if scope.design.tally.plan.watermark().is_some() {
+        return refused(DRAFT.to_owned());
+    }
     let counted = match counted(scope, false) {
         Ok(counted) => counted,
         Err(reason) => {
@@ -106,6 +109,9 @@ pub(super) fn if_people_err(scope: &Scope<'_>, error: &ReviewError) -> Result<f6
 /// The sensitivities that count for a group.
 fn known(scope: &Scope<'_>) -> Result<Known, String> {
     let design = scope.design;
+    if design.tally.plan.watermark().is_some() {
+        return Err(DRAFT.to_owned());
+    }
     if !design.tally.plan.compare.pool_sensitivity {
         return Ok(design.known(scope.group));
     }

@@ -5,6 +5,11 @@ use super::support::{Phase, Unsupported};
 use crate::model::review::Route;
 use crate::model::unit::Group;
 
+/// Why nothing is corrected by the sensitivity of a draft prompt: its text goes on changing until it looks good on these very
+/// items.
+pub(super) const DRAFT: &str = "a draft prompt supports no corrected rate: `assize prompts lock` makes it a version, and a run \
+                                with that one is corrected";
+
 /// At most so many strata are named in one sentence.
 const NAMED: usize = 3;
 

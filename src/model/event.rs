@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::asking::Asking;
 use super::compare::Compare;
 use super::gold::GoldDraw;
-use super::grading::{PromptLabel, Stage};
+use super::grading::{PromptLabel, Stage, WATERMARK};
 use super::hash::Digest;
 pub use super::judged::{Judged, JudgedChunk, Seen};
 use super::known_plan::KnownPlan;
@@ -104,6 +104,9 @@ pub struct Opened {
     /// Whether this is a read-only replay: it asks nothing, holds no lock, and no run goes on from it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replay: bool,
+    /// Whether this is a trial of a prompt on chosen units: no run goes on from it, and nothing in it is a sample.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub trial: bool,
 }
 
 /// The version of [`Event`] that this build writes.
@@ -270,6 +273,12 @@ pub struct Planned {
 }
 
 impl Planned {
+    /// What every output says first of a run with a draft prompt; nothing otherwise.
+    #[must_use]
+    pub fn watermark(&self) -> Option<&'static str> {
+        self.graders.iter().any(|grader| grader.prompt.is_draft()).then_some(WATERMARK)
+    }
+
     /// Whether only what both graders say yes to reaches people: then the confirmer is part of the gate.
     #[must_use]
     pub fn gate_includes_confirmer(&self) -> bool {

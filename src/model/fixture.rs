@@ -115,6 +115,7 @@ pub(crate) fn opened(at_ms: u64) -> Event {
         deadline_ms: None,
         earlier_synced: false,
         replay: false,
+        trial: false,
     })
 }
 

@@ -32,17 +32,41 @@ impl Stage {
     }
 }
 
-/// A prompt version's label, such as `screen@2`: file `screen.v2.md` of a behaviour.
+/// A prompt version's label, such as `screen@2`: file `screen.v2.md` of a behaviour. `screen@draft` (`screen.draft.md`) is
+/// the one that may be edited: a text of it is known by its content alone, and what it gave is not for publication.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PromptLabel {
     /// What the prompt is for (`screen`, `confirm`).
     pub role: String,
-    /// The version, from 1.
+    /// The version, from 1; 0 is the draft, so that it comes before every version.
     pub version: u32,
+}
+
+/// What every output of a draft prompt's verdicts says.
+pub const WATERMARK: &str = "DRAFT PROMPT: not for publication";
+
+/// How the draft is named where versions have a number.
+const DRAFT: &str = "draft";
+
+impl PromptLabel {
+    /// The draft for this role.
+    #[must_use]
+    pub fn draft(role: &str) -> Self {
+        Self { role: role.to_owned(), version: 0 }
+    }
+
+    /// Whether it is a draft.
+    #[must_use]
+    pub const fn is_draft(&self) -> bool {
+        self.version == 0
+    }
 }
 
 impl fmt::Display for PromptLabel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_draft() {
+            return write!(f, "{}@{DRAFT}", self.role);
+        }
         write!(f, "{}@{}", self.role, self.version)
     }
 }
@@ -58,11 +82,14 @@ impl FromStr for PromptLabel {
     fn from_str(text: &str) -> Result<Self, NotALabel> {
         let wrong = || NotALabel(text.to_owned());
         let (role, version) = text.split_once('@').ok_or_else(wrong)?;
-        let version: u32 = version.parse().map_err(|_| wrong())?;
         let plain = role.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-');
-        if role.is_empty() || !plain || version == 0 {
+        if role.is_empty() || !plain {
             return Err(wrong());
         }
+        if version == DRAFT {
+            return Ok(Self::draft(role));
+        }
+        let version = version.parse().ok().filter(|version| *version > 0).ok_or_else(wrong)?;
         Ok(Self { role: role.to_owned(), version })
     }
 }
@@ -249,5 +276,8 @@ mod tests {
         for wrong in ["screen", "screen@", "screen@0", "@1", "Screen@1", "screen@v1", "../x@1"] {
             assert!(wrong.parse::<PromptLabel>().is_err(), "{wrong}");
         }
+        let draft: PromptLabel = "screen@draft".parse().unwrap();
+        assert_eq!((draft.is_draft(), draft.to_string().as_str()), (true, "screen@draft"));
+        assert!(draft < "screen@1".parse().unwrap(), "no version is older");
     }
 }

@@ -65,6 +65,12 @@ pub enum LibraryError {
         /// The label that was probably meant.
         nearest: Option<String>,
     },
+    /// A file that is to be written is there already.
+    #[error("`{}` is there already", .path.display())]
+    Exists {
+        /// Which.
+        path: PathBuf,
+    },
     /// A `behaviour.toml` is wrong.
     #[error("`{file}`: {source}")]
     Behaviour {
@@ -101,7 +107,7 @@ pub enum LibraryError {
     },
 }
 
-fn cannot_access(path: &Path) -> impl FnOnce(io::Error) -> LibraryError {
+pub(crate) fn cannot_access(path: &Path) -> impl FnOnce(io::Error) -> LibraryError {
     move |source| LibraryError::Io { path: path.to_owned(), source }
 }
 
@@ -170,7 +176,7 @@ impl Library {
     }
 }
 
-fn shipped_files(name: &str) -> BTreeMap<String, String> {
+pub(crate) fn shipped_files(name: &str) -> BTreeMap<String, String> {
     let behaviour = SHIPPED.iter().find(|shipped| shipped.name == name);
     let files = behaviour.map_or(&[][..], |ShippedBehaviour { files, .. }| files);
     files.iter().map(|&(file, text)| (file.to_owned(), text.to_owned())).collect()
@@ -233,10 +239,16 @@ impl BehaviourFiles {
         Ok(Prompt { newest, ..prompt })
     }
 
-    /// Labels of all versions for one role, oldest first.
+    /// Labels of all versions for one role, oldest first; the draft, if there is one, before them.
     #[must_use]
     pub fn labels(&self, role: &str) -> Vec<PromptLabel> {
         self.prompts.keys().filter(|label| label.role == role).cloned().collect()
+    }
+
+    /// The drafts, by role.
+    #[must_use]
+    pub fn drafts(&self) -> Vec<PromptLabel> {
+        self.prompts.keys().filter(|label| label.is_draft()).cloned().collect()
     }
 
     /// Labels of all prompt versions, by role.
@@ -245,7 +257,12 @@ impl BehaviourFiles {
         self.prompts.keys().cloned().collect()
     }
 
-    fn unknown(&self, label: &PromptLabel) -> LibraryError {
+    /// The text of a prompt, as it lies there.
+    pub(crate) fn text(&self, label: &PromptLabel) -> Option<&str> {
+        self.prompts.get(label).map(String::as_str)
+    }
+
+    pub(crate) fn unknown(&self, label: &PromptLabel) -> LibraryError {
         let known: Vec<_> = self.prompts.keys().map(PromptLabel::to_string).collect();
         LibraryError::UnknownPrompt {
             behaviour: self.behaviour.name.clone(),

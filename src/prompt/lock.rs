@@ -40,6 +40,8 @@ pub enum LockError {
 pub enum LockState {
     /// Never used; it may be locked.
     New,
+    /// A draft, which is never locked: editing it is what it is for.
+    Draft,
     /// Used with this very text.
     Same,
     /// Used with another text.
@@ -108,9 +110,19 @@ impl Lock {
         format!("{HEADER}{}", toml::to_string(self).expect("maps of strings are TOML"))
     }
 
+    /// The highest version of a role that is locked; 0 without one.
+    #[must_use]
+    pub fn highest(&self, behaviour: &str, role: &str) -> u32 {
+        let locked = self.prompts.get(behaviour).into_iter().flat_map(BTreeMap::keys);
+        locked.filter(|label| label.role == role).map(|label| label.version).max().unwrap_or_default()
+    }
+
     /// Compares a prompt with the version that produced verdicts.
     #[must_use]
     pub fn check(&self, behaviour: &str, prompt: &Prompt) -> LockState {
+        if prompt.label.is_draft() {
+            return LockState::Draft;
+        }
         let Some(locked) = self.prompts.get(behaviour) else { return LockState::New };
         let Some(&locked_hash) = locked.get(&prompt.label) else { return LockState::New };
         if locked_hash == prompt.hash {
@@ -129,8 +141,12 @@ impl Lock {
         })
     }
 
-    /// Records a version that is [`LockState::New`]. Returns whether the lock changed; a locked hash never does.
+    /// Records a version that is [`LockState::New`]. Returns whether the lock changed; a locked hash never does, and a draft
+    /// is never recorded.
     pub fn insert(&mut self, behaviour: &str, prompt: &Prompt) -> bool {
+        if prompt.label.is_draft() {
+            return false;
+        }
         let locked = self.prompts.entry(behaviour.to_owned()).or_default();
         let known = locked.contains_key(&prompt.label);
         if !known {

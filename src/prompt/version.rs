@@ -13,6 +13,8 @@
 //! # Example answer
 //! # User
 //! ```
+//!
+//! The draft, `screen.draft.md`, has the same form. Whatever `version` it states, or none, it is `screen@draft`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -100,6 +102,9 @@ pub enum PromptError {
         /// As in the file name.
         named: PromptLabel,
     },
+    /// Only a draft has no version.
+    #[error("the front matter states no `version`")]
+    NoVersion,
     /// A prompt asks about something.
     #[error("`units` is empty; write `units = [\"turn\"]`, `[\"conversation\"]` or both")]
     NoUnit,
@@ -154,7 +159,8 @@ pub enum PromptError {
 #[serde(deny_unknown_fields)]
 struct FrontMatter {
     role: String,
-    version: u32,
+    /// A draft need not have one.
+    version: Option<u32>,
     #[serde(default = "turns_only")]
     units: Vec<UnitKind>,
     context: Option<Context>,
@@ -178,14 +184,21 @@ struct Context {
 /// The name of a label's file, such as `screen.v2.md`.
 #[must_use]
 pub fn file_name(label: &PromptLabel) -> String {
+    if label.is_draft() {
+        return format!("{}.draft.md", label.role);
+    }
     format!("{}.v{}.md", label.role, label.version)
 }
 
 /// The label of a prompt file's name; `None` if it is not one.
 #[must_use]
 pub fn label_of_file(name: &str) -> Option<PromptLabel> {
-    let (role, version) = name.strip_suffix(".md")?.rsplit_once(".v")?;
-    format!("{role}@{version}").parse().ok()
+    let stem = name.strip_suffix(".md")?;
+    if let Some(role) = stem.strip_suffix(".draft") {
+        return format!("{role}@draft").parse().ok();
+    }
+    let (role, version) = stem.rsplit_once(".v")?;
+    format!("{role}@{version}").parse().ok().filter(|label: &PromptLabel| !label.is_draft())
 }
 
 /// Parses the file of one prompt version. Sections stay unrendered; [`super::Questioner::new`] renders them.
@@ -201,7 +214,9 @@ pub fn parse_prompt(label: &PromptLabel, text: &str, behaviour: &Behaviour) -> R
     let (front, body) = split_front_matter(&text).ok_or(PromptError::NoFrontMatter)?;
     let lines_above_body = front.lines().count() + 2;
     let front: FrontMatter = parse_toml(front, 1).map_err(PromptError::Toml)?;
-    let written = PromptLabel { role: front.role, version: front.version };
+    // A draft that was copied from a version may go on saying so.
+    let version = if label.is_draft() { label.version } else { front.version.ok_or(PromptError::NoVersion)? };
+    let written = PromptLabel { role: front.role, version };
     if written != *label {
         return Err(PromptError::OtherLabel { written, named: label.clone() });
     }
@@ -246,6 +261,18 @@ fn window(context: Context) -> Result<WindowSettings, PromptError> {
         max_chars: context.max_chars.unwrap_or(default.max_chars),
         min_coverage,
     })
+}
+
+/// The text of a draft as a numbered version: the same but for `version` in the front matter. `None` if the text has no
+/// front matter.
+#[must_use]
+pub fn numbered(draft: &str, version: u32) -> Option<String> {
+    let text = draft.replace("\r\n", "\n");
+    let (front, body) = split_front_matter(&text)?;
+    let states_version = |line: &str| line.split_once('=').is_some_and(|(key, _)| key.trim() == "version");
+    let mut lines: Vec<String> = front.lines().filter(|line| !states_version(line)).map(str::to_owned).collect();
+    lines.insert(1.min(lines.len()), format!("version = {version}"));
+    Some(format!("{FENCE}\n{}\n{FENCE}\n{body}", lines.join("\n")))
 }
 
 /// Sections in file order. Headings inside a code block belong to the text.
@@ -387,12 +414,28 @@ Judge {{ target }}.
     }
 
     #[test]
+    fn a_draft_becomes_a_version_that_asks_the_same() {
+        let behaviour = parse_behaviour(BEHAVIOUR).unwrap();
+        let draft = |text: &str| parse_prompt(&label("screen@draft"), text, &behaviour).unwrap();
+        for text in [PROMPT.to_owned(), PROMPT.replace("version = 1\n", ""), PROMPT.replace('\n', "\r\n")] {
+            let parsed = draft(&text);
+            assert_eq!(parsed.label, label("screen@draft"));
+            let third = parse_prompt(&label("screen@3"), &numbered(&text, 3).unwrap(), &behaviour).unwrap();
+            assert_eq!((&third.params, &third.context), (&parsed.params, &parsed.context));
+            assert_eq!((third.system.text, third.user.text), (parsed.system.text, parsed.user.text));
+        }
+        assert_ne!(draft(PROMPT).hash, draft(&PROMPT.replace("look", "search")).hash, "its content is its name");
+        assert_eq!(numbered("no front matter", 2), None);
+    }
+
+    #[test]
     fn mistakes_are_named() {
         let message = |text: &str| sample(text).unwrap_err().to_string();
         let messages = [
             message("no front matter"),
             message(&PROMPT.replace("params", "parms")),
             message(&PROMPT.replace("version = 1", "version = 2")),
+            message(&PROMPT.replace("version = 1\n", "")),
             message(&PROMPT.replace("max_completion_tokens = 100", "n = 5")),
             message(&PROMPT.replace("neighbours = 2", "min_coverage = 1.5")),
             message(&PROMPT.replace("# System", "# Sytem")),
@@ -416,7 +459,11 @@ Judge {{ target }}.
     fn file_names_and_labels_agree() {
         assert_eq!(file_name(&label("screen@12")), "screen.v12.md");
         assert_eq!(label_of_file("screen.v12.md"), Some(label("screen@12")));
-        for other in ["screen.md", "screen.v0.md", "screen.vx.md", "README.md", "guide.v1.txt"] {
+        assert_eq!(file_name(&label("screen@draft")), "screen.draft.md");
+        assert_eq!(label_of_file("screen.draft.md"), Some(label("screen@draft")));
+        for other in
+            ["screen.md", "screen.vdraft.md", ".draft.md", "screen.v0.md", "screen.vx.md", "README.md", "guide.v1.txt"]
+        {
             assert_eq!(label_of_file(other), None, "{other}");
         }
     }

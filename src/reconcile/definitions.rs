@@ -56,6 +56,15 @@ impl Definitions {
         Ok(self.hold(judged)? || (is_screened && judged.injection_suspected))
     }
 
+    /// Whether the screen's own answer is yes, whatever else goes on to people out of caution. Only a usable ending has one.
+    ///
+    /// # Errors
+    ///
+    /// A definition cannot be evaluated over this outcome.
+    pub fn says(&self, judged: &Judged) -> Result<bool, DefinitionError> {
+        self.hold(judged)
+    }
+
     /// Whether an ending takes its unit one step further: flagged by the screen, upheld by the confirmer, for which
     /// the audited definition must hold as well. Without a confirmer people decide about everything that is flagged:
     /// a narrower definition must not clear what the screen is unsure of, such as evidence that was not found. An

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::conversation::Channel;
+use crate::model::conversation::{Channel, Message};
 use crate::model::event::PlantedTruth;
 use crate::model::hash::{Digest, PartHasher};
 use crate::model::known::{KnownPositive, NotKnown};
@@ -131,6 +131,18 @@ impl Truth {
                 }
             })
             .or_insert(known);
+    }
+
+    /// Adds a turn whose answer is known, with the labels that apply, or the exclusions that make it innocent. What was
+    /// planted stays as it is.
+    pub fn add_answer(&mut self, message: &Message, is_present: bool, labels: Vec<String>) {
+        const QUOTED: usize = 80;
+        let text = message.content.trim();
+        let quote: String = text.lines().next().unwrap_or_default().chars().take(QUOTED).collect();
+        if !quote.is_empty() {
+            let known = Known { is_present, labels, channel: Channel::Final, quote };
+            self.0.entry(Digest::of(text.as_bytes()).leading_u128()).or_insert(known);
+        }
     }
 
     /// Adds the known positives of a file, or of all `*.jsonl` of a folder; one that is not there holds none.

@@ -37,6 +37,9 @@ pub struct Alternatives {
     pub level: f64,
     /// Whether any grader is the simulated one.
     pub simulated: bool,
+    /// That a grader's prompt is a draft: nothing here is for publication.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watermark: Option<String>,
     /// One row a rule.
     pub rows: Vec<RuleRow>,
 }
@@ -104,6 +107,7 @@ impl Alternatives {
             unit: UnitKind::Turn,
             level: 0.0,
             simulated: false,
+            watermark: None,
             rows: Vec::new(),
         };
         for (rule, tally) in tallies {
@@ -113,6 +117,7 @@ impl Alternatives {
                 found.audit.clone_from(&report.audit);
                 found.behaviour.clone_from(&report.behaviour);
                 found.definition.clone_from(&report.definition);
+                found.watermark.clone_from(&report.watermark);
                 (found.unit, found.level, found.simulated) = (report.unit, report.design.level, report.simulated);
             }
             found.rows.push(row(rule, &report));
@@ -124,6 +129,7 @@ impl Alternatives {
     #[must_use]
     pub fn render(&self, style: Style) -> String {
         let mut page = Page::new(style);
+        page.watermark(self.watermark.as_deref());
         if self.simulated {
             let alarm = page.ink(Ink::Alarm, "*** SIMULATION ***");
             page.line(&alarm);

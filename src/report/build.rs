@@ -32,6 +32,7 @@ impl Report {
             run: tally.sessions.run.clone(),
             complete: tally.is_complete(),
             simulated: plan.graders.iter().any(|grader| grader.simulated),
+            watermark: plan.watermark().map(str::to_owned),
             unit: plan.unit,
             behaviour: plan.behaviour.clone(),
             definition: plan.definition.clone(),

@@ -19,6 +19,9 @@ pub struct Counted {
     pub behaviour: String,
     /// The definition.
     pub definition: String,
+    /// That a grader's prompt is a draft: nothing of this run is for publication.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watermark: Option<&'static str>,
 }
 
 /// How often two behaviours were confirmed, by people or, where they are silent, by the second grader, on the same
@@ -80,6 +83,7 @@ impl Cooccurrence {
             escape(&format!("{}{of}", run.behaviour))
         });
         let mut page = Page::new(style);
+        page.watermark(self.runs.iter().find_map(|run| run.watermark));
         page.wrapped("A: ", &format!("{first}, run {}", escape(&self.runs[0].run)));
         page.wrapped("B: ", &format!("{second}, run {}", escape(&self.runs[1].run)));
         page.heading(&format!("{} that both runs graded", units(self.units, self.unit)));

@@ -38,6 +38,9 @@ pub struct Report {
     pub complete: bool,
     /// Whether any grader is the simulated one: then no figure speaks of a real model.
     pub simulated: bool,
+    /// That a grader's prompt is a draft, which may change at any time: nothing below is for publication.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watermark: Option<String>,
     /// What was graded.
     pub unit: UnitKind,
     /// The behaviour counted.

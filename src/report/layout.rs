@@ -56,6 +56,14 @@ impl Page {
         }
     }
 
+    /// What a reader has to know before any figure, if there is something.
+    pub(super) fn watermark(&mut self, mark: Option<&str>) {
+        if let Some(mark) = mark {
+            let alarm = self.ink(Ink::Alarm, &format!("*** {mark} ***"));
+            self.line(&alarm);
+        }
+    }
+
     /// A heading with a blank line before it.
     pub(super) fn heading(&mut self, text: &str) {
         let heading = self.ink(Ink::Heading, text);

@@ -24,6 +24,7 @@ pub mod rate;
 mod sensitivity_table;
 mod sequence_table;
 pub mod table;
+pub mod trial;
 pub mod validate;
 mod warnings;
 

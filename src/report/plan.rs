@@ -66,6 +66,9 @@ pub struct PlanReport {
     pub cached: u64,
     /// Whether the grader is simulated.
     pub simulated: bool,
+    /// That a grader's prompt is a draft: what such a run gives is not for publication.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watermark: Option<&'static str>,
     /// Requests: if all goes well, as assumed, and at worst.
     pub requests: [u64; 3],
     /// Dollars: if all goes well, as assumed, and at worst.
@@ -157,6 +160,7 @@ impl PlanReport {
             conversations_with_cluster: corpus.conversations_with_cluster,
             cached: stages().map(|stage: &StageLoad| stage.cached).sum(),
             simulated: planned.graders.iter().any(|grader| grader.simulated),
+            watermark: planned.watermark(),
             requests: [forecast.requests_low, forecast.requests_expected, forecast.requests_worst],
             cost_usd: costs.map(NanoUsd::usd),
             cap_usd: planned.cap.map(NanoUsd::usd),
@@ -205,6 +209,7 @@ fn stop_when(planned: &Planned, stops: Result<Option<Stopping>, NoSequence>) -> 
 #[must_use]
 pub fn render(report: &PlanReport, style: Style) -> String {
     let mut page = Page::new(style);
+    page.watermark(report.watermark);
     page.heading(&format!("Plan of {}", escape(&report.audit)));
     let corpus = format!("{} turns in {} conversations", count(report.turns), count(report.conversations));
     page.wrapped("  corpus   ", &corpus);

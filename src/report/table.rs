@@ -58,6 +58,7 @@ pub(super) fn group_name(report: &Report, group: &GroupFields) -> String {
 }
 
 fn title(page: &mut Page, report: &Report) {
+    page.watermark(report.watermark.as_deref());
     if report.simulated {
         let banner = page.ink(Ink::Alarm, "*** SIMULATION ***");
         page.line(&banner);

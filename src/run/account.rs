@@ -36,7 +36,7 @@ pub(super) struct Account {
     /// How wide its limits were where it stopped because they were narrow enough.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) narrow: Option<RelativeWidth>,
-    /// Whether it is a read-only replay, from which no run goes on.
+    /// Whether it is a read-only replay or a trial, from which no run goes on.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) replay: bool,
     #[serde(skip)]
@@ -92,7 +92,7 @@ impl Account {
                 self.session = Session { boot: opened.boot.clone(), first: self.next_attempt, ..Session::default() };
                 self.finished = false;
                 self.narrow = None;
-                self.replay = opened.replay;
+                self.replay = opened.replay || opened.trial;
             }
             Event::Planned(planned) => {
                 self.audit = Some(planned.audit.clone());

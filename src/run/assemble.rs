@@ -148,6 +148,8 @@ pub struct Assembly {
     pub missing: Vec<String>,
     /// The sizes of the sample, where the audit leaves them to the cap.
     pub allocation: Option<Allocation>,
+    /// What it may spend at most, if it is a trial of a prompt and no run.
+    pub trial: Option<NanoUsd>,
 }
 
 /// Decides an audit: reads the behaviour, takes the census, prepares the prompts. Sends nothing. Blocks for as long as
@@ -189,6 +191,7 @@ pub fn assemble(mut audit: Audit) -> Result<Assembly, AssembleError> {
         warnings,
         missing,
         allocation,
+        trial: None,
     })
 }
 
@@ -301,7 +304,13 @@ fn asking_about(
     Err(AssembleError::OtherUnit { stage, label: settings.prompt.to_string(), unit, instead })
 }
 
-fn planned(audit: &Audit, behaviour: &Behaviour, cues_hash: &Digest, census: &Census, stands: &[Stand]) -> Planned {
+pub(super) fn planned(
+    audit: &Audit,
+    behaviour: &Behaviour,
+    cues_hash: &Digest,
+    census: &Census,
+    stands: &[Stand],
+) -> Planned {
     let definition = audit.definition.clone().unwrap_or_else(|| behaviour.name.clone());
     let grader = |stand: &Stand| PlannedGrader {
         stage: stand.stage,

@@ -58,6 +58,14 @@ impl Caps {
     }
 }
 
+impl Caps {
+    /// Leaves room up to `cap` at most, for this session alone: what is recorded as the audit's cap stays.
+    pub(super) fn hold_to(&mut self, cap: NanoUsd, spent: NanoUsd) {
+        let lowest = self.budget.cap().map_or(cap, |own| own.min(cap));
+        self.budget = Budget::new(Some(lowest), spent);
+    }
+}
+
 fn alarm(cap: NanoUsd, others: NanoUsd, whose: &str) -> Alarm {
     let at = NanoUsd(cap.0 / 100 * ALARM_PERCENT).saturating_sub(others);
     Alarm { at, message: format!("{ALARM_PERCENT}% of the cap of {cap} for {whose} is spent") }

@@ -89,6 +89,7 @@ pub fn cooccurrence(
         run: folder.id.clone(),
         behaviour: tally.plan.behaviour.clone(),
         definition: tally.plan.definition.clone(),
+        watermark: tally.plan.watermark(),
     };
     Ok(Cooccurrence::new([counted(first, &one), counted(second, &other)], one.plan.unit, table, one.level))
 }

@@ -15,11 +15,13 @@ use crate::model::event::Planned;
 use crate::model::grading::Stage;
 use crate::model::tally::Tally;
 use crate::prompt::Library;
-use crate::reconcile::diff::{Side, SideRules, pair};
+use crate::reconcile::diff::{Pairing, Side, SideRules, pair};
 use crate::reconcile::{Definitions, FoldError};
-use crate::report::diff::{Diff, Paired, Replies, SideTally};
+use crate::report::diff::{Diff, FlipRow, Paired, Replies, SideTally};
 use crate::verdict::{Definition, DefinitionError};
 use said::{Reader, Said};
+
+pub(super) use said::{copies, verdict_row};
 
 /// One side of a comparison: a run, and what counts as yes in it.
 #[derive(Debug, Clone)]
@@ -115,6 +117,30 @@ fn check_same(one: &Planned, other: &Planned) -> Result<(), DiffError> {
     differ("unit", one.unit.as_str().to_owned(), other.unit.as_str().to_owned())?;
     let fields = |plan: &Planned| if plan.group_by.is_empty() { "none".to_owned() } else { plan.group_by.join(", ") };
     differ("group_by", fields(one), fields(other))
+}
+
+/// A side whose verdicts are at hand: its journal and its plan.
+pub(super) struct GradedSide<'a> {
+    pub(super) folder: &'a RunFolder,
+    pub(super) planned: &'a Planned,
+}
+
+/// What both sides said of each flip of a pairing.
+pub(super) fn said_of(
+    workspace: &Workspace,
+    behaviour: &Behaviour,
+    sides: &[GradedSide<'_>; 2],
+    pairing: &Pairing,
+    cache: &ReplyCache,
+) -> Result<Vec<FlipRow>, DiffError> {
+    let of = |index: usize| {
+        let GradedSide { folder, planned } = &sides[index];
+        let flipped = pairing.flips.iter().map(|flip| flip.ordinals[index]).collect();
+        Said::collect(workspace, folder, planned, &flipped).map(|(said, _)| said)
+    };
+    let (a, b) = (of(0)?, of(1)?);
+    let reader = Reader { behaviour, plan: sides[0].planned, cache, sides: [&a, &b] };
+    pairing.flips.iter().map(|flip| reader.flip(flip)).collect()
 }
 
 /// A side, read.

@@ -15,7 +15,7 @@ use crate::cache::{Access, CacheError, CacheSettings, ReplyCache};
 use crate::grade::price::output_limit;
 use crate::grade::stage::{Grader, Retries, Scratch, Sizes, StageError};
 use crate::model::event::{Ordinal, Planned};
-use crate::model::money::Price;
+use crate::model::money::{NanoUsd, Price};
 use crate::plan::forecast::{Forecast, KnownLoad, Limits, Load, Questions, StageLoad, forecast};
 use crate::plan::measured::Measured;
 use crate::plan::prospect::{Prospect, believe, prospect};
@@ -108,6 +108,7 @@ pub async fn outlook(assembly: Assembly, measured: Option<Measured>) -> Result<O
         warnings: _,
         missing,
         allocation,
+        trial: _,
     } = assembly;
     let access = Access::ReadOnly;
     let settings = CacheSettings { replies: audit.workspace.replies(), index: audit.workspace.index(), access };
@@ -119,7 +120,7 @@ pub async fn outlook(assembly: Assembly, measured: Option<Measured>) -> Result<O
         planned.cap = earlier_cap(&runs, &ledger, &audit.name)?;
     }
     let last = if audit.retry_errors {
-        let mut past = look_back(&runs, &mut ledger, &audit.name, false)?;
+        let mut past = look_back((&runs, &audit.workspace.trials()), &mut ledger, &audit.name, false)?;
         past.leave_narrow(audit.budget.stop_when);
         past.retry_round(&planned.identity)
     } else {
@@ -151,6 +152,34 @@ pub async fn outlook(assembly: Assembly, measured: Option<Measured>) -> Result<O
     let spent = ledger.spent_by(&audit.name);
     let prospect = prospect((&planned, &audit.assume), (&load, &forecast), spent, (measured, is_auto));
     Ok(Outlook { planned, load, forecast, prospect, allocation, missing })
+}
+
+/// The most that the screen of a trial can send and cost: questions without a reply, and their bound. Sends nothing.
+///
+/// # Errors
+/// As [`outlook`].
+pub(super) async fn greatest(assembly: Assembly) -> Result<(u64, NanoUsd), ForecastError> {
+    let Assembly { audit, behaviour, definitions, census, known, stands, .. } = assembly;
+    let access = Access::ReadOnly;
+    let settings = CacheSettings { replies: audit.workspace.replies(), index: audit.workspace.index(), access };
+    let (cache, _warnings) = ReplyCache::open(&settings)?;
+    let mut gates = Gates::open(&audit, &stands, true).await?;
+    let ledger = Ledger::open(&audit.workspace.accounts())?;
+    gates.retries = Retries { last: rounds(&audit.workspace.runs(), &ledger)?, is_asking: false };
+    let terms: Vec<_> = stands.iter().map(|stand| Terms::new(&audit, stand)).collect();
+    let (screen, _) = gates.graders(stands, &behaviour, "", &cache)?;
+    let surveys = survey(&Units::new(known, census.units), &screen, None, &definitions)?;
+    let terms = terms.first().expect("every audit has a screen");
+    let load = |survey: &Survey| Load {
+        screen: terms.load(survey),
+        confirm: None,
+        known: None,
+        shared_limits: false,
+        assume: audit.assume,
+        paid_per_unit: None,
+    };
+    let both = [&surveys.screened, &surveys.known].map(|survey| forecast(&load(survey)));
+    Ok((both.iter().map(|one| one.requests_worst).sum(), both.iter().map(|one| one.cost_worst).sum()))
 }
 
 /// What is known of all units.

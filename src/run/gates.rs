@@ -9,6 +9,8 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use super::assemble::Stand;
+use super::conclude::ConcludeError;
+use super::gold::labelled;
 use super::pipeline::window;
 use super::sensitivity::{SensitivityError, for_each_item};
 use super::settings::Audit;
@@ -24,6 +26,7 @@ use crate::grade::stage::{Grader, GraderParts, Retries};
 use crate::model::behaviour::Behaviour;
 use crate::model::event::PlantedTruth;
 use crate::model::grading::ApiKind;
+use crate::model::verdict::Judgement;
 use crate::rehearse::{self, RehearsalSettings, RehearseError, Server, SettingsError, TruthError};
 
 /// Why the gates cannot be opened.
@@ -58,6 +61,9 @@ pub enum GatesError {
     /// The sensitivity set, which a simulated grader has to know, cannot be read.
     #[error("sensitivity set: {0}")]
     Sensitivity(#[from] SensitivityError),
+    /// The gold, which a simulated grader has to know, cannot be read.
+    #[error("gold: {0}")]
+    Gold(#[from] ConcludeError),
     /// The workspace's secret cannot be used.
     #[error("failed to use `{path}`: {source}")]
     Secret {
@@ -131,7 +137,7 @@ impl Gates {
         let mut shared: BTreeMap<(String, String), Arc<Line>> = BTreeMap::new();
         for stand in stands {
             allow(audit, &stand.endpoint)?;
-            let endpoint = gates.located(&stand.endpoint, &audit.workspace.sensitivity()).await?;
+            let endpoint = gates.located(&stand.endpoint, audit).await?;
             let key = (endpoint.name.clone(), stand.settings.model.clone());
             let line = if let Some(line) = shared.get(&key) {
                 Arc::clone(line)
@@ -147,13 +153,9 @@ impl Gates {
         Ok(gates)
     }
 
-    /// The endpoint with its address; a simulated grader is started for it first, which knows what is planted and the
-    /// known positives of the workspace.
-    async fn located(
-        &mut self,
-        endpoint: &EndpointSettings,
-        sensitivity: &Path,
-    ) -> Result<EndpointSettings, GatesError> {
+    /// The endpoint with its address; a simulated grader is started for it first, which knows what is planted, and the
+    /// known positives and the gold of the workspace.
+    async fn located(&mut self, endpoint: &EndpointSettings, audit: &Audit) -> Result<EndpointSettings, GatesError> {
         let mut located = endpoint.clone();
         if let Some(command) = &endpoint.command {
             if !self.commands.contains_key(&endpoint.name) {
@@ -167,10 +169,17 @@ impl Gates {
                 let (profile, _) = profile(endpoint)?;
                 let mut truth = profile.open_truth()?;
                 // Lines that cannot be read are named where the set is chosen from.
-                for_each_item(sensitivity, |item| {
+                for_each_item(&audit.workspace.sensitivity(), |item| {
                     truth.add_known(&item);
                     Ok(())
                 })?;
+                for item in labelled(&audit.workspace, &audit.behaviour)?.0 {
+                    if let Some(message) = item.conversation.message(item.turn) {
+                        let is_present = item.expect == Judgement::Present;
+                        let terms = if is_present { item.labels } else { item.exclusions };
+                        truth.add_answer(message, is_present, terms.into_iter().collect());
+                    }
+                }
                 let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
                 let server = rehearse::start(&profile, truth, loopback).await?;
                 self.servers.insert(endpoint.name.clone(), server);

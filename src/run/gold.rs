@@ -111,6 +111,79 @@ impl<'a> Line<'a> {
     }
 }
 
+/// A line with its conversation.
+struct Parsed<'a> {
+    line: Line<'a>,
+    conversation: Conversation,
+    turn: u32,
+    content: Digest,
+}
+
+impl<'a> Parsed<'a> {
+    /// What a line holds, or why it cannot be read.
+    fn of(line: &'a str) -> Result<Self, String> {
+        let line = Line::from_line(line)?;
+        let (conversation, turn, content) = line.text()?;
+        Ok(Self { line, conversation, turn, content })
+    }
+}
+
+/// An item whose answer is known, whatever a definition counts.
+#[derive(Debug, Clone)]
+pub struct Labelled {
+    /// Its name in its file.
+    pub id: String,
+    /// The answer.
+    pub expect: Judgement,
+    /// Labels that apply.
+    pub labels: BTreeSet<String>,
+    /// Exclusions that apply.
+    pub exclusions: BTreeSet<String>,
+    /// Whether it was composed for a rehearsal.
+    pub simulated: bool,
+    /// Position of the turn among all messages.
+    pub turn: u32,
+    /// The whole conversation.
+    pub conversation: Conversation,
+}
+
+/// All items of a behaviour, in the order of files and lines, and what could not be read, as in [`GoldSet::unreadable`].
+///
+/// # Errors
+/// If the behaviour or a file of gold cannot be read.
+pub fn labelled(workspace: &Workspace, behaviour: &str) -> Result<(Vec<Labelled>, Vec<String>), ConcludeError> {
+    let (mut items, mut unreadable) = (Vec::new(), Vec::new());
+    for (name, text) in sources(workspace, behaviour)? {
+        for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
+            match Parsed::of(line) {
+                Ok(Parsed { line, conversation, turn, content: _ }) => items.push(Labelled {
+                    id: line.id,
+                    expect: line.expect,
+                    labels: line.covers,
+                    exclusions: line.exclusions,
+                    simulated: line.simulated,
+                    turn,
+                    conversation,
+                }),
+                Err(reason) if unreadable.len() < EXAMPLES => unreadable.push(format!("{name}:{number}: {reason}")),
+                Err(_) => {}
+            }
+        }
+    }
+    Ok((items, unreadable))
+}
+
+/// The files of gold with their names: the behaviour's own, then those of the workspace.
+fn sources(workspace: &Workspace, behaviour: &str) -> Result<Vec<(String, String)>, ConcludeError> {
+    let files = Library::open(&workspace.prompts())?.behaviour(behaviour)?;
+    let mut sources = vec![("gold.jsonl".to_owned(), files.gold_text.unwrap_or_default())];
+    for path in label_files(&workspace.gold(behaviour))? {
+        let text = fs::read_to_string(&path).map_err(|source| ConcludeError::Io { path: path.clone(), source })?;
+        sources.push((shown(behaviour, &path), text));
+    }
+    Ok(sources)
+}
+
 impl GoldSet {
     /// Reads all gold that a run with this plan can use.
     ///
@@ -121,11 +194,8 @@ impl GoldSet {
         let definitions = Definitions::of(&files.behaviour, Some(&planned.definition), planned.graders.len() > 1)?;
         let reader = Reader { definitions, is_rehearsal: planned.graders.iter().any(|grader| grader.simulated) };
         let mut set = Self::default();
-        reader.file("gold.jsonl", &files.gold_text.unwrap_or_default(), &mut set);
-        let folder = workspace.gold(&planned.behaviour);
-        for path in label_files(&folder)? {
-            let text = fs::read_to_string(&path).map_err(|source| ConcludeError::Io { path: path.clone(), source })?;
-            reader.file(&shown(&planned.behaviour, &path), &text, &mut set);
+        for (name, text) in sources(workspace, &planned.behaviour)? {
+            reader.file(&name, &text, &mut set);
         }
         Ok(set)
     }
@@ -177,8 +247,7 @@ impl Reader {
 
     /// What a line holds, or why it cannot be read.
     fn line(&self, line: &str) -> Result<Read, String> {
-        let line = Line::from_line(line)?;
-        let (conversation, turn, content) = line.text()?;
+        let Parsed { line, conversation, turn, content } = Parsed::of(line)?;
         let id = ReviewId::of_gold(&content);
         let Some(kind) = self.kind(&line).filter(|_| !line.simulated || self.is_rehearsal) else {
             return Ok(Read::Aside(id));

@@ -68,6 +68,9 @@ pub enum RunState {
 pub struct Look {
     /// The run's id.
     pub run: String,
+    /// That a grader's prompt is a draft: nothing of it is for publication.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watermark: Option<&'static str>,
     /// What it is doing.
     pub state: RunState,
     /// Where it stands, or stood.
@@ -82,13 +85,14 @@ pub struct Look {
 pub fn look(workspace: &Workspace, folder: &RunFolder, now: UnixMs) -> Result<Look, LookError> {
     let held = journal::holder(&workspace.lock())?;
     let run = folder.id.clone();
+    let watermark = folder.last_session().and_then(|(_, planned)| planned.watermark());
     if let Some(live) = Live::read(folder) {
         if let Some(reason) = live.reason(folder).cloned() {
-            return Ok(Look { run, state: RunState::Ended { reason }, progress: live.progress });
+            return Ok(Look { run, watermark, state: RunState::Ended { reason }, progress: live.progress });
         }
         if live.is_fresh(now) && (!live.is_locked || is_held_by(held.as_ref(), live.pid)) {
             let state = RunState::Running { pid: live.pid, host: host(held) };
-            return Ok(Look { run, state, progress: live.progress });
+            return Ok(Look { run, watermark, state, progress: live.progress });
         }
     }
     let Story { progress, opened, closed } = Story::read(workspace, folder)?;
@@ -100,7 +104,7 @@ pub fn look(workspace: &Workspace, folder: &RunFolder, now: UnixMs) -> Result<Lo
             (RunState::Died { last_seen_ms: last_seen.0 }, last_seen)
         }
     };
-    Ok(Look { run, state, progress: progress.snapshot(at, Standing::default()) })
+    Ok(Look { run, watermark, state, progress: progress.snapshot(at, Standing::default()) })
 }
 
 /// Whether this process holds the lock. In the instant before its name is written it may be anybody's.

@@ -15,6 +15,7 @@ pub mod coordinator;
 pub mod diff;
 pub mod disks;
 pub mod doctor;
+pub mod drafts;
 pub mod expect;
 mod feed;
 pub mod folder;
@@ -35,6 +36,7 @@ pub mod session;
 pub mod settings;
 mod shutdown;
 pub mod sizing;
+pub mod trial;
 pub mod validate;
 pub mod view;
 

@@ -57,16 +57,21 @@ pub struct Resumed {
     pub(super) account: Account,
 }
 
-/// Looks back over all runs of the workspace for `audit`. `boot` is which start of the machine this is. The journals of
+/// Looks back over all runs and trials of the workspace for `audit`. `boot` is which start of the machine this is. The journals of
 /// other audits count towards the total; without `needs_total`, one that cannot be read is passed over.
 ///
 /// # Errors
 /// If a journal cannot be read.
-pub(super) fn look_back(runs: &Path, ledger: &mut Ledger, audit: &str, needs_total: bool) -> Result<Past, FolderError> {
+pub(super) fn look_back(
+    (runs, trials): (&Path, &Path),
+    ledger: &mut Ledger,
+    audit: &str,
+    needs_total: bool,
+) -> Result<Past, FolderError> {
     let boot = super::boot::boot_id();
     let boot = boot.as_deref();
     let mut folders = RunFolder::list(runs)?;
-    for folder in &folders {
+    for folder in folders.iter().chain(&RunFolder::list(trials)?) {
         match ledger.account(folder) {
             Ok(_) => {}
             Err(_) if !needs_total && is_foreign(folder, audit) => {}
@@ -255,7 +260,8 @@ mod tests {
 
     fn past(root: &Path) -> Past {
         let mut ledger = Ledger::open(&root.join("accounts.json")).unwrap();
-        let past = look_back(&root.join("runs"), &mut ledger, "nightly", false).unwrap();
+        let folders = (root.join("runs"), root.join("trials"));
+        let past = look_back((&folders.0, &folders.1), &mut ledger, "nightly", false).unwrap();
         ledger.save().unwrap();
         past
     }

@@ -147,19 +147,48 @@ pub struct Ended {
 ///
 /// # Errors
 /// See [`SessionError`].
-pub async fn run(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Result<Ended, SessionError> {
+pub async fn run(assembly: Assembly, observe: impl FnMut(Notice<'_>)) -> Result<Ended, SessionError> {
+    let Graded { folder, reason, conclusion } = Box::pin(grade(assembly, observe)).await?;
+    let tally = conclusion.finish()?;
+    let report = Report::new(&tally);
+    conclude::write(&folder, &report)?;
+    Ok(Ended { folder, reason, tally, report })
+}
+
+/// Grades the chosen units of an assembled trial, and reports nothing: they are no sample. Returns its journal and why it
+/// ended.
+///
+/// # Errors
+/// See [`SessionError`].
+pub(super) async fn try_out(
+    assembly: Assembly,
+    observe: impl FnMut(Notice<'_>),
+) -> Result<(RunFolder, StopReason), SessionError> {
+    let Graded { folder, reason, conclusion: _ } = Box::pin(grade(assembly, observe)).await?;
+    Ok((folder, reason))
+}
+
+/// A session whose units are graded.
+struct Graded {
+    folder: RunFolder,
+    reason: StopReason,
+    conclusion: Conclusion,
+}
+
+async fn grade(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Result<Graded, SessionError> {
     let (mut planned, mut told, missing) = (assembly.planned, assembly.warnings, assembly.missing);
-    let Assembly { audit, behaviour, definitions, screener, census, known, stands, .. } = assembly;
+    let Assembly { audit, behaviour, definitions, screener, census, known, stands, trial, .. } = assembly;
     // Its automata take ten megabytes, and nothing is screened from here on.
     drop(screener);
     let replay_only = audit.cache == CacheMode::ReadOnly;
-    let fresh = RunFolder::new(&audit.workspace.runs(), clock::now(), std::process::id());
+    let folders = if trial.is_some() { audit.workspace.trials() } else { audit.workspace.runs() };
+    let fresh = RunFolder::new(&folders, clock::now(), std::process::id());
     let lock = if replay_only { None } else { Some(Lock::take(&audit.workspace.lock(), &fresh.id)?) };
-    check_prompts(&audit, &stands, !replay_only && missing.is_empty())?;
+    check_prompts(&audit, &stands, !replay_only && missing.is_empty() && trial.is_none())?;
     let (cache, warnings) = open_cache(&audit, replay_only).await?;
     told.extend(warnings);
     let mut ledger = Ledger::open(&audit.workspace.accounts())?;
-    let begun = begin(&audit, &mut planned, &stands, &cache, &mut ledger)?;
+    let begun = begin((&audit, trial), &mut planned, &stands, &cache, &mut ledger)?;
     let Begun { folder, mut start, settled, mut account, retries, notes } = begun;
     told.extend(notes);
     let mut conclusion = Conclusion::begin(&audit.workspace, &planned)?;
@@ -190,7 +219,9 @@ pub async fn run(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Res
 
     told.extend(cache.take_warnings());
     let journal = journal::create_segment(&folder.path, FileKind::EVENTS)?;
-    point_latest(&audit, &folder, lock.as_ref())?;
+    if trial.is_none() {
+        point_latest(&audit, &folder, lock.as_ref())?;
+    }
     let mut tell = |notice: Notice<'_>| {
         if let Notice::Event(event) = &notice {
             account.event(event);
@@ -199,8 +230,8 @@ pub async fn run(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Res
         observe(notice);
     };
     let spent_before = start.budget.spent().saturating_sub(cost_of(&settled));
-    let opened =
-        Opened { earlier_synced: is_resumed, replay: replay_only, ..opened(&folder, start.deadline, spent_before) };
+    let (replay, trial) = (replay_only, trial.is_some());
+    let opened = Opened { earlier_synced: is_resumed, replay, trial, ..opened(&folder, start.deadline, spent_before) };
     for event in opening(opened, planned, settled, told) {
         journal.append_written(&event).await?;
         tell(Notice::Event(&event));
@@ -227,10 +258,7 @@ pub async fn run(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Res
         ledger.settle(&folder, account).ok();
     }
 
-    let tally = conclusion.finish()?;
-    let report = Report::new(&tally);
-    conclude::write(&folder, &report)?;
-    Ok(Ended { folder, reason, tally, report })
+    Ok(Graded { folder, reason, conclusion })
 }
 
 /// Counts what earlier sessions of the run did. Returns the first unit that none of them admitted.
@@ -260,7 +288,7 @@ struct Begun {
 
 /// Looks back, chooses between going on and beginning anew, and decides the caps; the plan is told of all three.
 fn begin(
-    audit: &Audit,
+    (audit, trial): (&Audit, Option<NanoUsd>),
     planned: &mut Planned,
     stands: &[Stand],
     cache: &ReplyCache,
@@ -268,7 +296,10 @@ fn begin(
 ) -> Result<Begun, SessionError> {
     let replay_only = audit.cache == CacheMode::ReadOnly;
     let needs_total = audit.budget.max_cost_total.is_some();
-    let mut past = look_back(&audit.workspace.runs(), ledger, &audit.name, needs_total)?;
+    let folders = (audit.workspace.runs(), audit.workspace.trials());
+    let mut past = look_back((&folders.0, &folders.1), ledger, &audit.name, needs_total)?;
+    // A trial leaves a run that did not finish alone.
+    past.unfinished.take_if(|_| trial.is_some());
     past.leave_narrow(audit.budget.stop_when);
     let mut notes: Vec<String> = past.warning.take().into_iter().collect();
     if !replay_only && let Err(error) = ledger.save() {
@@ -288,8 +319,11 @@ fn begin(
     notes.extend(other.and_then(|other| change::why_new(&audit.workspace, &other, planned)));
     let settled = past.settle_open(&resumed, cache)?;
     let interrupted = past.without_reply(cache)?;
-    let caps = Caps::decide(&audit.budget, &past);
-    if caps.cap.is_some() || caps.total.is_some() {
+    let mut caps = Caps::decide(&audit.budget, &past);
+    if let Some(most) = trial {
+        caps.hold_to(past.spent + most, past.spent);
+    }
+    if caps.budget.cap().is_some() {
         check_capped(stands)?;
     }
     notes.extend(caps.notes);
@@ -338,7 +372,7 @@ fn check_prompts(audit: &Audit, stands: &[Stand], may_lock: bool) -> Result<(), 
     let mut changed = false;
     for stand in stands {
         match lock.check(&audit.behaviour, &stand.prompt) {
-            LockState::Same => {}
+            LockState::Same | LockState::Draft => {}
             LockState::New => changed |= lock.insert(&audit.behaviour, &stand.prompt),
             LockState::Changed(prompt) => {
                 let produced = produced(&audit.workspace.runs(), &audit.behaviour)?;
@@ -401,6 +435,7 @@ fn opened(folder: &RunFolder, deadline: Option<Deadline>, spent_before: NanoUsd)
         deadline_ms: deadline.map(|deadline| deadline.requests.0),
         earlier_synced: false,
         replay: false,
+        trial: false,
     }
 }
 

@@ -68,6 +68,12 @@ impl Workspace {
         self.root.join("runs")
     }
 
+    /// What `assize try` did: journals like those of runs, which are no runs.
+    #[must_use]
+    pub fn trials(&self) -> PathBuf {
+        self.root.join("cache/trials")
+    }
+
     /// Human decisions.
     #[must_use]
     pub fn labels(&self) -> PathBuf {

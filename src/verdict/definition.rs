@@ -4,6 +4,10 @@
 //! A misspelt name or value would make an expression quietly false for every unit, and the count wrong without looking
 //! wrong. So each is checked when it is loaded: names, fields and string literals have to be declared, and the value
 //! has to be boolean for sample verdicts of every kind.
+//!
+//! A field that was added later is missing from older verdicts. It reads as `"not_asked"` there, which an expression may
+//! name. Where one does not, and what it says of a verdict hangs on the missing field, it has no value for that verdict, and
+//! this is an error: "no" would be a guess.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -17,6 +21,9 @@ use serde::Serialize;
 use crate::model::behaviour::{Behaviour, DefinitionText, Field, Term};
 use crate::model::outcome::{Outcome, OutcomeKind};
 use crate::model::verdict::{Finding, Judgement};
+
+/// What a field reads as in a verdict whose question did not have it.
+const NOT_ASKED: &str = "not_asked";
 
 /// Names that an expression may use, beside `fields.ID`.
 const NAMES: [&str; 6] = ["verdict", "score", "labels", "exclusions", "outcome", "threshold"];
@@ -63,6 +70,15 @@ pub enum DefinitionErrorKind {
     /// It fails for a verdict.
     #[error("it cannot be evaluated: {0}")]
     Evaluation(String),
+    /// What it says hangs on a field that the verdict's question did not have.
+    #[error(
+        "it hangs on `fields.{field}`, which this verdict was not asked for: run the audit again, or say in the definition what \
+         holds then, as in `fields.{field} in [..., \"{NOT_ASKED}\"]`"
+    )]
+    NotAsked {
+        /// The field.
+        field: String,
+    },
     /// The value is not true or false.
     #[error("the value is {0}, and a definition is true or false")]
     NotBoolean(String),
@@ -83,6 +99,10 @@ pub struct Definition {
     name: String,
     threshold: u8,
     expression: Expression<'static, 'static>,
+    /// The fields that the expression names.
+    fields: Vec<Field>,
+    /// Whether it says what holds where a field was not asked for.
+    names_not_asked: bool,
     /// What it said about outcomes. Grading repeats a few findings over and over, and evaluating an expression takes
     /// microseconds.
     known: RwLock<HashMap<Outcome, bool, BuildHasherDefault<Quick>>>,
@@ -155,8 +175,16 @@ impl Definition {
         let syntax = |error: minijinja::Error| DefinitionErrorKind::Syntax(message(&error)).of(name);
         let expression = EMPTY.compile_expression(source).map_err(syntax)?;
         check_names(&expression, behaviour).map_err(|kind| kind.of(name))?;
-        let known = RwLock::default();
-        let definition = Self { name: name.to_owned(), threshold: behaviour.threshold, expression, known };
+        let used = expression.undeclared_variables(true);
+        let fields = behaviour.fields.iter().filter(|field| used.contains(&format!("fields.{}", field.id)));
+        let definition = Self {
+            name: name.to_owned(),
+            threshold: behaviour.threshold,
+            fields: fields.cloned().collect(),
+            names_not_asked: texts(&text.expression).iter().any(|text| text == NOT_ASKED),
+            expression,
+            known: RwLock::default(),
+        };
         for outcome in samples(behaviour) {
             definition.holds(&outcome)?;
         }
@@ -174,7 +202,8 @@ impl Definition {
     ///
     /// # Errors
     ///
-    /// An expression that fails for this verdict, such as a division by its score; sample verdicts did not show it.
+    /// An expression that fails for this verdict, such as a division by its score; sample verdicts did not show it. And one
+    /// that hangs on a field which the verdict was not asked for.
     pub fn holds(&self, outcome: &Outcome) -> Result<bool, DefinitionError> {
         if let Some(known) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(outcome) {
             return Ok(*known);
@@ -189,7 +218,39 @@ impl Definition {
 
     fn evaluate(&self, outcome: &Outcome) -> Result<bool, DefinitionError> {
         let Some(finding) = outcome.finding() else { return Ok(false) };
-        let Finding { verdict, score, labels, exclusions, fields } = finding;
+        let missing: Vec<_> = self.fields.iter().filter(|field| !finding.fields.contains_key(&field.id)).collect();
+        let Some(first) = missing.first() else { return self.value(outcome, finding, &finding.fields) };
+        let mut completed = vec![finding.fields.clone()];
+        for field in &missing {
+            let mut values = vec![NOT_ASKED];
+            if !self.names_not_asked {
+                values.extend(field.values.iter().map(String::as_str));
+            }
+            let with = |fields: &BTreeMap<String, String>, value: &str| {
+                let mut fields = fields.clone();
+                fields.insert(field.id.clone(), value.to_owned());
+                fields
+            };
+            completed = completed.iter().flat_map(|fields| values.iter().map(|value| with(fields, value))).collect();
+        }
+        let mut values = completed.iter().map(|fields| self.value(outcome, finding, fields));
+        let value = values.next().unwrap_or(Ok(false))?;
+        for other in values {
+            if other? != value {
+                return Err(DefinitionErrorKind::NotAsked { field: first.id.clone() }.of(&self.name));
+            }
+        }
+        Ok(value)
+    }
+
+    /// The value for a finding with these fields.
+    fn value(
+        &self,
+        outcome: &Outcome,
+        finding: &Finding,
+        fields: &BTreeMap<String, String>,
+    ) -> Result<bool, DefinitionError> {
+        let Finding { verdict, score, labels, exclusions, fields: _ } = finding;
         let variables = Variables {
             verdict: verdict.as_str(),
             score: *score,
@@ -236,7 +297,7 @@ fn check_texts(expression: &str, behaviour: &Behaviour) -> Result<(), Definition
     let values = behaviour.fields.iter().flat_map(|field| &field.values).map(String::as_str);
     let judgements = Judgement::ALL.iter().map(|judgement| judgement.as_str());
     let outcomes = OutcomeKind::ALL.iter().map(|outcome| outcome.as_str());
-    let known: Vec<_> = terms.chain(values).chain(judgements).chain(outcomes).collect();
+    let known: Vec<_> = terms.chain(values).chain(judgements).chain(outcomes).chain([NOT_ASKED]).collect();
     match texts(expression).into_iter().find(|text| !known.contains(&text.as_str())) {
         Some(text) => {
             let nearest = nearest(&text, known);
@@ -337,6 +398,23 @@ mod tests {
         assert!(holds("fields.voice == 'own'"));
         assert!(!holds(r#"exclusions == ["X1"]"#));
         assert!(!holds(r#"outcome == "evidence_unverified" or verdict in ["suspected"]"#));
+    }
+
+    #[test]
+    fn a_field_that_was_not_asked_is_never_a_no() {
+        let Outcome::Graded { finding } = graded(Judgement::Present, 70, &["H1"], &[]) else { panic!("it is graded") };
+        let old = Outcome::Graded { finding: Finding { fields: BTreeMap::new(), ..finding } };
+        let holds = |expression: &str| compile(expression).unwrap().holds(&old);
+        for hangs in ["fields.voice == 'own'", "fields.voice != 'own'", "score > 50 and fields.voice == 'quoting'"] {
+            let error = holds(hangs).unwrap_err();
+            assert_eq!(error.kind, DefinitionErrorKind::NotAsked { field: "voice".to_owned() }, "{hangs}");
+        }
+        assert_eq!(holds("score > 90 and fields.voice == 'own'"), Ok(false), "whatever the field would say");
+        assert_eq!(holds("'H1' in labels or fields.voice == 'own'"), Ok(true));
+        assert_eq!(holds("fields.voice in ['own', 'not_asked']"), Ok(true));
+        assert_eq!(holds("fields.voice == 'own' and fields.voice != 'not_asked'"), Ok(false), "the definition says so");
+        let asked = graded(Judgement::Present, 70, &["H1"], &[]);
+        assert_eq!(compile("fields.voice == 'not_asked'").unwrap().holds(&asked), Ok(false));
     }
 
     #[test]

@@ -36,6 +36,7 @@ mod secrecy;
 mod sensitivity;
 mod show;
 mod stopped;
+mod trial;
 mod unusable;
 mod validate;
 mod whole;

@@ -49,6 +49,7 @@ impl Diff {
             behaviour: plan.behaviour.clone(),
             level: plan.level,
             simulated: a.graders.iter().chain(&b.graders).any(|grader| grader.simulated),
+            watermark: sides.iter().find_map(|side| side.recorded.watermark()),
             a,
             b,
             changed,

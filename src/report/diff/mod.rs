@@ -29,6 +29,7 @@ use crate::model::verdict::{Evidence, Judgement};
 pub use build::{Paired, SideTally};
 pub use figures::{Agreement, ClusterTest, Figure};
 pub use passage::{Passage, passages};
+pub(super) use table::conclusion;
 
 /// The version of [`Diff`] that this build writes.
 pub const DIFF_SCHEMA: u32 = 1;
@@ -46,6 +47,9 @@ pub struct Diff {
     pub level: f64,
     /// Whether any grader is the simulated one.
     pub simulated: bool,
+    /// That a grader's prompt is a draft: nothing here is for publication.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watermark: Option<&'static str>,
     /// The first side.
     pub a: SideRow,
     /// The second side.

@@ -75,6 +75,9 @@ impl Diff {
 }
 
 fn head(page: &mut String, diff: &Diff) -> fmt::Result {
+    if let Some(mark) = diff.watermark {
+        writeln!(page, "<p class=\"alarm\">{mark}</p>")?;
+    }
     if diff.simulated {
         page.push_str(
             "<p class=\"alarm\">Simulation: graded by the simulated grader. No figure speaks of a real model.</p>\n",

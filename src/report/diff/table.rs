@@ -30,6 +30,7 @@ impl Diff {
     }
 
     fn head(&self, page: &mut Page) {
+        page.watermark(self.watermark);
         if self.simulated {
             let alarm = page.ink(Ink::Alarm, "*** SIMULATION ***");
             page.line(&alarm);
@@ -278,7 +279,7 @@ pub(super) fn ways(flip: &FlipRow) -> String {
 }
 
 /// What a verdict says, in words.
-pub(super) fn conclusion(verdict: &VerdictRow) -> String {
+pub(in crate::report) fn conclusion(verdict: &VerdictRow) -> String {
     let Some(judgement) = verdict.verdict else { return verdict.outcome.as_str().replace('_', " ") };
     let mut parts = vec![judgement.as_str().replace('_', " ")];
     parts.extend(verdict.score.map(|score| format!("score {score}")));

@@ -10,6 +10,7 @@ use crate::model::event::{Admitted, Event, Judged, Ordinal, Planned};
 use crate::model::grading::Stage;
 use crate::model::hash::Digest;
 use crate::model::money::{NanoUsd, Usage};
+use crate::model::unit::UnitKind;
 use crate::reconcile::diff::{Direction, Flip};
 use crate::report::diff::{FlipRow, Replies, VerdictRow, passages};
 use crate::run::folder::RunFolder;
@@ -26,6 +27,7 @@ pub(super) struct Said {
 }
 
 impl Said {
+    /// With what all replies of the side cost.
     pub(super) fn read(
         workspace: &Workspace,
         folder: &RunFolder,
@@ -33,6 +35,17 @@ impl Said {
         flipped: &HashSet<Ordinal>,
         cache: &ReplyCache,
     ) -> Result<Self, DiffError> {
+        let (said, keys) = Self::collect(workspace, folder, planned, flipped)?;
+        Ok(Self { replies: price(&keys, cache)?, ..said })
+    }
+
+    /// Without costs, and the keys of all replies.
+    pub(super) fn collect(
+        workspace: &Workspace,
+        folder: &RunFolder,
+        planned: &Planned,
+        flipped: &HashSet<Ordinal>,
+    ) -> Result<(Self, BTreeSet<Digest>), DiffError> {
         let (mut admitted, mut judged) = (HashMap::new(), HashMap::new());
         let mut keys: BTreeSet<Digest> = BTreeSet::new();
         for event in folder.events() {
@@ -56,8 +69,8 @@ impl Said {
                 | Event::Closed(_) => {}
             }
         }
-        let replies = price(&keys, cache)?;
-        Ok(Self { admitted, judged, copies: copies(workspace, planned)?, replies })
+        let copies = copies(workspace, planned)?;
+        Ok((Self { admitted, judged, copies, replies: Replies::default() }, keys))
     }
 
     fn copy(&self, ordinal: Ordinal) -> Result<Option<SelectedUnit>, UnitsError> {
@@ -69,7 +82,8 @@ impl Said {
     }
 }
 
-fn copies(workspace: &Workspace, planned: &Planned) -> Result<Option<Units>, UnitsError> {
+/// The copies of a run's conversations; nothing if they are gone.
+pub(in crate::run) fn copies(workspace: &Workspace, planned: &Planned) -> Result<Option<Units>, UnitsError> {
     let open = |digest| Snapshot::open(&workspace.units(), digest);
     let Some(sample) = open(&planned.census)? else { return Ok(None) };
     Ok(match &planned.known.units {
@@ -144,40 +158,41 @@ impl Reader<'_> {
     ) -> Result<Vec<VerdictRow>, DiffError> {
         let stages = [Stage::Screen, Stage::Confirm];
         let judged = stages.into_iter().filter_map(|stage| said.judged.get(&(ordinal, stage)));
-        judged.map(|judged| self.verdict(judged, copy)).collect()
+        judged.map(|judged| verdict_row((self.behaviour, self.plan.unit), self.cache, judged, copy)).collect()
     }
+}
 
-    fn verdict(&self, judged: &Judged, copy: Option<&SelectedUnit>) -> Result<VerdictRow, DiffError> {
-        let finding = judged.outcome.finding();
-        let reply = judged.key.map(|key| self.cache.get(&key)).transpose()?.flatten();
-        let (whole, unavailable) = match (&reply, copy) {
-            (Some(reply), Some(copy)) => {
-                let context = verdict::Context {
-                    behaviour: self.behaviour,
-                    conversation: &copy.conversation,
-                    seen: &judged.seen,
-                    unit: self.plan.unit,
-                };
-                (parse(reply.status, &reply.body, &context).verdict(), None)
-            }
-            (None, _) => (None, Some("the reply is no longer stored")),
-            (Some(_), None) => (None, Some("the copy of the conversation is gone")),
-        };
-        let (evidence, innocent_reading) =
-            whole.map(|whole| (whole.evidence, Some(whole.innocent_reading))).unwrap_or_default();
-        Ok(VerdictRow {
-            stage: judged.stage,
-            outcome: judged.outcome.kind(),
-            verdict: finding.map(|finding| finding.verdict),
-            score: finding.map(|finding| finding.score),
-            labels: finding.map(|finding| finding.labels.clone()).unwrap_or_default(),
-            exclusions: finding.map(|finding| finding.exclusions.clone()).unwrap_or_default(),
-            fields: finding.map_or_else(BTreeMap::new, |finding| finding.fields.clone()),
-            evidence,
-            innocent_reading,
-            unavailable: unavailable.filter(|_| finding.is_some()),
-        })
-    }
+/// A verdict with its quotes, derived again from the stored reply.
+pub(in crate::run) fn verdict_row(
+    (behaviour, unit): (&Behaviour, UnitKind),
+    cache: &ReplyCache,
+    judged: &Judged,
+    copy: Option<&SelectedUnit>,
+) -> Result<VerdictRow, DiffError> {
+    let finding = judged.outcome.finding();
+    let reply = judged.key.map(|key| cache.get(&key)).transpose()?.flatten();
+    let (whole, unavailable) = match (&reply, copy) {
+        (Some(reply), Some(copy)) => {
+            let context = verdict::Context { behaviour, conversation: &copy.conversation, seen: &judged.seen, unit };
+            (parse(reply.status, &reply.body, &context).verdict(), None)
+        }
+        (None, _) => (None, Some("the reply is no longer stored")),
+        (Some(_), None) => (None, Some("the copy of the conversation is gone")),
+    };
+    let (evidence, innocent_reading) =
+        whole.map(|whole| (whole.evidence, Some(whole.innocent_reading))).unwrap_or_default();
+    Ok(VerdictRow {
+        stage: judged.stage,
+        outcome: judged.outcome.kind(),
+        verdict: finding.map(|finding| finding.verdict),
+        score: finding.map(|finding| finding.score),
+        labels: finding.map(|finding| finding.labels.clone()).unwrap_or_default(),
+        exclusions: finding.map(|finding| finding.exclusions.clone()).unwrap_or_default(),
+        fields: finding.map_or_else(BTreeMap::new, |finding| finding.fields.clone()),
+        evidence,
+        innocent_reading,
+        unavailable: unavailable.filter(|_| finding.is_some()),
+    })
 }
 
 const fn way(direction: Direction) -> &'static str {
