@@ -39,6 +39,8 @@ fn every_command_has_help_with_an_example() {
         "run",
         "report",
         "diff",
+        "mine",
+        "ls",
         "status",
         "show",
         "prompts list",

@@ -21,6 +21,8 @@ mod expect;
 mod help;
 mod hostile;
 mod init;
+mod ls;
+mod mine;
 mod model_change;
 mod notify;
 mod plan;
