@@ -1,9 +1,12 @@
 //! The command line. The doc comments here are the help texts; help, completions and the manual page all come from it.
 
 mod diff;
+mod ls;
+mod mine;
 mod plan;
 mod rehearse;
 mod sensitivity;
+mod show;
 mod trial;
 mod validate;
 
@@ -18,9 +21,12 @@ use crate::config::{AUDIT_FILE, moment};
 use crate::grade::settings::Concurrency;
 
 pub use diff::DiffArgs;
+pub use ls::{ListArgs, StatusArg};
+pub use mine::MineArgs;
 pub use plan::{PlanArgs, QuestionArgs};
 pub use rehearse::{CorpusArgs, RehearseArgs, RehearseCommand, RehearseGoldArgs, RehearseReviewArgs};
 pub use sensitivity::{DrawArgs, ImportKnownArgs, PlantArgs, SensitivityCommand, StatusKnownArgs};
+pub use show::ShowArgs;
 pub use trial::TryArgs;
 pub use validate::{Split, ValidateArgs};
 
@@ -137,6 +143,26 @@ pub enum Command {
   assize prompts draft metagaming && assize try --watch
   assize try --sample 500 --max-cost 2 --format json")]
     Try(TryArgs),
+    /// Words and phrases that set confirmed units, or one group, apart: cues that are missing; sends nothing
+    ///
+    /// For each: in how many conversations of either side it stands, whether a cue finds it already, and for a new cue how
+    /// much more it would send and how much of what was confirmed without a cue it would hit. Only the units' own text is
+    /// read, in the channels of the audit. Whoever adds cues because of it takes the next `draw`.
+    #[command(after_help = "Example:
+  assize mine
+  assize mine latest --group checkpoint=rl-late
+  assize mine latest --group checkpoint=rl-late --confirmed --least 2 --format json")]
+    Mine(MineArgs),
+    /// Units of a run by status, class, group, verdict and metadata, one a line
+    ///
+    /// --where is an expression as in `[corpus] where`, over the metadata of the conversation and over `status`, `class`,
+    /// `screen`, `confirm` (present, suspected, absent, or how the stage ended), `score`, `confirm_score`, `labels` and
+    /// `fields`. What a grader was not asked is `not_asked`: a unit without a score is neither above nor below one.
+    #[command(after_help = "Example:
+  assize ls --status flagged
+  assize ls latest --status rejected,pending --group checkpoint=rl-late --limit 20
+  assize ls --where 'score >= 50 and user == \"u-17\"' --format json")]
+    Ls(ListArgs),
     /// Funnel, rate and spend of a running or finished run
     #[command(after_help = "Example:\n  assize status latest --watch")]
     Status(StatusArgs),
@@ -370,24 +396,6 @@ pub struct StatusArgs {
     /// Look again every second until the run ends
     #[arg(long)]
     pub watch: bool,
-}
-
-/// `assize show`.
-#[derive(Debug, Args)]
-pub struct ShowArgs {
-    /// The unit: conversation id and message index, as conv-000123#3
-    #[arg(value_name = "UNIT")]
-    pub unit: String,
-    /// Run id or folder
-    #[arg(long, value_name = "RUN", default_value = "latest")]
-    pub run: String,
-    /// The text up to the turn alone, whole: no cues, no verdicts, nothing of where it is from. Takes names of `review queue` as
-    /// well
-    #[arg(long)]
-    pub blind: bool,
-    /// What stands behind a name of `review queue`: for whoever traces a decision, not for those who still read
-    #[arg(long, conflicts_with = "blind")]
-    pub reveal: bool,
 }
 
 /// `assize prompts`.

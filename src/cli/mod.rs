@@ -9,6 +9,8 @@ mod doctor;
 pub mod exit;
 mod init;
 mod invocation;
+mod ls;
+mod mine;
 mod plan;
 mod printer;
 mod progress;
@@ -70,6 +72,8 @@ fn dispatch(invocation: &Invocation, command: Command, printer: Printer) -> Resu
         Command::Validate(args) => validate::run(invocation, &args, printer),
         Command::Try(args) => trial::run(invocation, &args, printer),
         Command::Status(args) => status::run(invocation, &args, printer),
+        Command::Mine(args) => mine::run(invocation, &args, printer),
+        Command::Ls(args) => ls::run(invocation, &args, printer),
         Command::Show(args) => show::run(invocation, &args, printer),
         Command::Review(command) => review::run(invocation, &command, printer),
         Command::Prompts(command) => prompts::run(invocation, &command, printer),

@@ -79,7 +79,7 @@ pub(super) struct Also {
 pub(super) const MAX_WITHIN: u64 = 2_000;
 
 /// Most apostrophes in a term: each one doubles the number of spellings to look for.
-const MAX_APOSTROPHES: usize = 4;
+pub(super) const MAX_APOSTROPHES: usize = 4;
 
 /// Literal terms, at least one: in ASCII lower case, apostrophes plain, sorted, each once.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -8,6 +8,7 @@ mod compile;
 mod error;
 mod hits;
 mod literals;
+pub mod mine;
 mod near;
 mod parse;
 mod passage;

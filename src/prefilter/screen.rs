@@ -32,7 +32,7 @@ pub struct Scratch {
 
 /// Bytes that are scanned before the `near` rules look at what was found. Bounds the memory for occurrences: a text
 /// of 64 MiB that repeats one short term would need gigabytes otherwise.
-const BLOCK: usize = 256 << 10;
+pub(super) const BLOCK: usize = 256 << 10;
 
 impl Screener {
     /// Compiles these classes, in this order, or all classes in the order of the file.

@@ -163,7 +163,16 @@ impl Fold {
     /// # Errors
     ///
     /// There is no plan, or the events contradict it or each other; see [`FoldError`].
-    pub fn finish(mut self) -> Result<Tally, FoldError> {
+    pub fn finish(self) -> Result<Tally, FoldError> {
+        self.finish_each(|_, _| {})
+    }
+
+    /// As [`finish`](Fold::finish), and tells where every admitted unit of the sample ended, in the order of admission.
+    ///
+    /// # Errors
+    ///
+    /// As [`finish`](Fold::finish).
+    pub fn finish_each(mut self, mut ended: impl FnMut(Ordinal, &Bucket)) -> Result<Tally, FoldError> {
         if let Some(fault) = self.fault.take() {
             return Err(fault);
         }
@@ -182,7 +191,10 @@ impl Fold {
         let known = self.known.finish(&plan)?;
         counts.replayed += self.known.marks().filter(|mark| mark.replayed).count() as u64;
         for (index, unit) in (self.known.len()..).zip(std::mem::take(&mut self.units)) {
-            self.count(&mut counts, &mut reading, Ordinal(index), &unit)?;
+            let ordinal = Ordinal(index);
+            if let Some(bucket) = self.count(&mut counts, &mut reading, ordinal, &unit)? {
+                ended(ordinal, &bucket);
+            }
         }
         self.count_missed(&mut counts, &mut reading);
         counts.complete_cleared();
@@ -431,16 +443,17 @@ impl Fold {
         unit.is_some_and(|unit| unit.screen().is_some_and(|mark| mark.kind.is_usable() && !mark.holds))
     }
 
+    /// Counts one unit; where it ended, if it was admitted.
     fn count(
         &mut self,
         counts: &mut Counts<'_>,
         reading: &mut Reading,
         ordinal: Ordinal,
         unit: &UnitState,
-    ) -> Result<(), FoldError> {
+    ) -> Result<Option<Bucket>, FoldError> {
         let Some(stratum) = unit.stratum() else {
             let was_judged = unit.screen().is_some() || unit.confirm().is_some();
-            return if was_judged { Err(FoldError::NotAdmitted(ordinal)) } else { Ok(()) };
+            return if was_judged { Err(FoldError::NotAdmitted(ordinal)) } else { Ok(None) };
         };
         let tally = &mut counts.strata[stratum as usize];
         let is_flagged = unit.is_flagged();
@@ -458,14 +471,14 @@ impl Fold {
         }
         let bucket = bucket(unit, ruling, self.codes.remove(&ordinal));
         tally.buckets.add(bucket.clone(), 1);
-        if let Bucket::Confirmed { by } = bucket {
+        if let &Bucket::Confirmed { by } = &bucket {
             let named = self.named.remove(&ordinal).ok_or(FoldError::NotAdmitted(ordinal))?;
             let route = route.filter(|_| by == Decider::People);
             counts.confirmed.push(named.confirmed(by, stratum, route));
         }
         counts.stages(unit);
         counts.conversation(stratum, unit);
-        Ok(())
+        Ok(Some(bucket))
     }
 
     /// Cleared units that people say show the behaviour.

@@ -24,7 +24,7 @@ impl Report {
     #[must_use]
     pub fn new(tally: &Tally) -> Self {
         let plan = &tally.plan;
-        let rates = estimate::rates(tally);
+        let (rates, recalls) = (estimate::rates(tally), estimate::recall(tally));
         let mut report = Self {
             schema: REPORT_SCHEMA,
             digest: Digest::from_bytes([0; 32]),
@@ -44,7 +44,7 @@ impl Report {
             requests: requests(tally),
             spend: spend(tally),
             rates: rates.iter().map(|rate| rate_row(plan, rate)).collect(),
-            prefilter_recall: estimate::recall(tally).iter().map(|row| recall_row(plan, row)).collect(),
+            prefilter_recall: recalls.iter().map(|row| recall_row(plan, row)).collect(),
             comparisons: comparisons(tally),
             review: review(tally),
             sensitivity: sensitivity(tally),
@@ -53,7 +53,7 @@ impl Report {
             labels: labels(tally),
             confirmed_units: confirmed_units(tally),
             sessions: sessions(tally),
-            warnings: warnings(tally, &rates),
+            warnings: warnings(tally, &rates, &recalls),
         };
         report.warnings.extend(people::warnings(tally, report.people_err.as_ref()));
         report.digest = report.digest();

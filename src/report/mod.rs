@@ -15,6 +15,7 @@ mod funnel;
 pub mod json;
 mod known;
 mod layout;
+pub mod mine;
 pub mod people;
 mod people_table;
 pub mod plan;

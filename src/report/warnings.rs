@@ -1,17 +1,20 @@
 //! What a reader of a report should know, and what to do about it.
 
 use super::rate::{count, units};
+use crate::estimate::Recall;
+use crate::estimate::interval::Limits;
 use crate::model::bucket::Bucket;
 use crate::model::event::StopReason;
 use crate::model::grading::Stage;
 use crate::model::rate::{Rate, Target};
 use crate::model::tally::{StageTally, Tally};
-use crate::model::unit::UnitKind;
+use crate::model::unit::{Group, UnitKind};
 
 /// What the counts themselves give reason to warn of, then what the run noted.
-pub(super) fn warnings(tally: &Tally, rates: &[Rate]) -> Vec<String> {
+pub(super) fn warnings(tally: &Tally, rates: &[Rate], recalls: &[Recall]) -> Vec<String> {
     let mut warnings = of_corpus(tally);
     warnings.extend(of_clusters(tally, rates));
+    warnings.extend(of_recall(&tally.plan.group_by, recalls));
     warnings.extend(of_draw(tally));
     warnings.extend(of_verdicts(tally));
     warnings.extend(of_look(tally));
@@ -59,6 +62,37 @@ fn of_clusters(tally: &Tally, rates: &[Rate]) -> Option<String> {
          than they say",
         scopes.join(", "),
         unit = plan.unit.as_str(),
+    ))
+}
+
+/// Two groups whose prefilter recalls have disjoint intervals: of all such pairs the one that is farthest apart.
+fn of_recall(group_by: &[String], recalls: &[Recall]) -> Option<String> {
+    let of_groups: Vec<(&Group, Limits, f64)> =
+        recalls.iter().filter_map(|row| Some((row.group.as_ref()?, row.limits?, row.estimate?))).collect();
+    let mut disjoint = Vec::new();
+    for (higher, limits, share) in &of_groups {
+        for (lower, others, other_share) in of_groups.iter().filter(|(_, others, _)| others.upper < limits.lower) {
+            disjoint.push((limits.lower - others.upper, (higher, limits, share), (lower, others, other_share)));
+        }
+    }
+    let (_, (higher, limits, share), (lower, others, other_share)) =
+        disjoint.iter().max_by(|one, other| one.0.total_cmp(&other.0))?;
+    let percent = |share: f64, limits: &Limits| {
+        let [share, lower, upper] = [share, limits.lower, limits.upper].map(|share| share * 100.0);
+        format!("{share:.1}% [{lower:.1}, {upper:.1}]")
+    };
+    let fields = group_by.iter().zip(&lower.0).map(|(field, value)| format!("{field}={value}"));
+    let more = match disjoint.len() {
+        1 => String::new(),
+        pairs => format!(" ({} more pairs of groups do not overlap either)", pairs - 1),
+    };
+    Some(format!(
+        "the cues hit {} of what there is to catch in `{higher}` and only {} in `{lower}`, and these intervals do not \
+         overlap{more}: floors rest mostly on units with a cue, so comparing the floors of these groups is biased against \
+         `{lower}`. Compare catchable rates, and look for its vocabulary: `assize mine --group '{}' --confirmed`",
+        percent(**share, limits),
+        percent(**other_share, others),
+        fields.collect::<Vec<_>>().join(","),
     ))
 }
 
@@ -168,4 +202,43 @@ fn of_labels(tally: &Tally) -> Vec<String> {
         warnings.push(format!("labels that fit {unit}s of several groups: {labels}. Add `group` to them to use them"));
     }
     warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recall(name: Option<&str>, estimate: f64, lower: f64, upper: f64) -> Recall {
+        let group = name.map(|name| Group(vec![name.to_owned()]));
+        Recall { group, estimate: Some(estimate), limits: Some(Limits { lower, upper }), reason: None }
+    }
+
+    fn warned(recalls: &[Recall]) -> Option<String> {
+        of_recall(&["checkpoint".to_owned()], recalls)
+    }
+
+    #[test]
+    fn disjoint_recalls_of_two_groups_are_warned_of_by_name() {
+        let (early, late) = (recall(Some("rl-early"), 0.8, 0.65, 0.9), recall(Some("rl-late"), 0.3, 0.2, 0.45));
+        let warning = warned(&[early.clone(), late.clone()]).unwrap();
+        assert!(warning.contains("80.0% [65.0, 90.0] of what there is to catch in `rl-early`"), "{warning}");
+        assert!(warning.contains("only 30.0% [20.0, 45.0] in `rl-late`"), "{warning}");
+        assert!(warning.contains("biased against `rl-late`"), "{warning}");
+        assert!(warning.ends_with("`assize mine --group 'checkpoint=rl-late' --confirmed`"), "{warning}");
+        assert_eq!(warned(&[late.clone(), early.clone()]), Some(warning), "the order of groups says nothing");
+        let third = recall(Some("production"), 0.5, 0.46, 0.6);
+        let warning = warned(&[early, third, late]).unwrap();
+        assert!(warning.contains("in `rl-early`") && warning.contains("in `rl-late`"), "the farthest apart: {warning}");
+        assert!(warning.contains("2 more pairs"), "{warning}");
+    }
+
+    #[test]
+    fn what_overlaps_or_is_not_known_is_no_reason_to_warn() {
+        let (one, other) = (recall(Some("a"), 0.8, 0.5, 0.9), recall(Some("b"), 0.4, 0.2, 0.5));
+        assert_eq!(warned(&[one.clone(), other]), None, "limits that touch are not disjoint");
+        let all = recall(None, 0.1, 0.05, 0.2);
+        assert_eq!(warned(&[one.clone(), all]), None, "all groups together are no group");
+        let unknown = Recall { estimate: None, limits: None, reason: Some("none".to_owned()), ..one.clone() };
+        assert_eq!(warned(&[one, unknown]), None);
+    }
 }

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use super::folder::{FolderError, RunFolder};
 use super::gold::GoldSet;
 use super::settings::{DEV_FILE, LOOKS_FILE, TEST_FILE, Workspace};
-use crate::model::event::{Event, Planned};
+use crate::model::bucket::Bucket;
+use crate::model::event::{Event, Ordinal, Planned};
 use crate::model::grading::Stage;
 use crate::model::hash::Digest;
 use crate::model::tally::Tally;
@@ -87,7 +88,11 @@ impl Conclusion {
     ///
     /// # Errors
     /// If a label file cannot be read, or events mix what must not be mixed.
-    pub fn finish(mut self) -> Result<Tally, ConcludeError> {
+    pub fn finish(self) -> Result<Tally, ConcludeError> {
+        self.finish_each(|_, _| {})
+    }
+
+    fn finish_each(mut self, ended: impl FnMut(Ordinal, &Bucket)) -> Result<Tally, ConcludeError> {
         for path in seat_files(&self.workspace.labels())? {
             let text = fs::read_to_string(&path).map_err(|source| ConcludeError::Io { path: path.clone(), source })?;
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -101,7 +106,7 @@ impl Conclusion {
             self.fold.gold(gold.items(), gold.aside);
             unreadable = gold.unreadable;
         }
-        let mut tally = self.fold.finish()?;
+        let mut tally = self.fold.finish_each(ended)?;
         if !unreadable.is_empty() {
             let lines = unreadable.join("; ");
             tally.warnings.insert(format!("gold that cannot be read is not shown to anybody. Mend it: {lines}"));
@@ -123,11 +128,23 @@ impl Conclusion {
 /// # Errors
 /// If the journal or a label file cannot be read, or mixes what must not be mixed.
 pub fn tally(workspace: &Workspace, folder: &RunFolder) -> Result<Tally, ConcludeError> {
+    tally_each(workspace, folder, |_, _| {})
+}
+
+/// As [`tally`], and tells where every admitted unit of the sample ended, in the order of admission.
+///
+/// # Errors
+/// As [`tally`].
+pub fn tally_each(
+    workspace: &Workspace,
+    folder: &RunFolder,
+    ended: impl FnMut(Ordinal, &Bucket),
+) -> Result<Tally, ConcludeError> {
     let mut conclusion = Conclusion::begin(workspace, &plan_of(folder)?)?;
     for event in folder.events() {
         conclusion.event(&event?);
     }
-    conclusion.finish()
+    conclusion.finish_each(ended)
 }
 
 /// Folds a run's journal, read once, and the workspace's labels by each of these rules: what is flagged and confirmed, and

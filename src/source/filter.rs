@@ -1,6 +1,6 @@
-//! `where`: an expression over metadata that decides which conversations belong to the corpus.
+//! `where`: an expression over metadata that decides which conversations belong to the corpus, or which units are listed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use minijinja::value::ValueKind;
@@ -36,6 +36,46 @@ impl Filter {
         Ok(filter)
     }
 
+    /// Compiles an expression over metadata and [`Fact`]s, for [`Filter::lists`]; an empty one keeps everything.
+    ///
+    /// # Errors
+    ///
+    /// The expression does not parse.
+    pub fn over_units(text: &str) -> Result<Self, SourceError> {
+        let written = Some(text).filter(|text| !text.trim().is_empty());
+        let compiled = written.map(|text| {
+            EMPTY.compile_expression_owned(text.to_owned()).map_err(|error| refuse(text, &error.to_string()))
+        });
+        Ok(Self { text: text.to_owned(), expression: compiled.transpose()? })
+    }
+
+    /// The names that the expression uses.
+    #[must_use]
+    pub fn names(&self) -> BTreeSet<String> {
+        let names = self.expression.as_ref().map(|expression| expression.undeclared_variables(false));
+        names.into_iter().flatten().collect()
+    }
+
+    /// Whether a unit with these facts, of a conversation with this metadata, is listed. A fact stands before metadata of
+    /// the same name. `None` if the expression needs a fact that was not asked: then it is neither true nor false.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Filter::keeps`].
+    pub fn lists(
+        &self,
+        metadata: &BTreeMap<String, String>,
+        facts: &BTreeMap<&'static str, Fact>,
+    ) -> Result<Option<bool>, SourceError> {
+        let Some(expression) = &self.expression else { return Ok(Some(true)) };
+        if self.names().iter().any(|name| facts.get(name.as_str()) == Some(&Fact::NotAsked)) {
+            return Ok(None);
+        }
+        let texts = metadata.iter().map(|(name, value)| (name.as_str(), Value::from(value.as_str())));
+        let facts = facts.iter().map(|(name, fact)| (*name, fact.value()));
+        self.decide(expression, Value::from_pairs(texts.chain(facts))).map(Some)
+    }
+
     /// Whether a conversation with this metadata belongs to the corpus.
     ///
     /// # Errors
@@ -44,11 +84,42 @@ impl Filter {
     pub fn keeps(&self, metadata: &BTreeMap<String, String>) -> Result<bool, SourceError> {
         let Some(expression) = &self.expression else { return Ok(true) };
         let names = Value::from_pairs(metadata.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        self.decide(expression, names)
+    }
+
+    fn decide(&self, expression: &Expression<'_, '_>, names: Value) -> Result<bool, SourceError> {
         let value = expression.eval(names).map_err(|error| refuse(&self.text, &error.kind().to_string()))?;
         if value.kind() != ValueKind::Bool {
             return Err(refuse(&self.text, "must be true or false for every conversation"));
         }
         Ok(value.is_true())
+    }
+}
+
+/// What is known of a unit beside the metadata of its conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact {
+    /// A word.
+    Text(String),
+    /// A number.
+    Number(u64),
+    /// Several words.
+    Texts(BTreeSet<String>),
+    /// Words by name.
+    Named(BTreeMap<String, String>),
+    /// Nobody was asked.
+    NotAsked,
+}
+
+impl Fact {
+    fn value(&self) -> Value {
+        match self {
+            Self::Text(text) => Value::from(text.as_str()),
+            Self::Number(number) => Value::from(*number),
+            Self::Texts(texts) => texts.iter().map(String::as_str).collect(),
+            Self::Named(texts) => Value::from_pairs(texts.iter().map(|(name, text)| (name.as_str(), text.as_str()))),
+            Self::NotAsked => Value::UNDEFINED,
+        }
     }
 }
 
@@ -72,6 +143,35 @@ mod tests {
         assert!(keeps("checkpoint == 'rl-late' and reward != '1.0'").unwrap());
         assert!(!keeps("checkpoint in ['rl-early', 'production']").unwrap());
         assert!(!keeps("source == 'chat'").unwrap());
+    }
+
+    #[test]
+    fn what_was_not_asked_is_neither_true_nor_false() {
+        let metadata =
+            [("user", "u-1"), ("class", "of the corpus")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let facts = BTreeMap::from([
+            ("class", Fact::Text("core".to_owned())),
+            ("score", Fact::Number(70)),
+            ("labels", Fact::Texts(["M1".to_owned()].into())),
+            ("fields", Fact::Named([("voice".to_owned(), "not_asked".to_owned())].into())),
+            ("confirm", Fact::Text("not_asked".to_owned())),
+            ("confirm_score", Fact::NotAsked),
+        ]);
+        let lists = |text: &str| Filter::over_units(text).unwrap().lists(&metadata.clone().into(), &facts);
+        for (text, expected) in [
+            ("", Some(true)),
+            ("score >= 50 and user == 'u-1'", Some(true)),
+            ("class == 'core' and 'M1' in labels", Some(true)),
+            ("score < 50", Some(false)),
+            ("fields.voice == 'not_asked' and confirm == 'not_asked'", Some(true)),
+            ("confirm_score < 50", None),
+            ("not confirm_score < 50", None),
+            ("nothing == 'u-1'", Some(false)),
+        ] {
+            assert_eq!(lists(text).unwrap(), expected, "{text}");
+        }
+        assert!(lists("score").is_err() && Filter::over_units("score >").is_err());
+        assert_eq!(Filter::over_units("score > 1 and fields.a == b").unwrap().names().len(), 3);
     }
 
     #[test]

@@ -20,7 +20,7 @@ mod wire;
 pub use canonical::conversation as canonical;
 pub use error::{Fault, SourceError, UnreadableReason};
 pub use files::{STDIN, SourceFile, files};
-pub use filter::Filter;
+pub use filter::{Fact, Filter};
 pub use parse::{Parser, Record, cluster_of, group_of};
 pub use read::{Fingerprint, RawRecord, RawRecords, Records, read};
 

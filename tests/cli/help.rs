@@ -41,6 +41,8 @@ fn every_command_has_help_with_an_example() {
         "diff",
         "validate",
         "try",
+        "mine",
+        "ls",
         "status",
         "show",
         "prompts list",

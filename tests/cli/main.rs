@@ -22,6 +22,8 @@ mod help;
 mod hostile;
 mod init;
 mod injections;
+mod ls;
+mod mine;
 mod model_change;
 mod notify;
 mod plan;
