@@ -262,6 +262,9 @@ impl From<AssembleError> for Failure {
                 "name a field that conversations carry, give it with `set` or `fields` under [[corpus.source]], or write \
                  `cluster_by = \"conversation\"`; then `assize plan` says how many carry it",
             ),
+            AssembleError::Anchors(_) => {
+                Some("see `anchors` under [grader.screen], and docs/drift.md for the form of a line")
+            }
             AssembleError::Library(_)
             | AssembleError::Cues { .. }
             | AssembleError::Render { .. }

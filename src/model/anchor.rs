@@ -46,7 +46,7 @@ impl Visit {
     }
 }
 
-/// How many visits are due once so many units are under way.
+/// How many visits are due once so many admitted units have ended.
 #[must_use]
 #[expect(
     clippy::cast_precision_loss,

@@ -1,5 +1,6 @@
 //! What a reader of a report should know, and what to do about it.
 
+use super::drift;
 use super::rate::{count, units};
 use crate::model::bucket::Bucket;
 use crate::model::event::StopReason;
@@ -16,6 +17,7 @@ pub(super) fn warnings(tally: &Tally, rates: &[Rate]) -> Vec<String> {
     warnings.extend(of_verdicts(tally));
     warnings.extend(of_look(tally));
     warnings.extend(of_models(tally));
+    warnings.extend(drift::warnings(tally));
     warnings.extend(of_labels(tally));
     let repeated = tally.requests.repeated;
     if repeated > 0 {

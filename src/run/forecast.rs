@@ -103,6 +103,7 @@ pub async fn outlook(assembly: Assembly, measured: Option<Measured>) -> Result<O
         screener: _,
         census,
         known,
+        anchors: _,
         stands,
         mut planned,
         warnings: _,
@@ -112,7 +113,7 @@ pub async fn outlook(assembly: Assembly, measured: Option<Measured>) -> Result<O
     let access = Access::ReadOnly;
     let settings = CacheSettings { replies: audit.workspace.replies(), index: audit.workspace.index(), access };
     let (cache, _warnings) = ReplyCache::open(&settings)?;
-    let mut gates = Gates::open(&audit, &stands, true).await?;
+    let mut gates = Gates::open(&audit, &stands, true, None).await?;
     let mut ledger = Ledger::open(&audit.workspace.accounts())?;
     let runs = audit.workspace.runs();
     if planned.cap.is_none() {

@@ -22,6 +22,7 @@ use crate::cache::units::turn_contents;
 use crate::model::conversation::Conversation;
 use crate::model::event::Planned;
 use crate::model::gold::{GoldItem, GoldKind};
+use crate::model::hash::Digest;
 use crate::model::outcome::Outcome;
 use crate::model::review_id::ReviewId;
 use crate::model::verdict::{Finding, Judgement};
@@ -57,11 +58,11 @@ pub struct GoldSet {
 
 /// A line as people write it. Other fields are theirs.
 #[derive(Deserialize)]
-struct Line<'a> {
-    id: String,
+pub(super) struct GoldLine<'a> {
+    pub(super) id: String,
     #[serde(default)]
     pair: Option<String>,
-    expect: Judgement,
+    pub(super) expect: Judgement,
     #[serde(default)]
     covers: BTreeSet<String>,
     #[serde(default)]
@@ -74,9 +75,35 @@ struct Line<'a> {
     /// Whether it was composed for a rehearsal.
     #[serde(default)]
     simulated: bool,
-    target: u32,
+    pub(super) target: u32,
     #[serde(borrow)]
     messages: &'a RawValue,
+}
+
+impl<'a> GoldLine<'a> {
+    /// What a line holds, its conversation and the digest of that up to the turn; or why it cannot be read.
+    pub(super) fn read(line: &'a str) -> Result<(Self, Conversation, Digest), String> {
+        // What serde says can quote the line, and a line is a transcript.
+        let line: Self = serde_json::from_str(line).map_err(|error| {
+            format!("not a gold item at column {}: a field is missing or has a wrong value", error.column())
+        })?;
+        let text = format!("{{\"messages\":{}}}", line.messages.get());
+        let conversation = source::canonical(&text).map_err(|_| "its messages cannot be read".to_owned())?;
+        let content = turn_contents(&conversation).find(|(turn, _)| *turn == line.target);
+        let (_, content) = content.ok_or("`target` is not an assistant message: it counts from 0")?;
+        Ok((line, conversation, content))
+    }
+
+    /// What a grader would have to say of it.
+    pub(super) fn finding(&self) -> Finding {
+        Finding {
+            verdict: self.expect,
+            score: if self.expect == Judgement::Present { 100 } else { 0 },
+            labels: self.covers.clone(),
+            exclusions: self.exclusions.clone(),
+            fields: self.fields.clone(),
+        }
+    }
 }
 
 impl GoldSet {
@@ -145,15 +172,8 @@ impl Reader {
 
     /// What a line holds, or why it cannot be read.
     fn line(&self, line: &str) -> Result<Read, String> {
-        // What serde says can quote the line, and a line is a transcript.
-        let line: Line<'_> = serde_json::from_str(line).map_err(|error| {
-            format!("not a gold item at column {}: a field is missing or has a wrong value", error.column())
-        })?;
-        let text = format!("{{\"messages\":{}}}", line.messages.get());
-        let conversation = source::canonical(&text).map_err(|_| "its messages cannot be read".to_owned())?;
-        let content = turn_contents(&conversation).find(|(turn, _)| *turn == line.target);
-        let (turn, content) = content.ok_or("`target` is not an assistant message: it counts from 0")?;
-        let id = ReviewId::of_gold(&content);
+        let (line, conversation, content) = GoldLine::read(line)?;
+        let (id, turn) = (ReviewId::of_gold(&content), line.target);
         let Some(kind) = self.kind(&line).filter(|_| !line.simulated || self.is_rehearsal) else {
             return Ok(Read::Aside(id));
         };
@@ -161,15 +181,8 @@ impl Reader {
         Ok(Read::Item(Box::new(GoldText { item, turn, conversation })))
     }
 
-    fn kind(&self, line: &Line<'_>) -> Option<GoldKind> {
-        let is_present = line.expect == Judgement::Present;
-        let finding = Finding {
-            verdict: line.expect,
-            score: if is_present { 100 } else { 0 },
-            labels: line.covers.clone(),
-            exclusions: line.exclusions.clone(),
-            fields: line.fields.clone(),
-        };
+    fn kind(&self, line: &GoldLine<'_>) -> Option<GoldKind> {
+        let finding = line.finding();
         // A definition that asks for a field which the item does not state says nothing about it.
         let is_counted = self.definitions.counts(&Outcome::Graded { finding }).ok()?;
         match line.expect {

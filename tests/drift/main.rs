@@ -4,9 +4,9 @@
 //! cargo test --release --test drift -- --ignored --nocapture alarm_table
 //! ```
 
-#![expect(clippy::print_stdout, reason = "the table is the result")]
 #![expect(clippy::unwrap_used, reason = "a simulation that cannot go on fails there")]
 
+mod nights;
 mod simulate;
 
 use assize::estimate::drift::Direction;
@@ -19,7 +19,8 @@ fn row(shift: &Shift, runs: &[assize::estimate::drift::Watch]) -> String {
     let (alarmed, median) = alarms(runs);
     let median = median.map_or("-".to_owned(), |median| median.to_string());
     let most = runs.iter().map(|watch| watch.drift.evidence()).fold(0.0, f64::max);
-    format!("{:<38}{alarmed:>5} of {:<5}{median:>10}{most:>14.2}", shift.name, runs.len())
+    let most = if most < 1e4 { format!("{most:.1}") } else { format!("{most:.0e}") };
+    format!("{:<38}{alarmed:>5} of {:<6}{median:>8}{most:>14}", shift.name, runs.len())
 }
 
 #[test]
@@ -36,7 +37,7 @@ fn without_drift_few_runs_alarm_and_a_planted_shift_is_found() {
 #[test]
 #[ignore = "prints the table of `docs/drift.md`: see the command at the top of the file"]
 fn alarm_table() {
-    println!("{:<38}{:>14}{:>10}{:>14}", "grader", "alarms", "median", "largest E");
+    println!("{:<38}{:<15}{:>7}{:>14}", "grader", "alarms", "median", "largest E");
     let same = runs(&NONE, 10_000..10_000 + RUNS);
     println!("{}", row(&NONE, &same));
     let shifted = runs(&SENSITIVITY, 20_000..20_000 + RUNS);

@@ -85,7 +85,9 @@ fn visits(seed: u64, shift: &Shift) -> Visits {
     }
     told.sort_by_key(|visit| Digest::of(&[seed.to_le_bytes(), visit.number.to_le_bytes()].concat()));
     let mut visits = Visits::default();
-    told.into_iter().for_each(|visit| visits.add(visit));
+    for visit in told {
+        visits.add(visit);
+    }
     visits
 }
 
