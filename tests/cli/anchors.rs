@@ -13,7 +13,7 @@ fn night() -> Night {
         let line = serde_json::json!({ "id": expect, "expect": expect, "target": 1, "messages": messages });
         line.to_string() + "\n"
     });
-    night.workspace.write("anchors.jsonl", &lines.concat());
+    night.workspace.write("anchors.jsonl", lines.concat());
     night.workspace.edit("audit.toml", "[grader.confirm]", &format!("{ANCHORS}\n[grader.confirm]"));
     night
 }
