@@ -1,5 +1,6 @@
 //! The command line. The doc comments here are the help texts; help, completions and the manual page all come from it.
 
+mod anchors;
 mod diff;
 mod ls;
 mod mine;
@@ -20,6 +21,7 @@ use crate::clock::UnixMs;
 use crate::config::{AUDIT_FILE, moment};
 use crate::grade::settings::Concurrency;
 
+pub use anchors::AnchorsCommand;
 pub use diff::DiffArgs;
 pub use ls::{ListArgs, StatusArg};
 pub use mine::MineArgs;
@@ -181,6 +183,11 @@ pub enum Command {
     /// correct what it caught by what it misses.
     #[command(subcommand, after_help = "Example:\n  assize sensitivity status")]
     Sensitivity(SensitivityCommand),
+    /// Units with a known answer that every run asks about again, to notice a grader that changes
+    ///
+    /// `anchors = { file = "gold.jsonl", rate = 0.01 }` under [grader.screen] names them.
+    #[command(subcommand, after_help = "Example:\n  assize anchors baseline && assize run")]
+    Anchors(AnchorsCommand),
     /// The reply cache
     #[command(subcommand, after_help = "Example:\n  assize cache stats")]
     Cache(CacheCommand),

@@ -1,5 +1,6 @@
 //! Commands: each one a file of glue, the work in the library. Here alone is decided how a command ends.
 
+mod anchors;
 pub mod args;
 mod cache;
 mod completions;
@@ -78,6 +79,7 @@ fn dispatch(invocation: &Invocation, command: Command, printer: Printer) -> Resu
         Command::Review(command) => review::run(invocation, &command, printer),
         Command::Prompts(command) => prompts::run(invocation, &command, printer),
         Command::Sensitivity(command) => sensitivity::run(invocation, &command, printer),
+        Command::Anchors(command) => anchors::run(invocation, &command, printer),
         Command::Cache(command) => cache::run(invocation, &command, printer),
         Command::Rehearse(args) => rehearse::run(invocation, &args, printer),
     }

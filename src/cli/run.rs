@@ -266,6 +266,9 @@ impl From<AssembleError> for Failure {
             AssembleError::Library(LibraryError::UnknownPrompt { label, .. }) if label.is_draft() => {
                 Some("`assize prompts draft BEHAVIOUR` begins one, as a copy of a version")
             }
+            AssembleError::Anchors(_) => {
+                Some("see `anchors` under [grader.screen], and docs/drift.md for the form of a line")
+            }
             AssembleError::Library(_)
             | AssembleError::Cues { .. }
             | AssembleError::Render { .. }

@@ -135,10 +135,17 @@ pub(super) struct Grader {
     pub(super) on_truncated: BTreeMap<String, Value>,
     pub(super) on_model_change: Option<String>,
     pub(super) repeats: Later,
-    pub(super) anchors: Later,
+    pub(super) anchors: Option<Anchors>,
     pub(super) window: Option<Window>,
     pub(super) datamark: Option<bool>,
     pub(super) cleared: Option<Loose>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Anchors {
+    pub(super) file: Option<String>,
+    pub(super) rate: Option<f64>,
 }
 
 #[derive(Default, Deserialize)]

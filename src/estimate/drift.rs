@@ -8,7 +8,10 @@
 
 use std::f64::consts::{LN_2, PI};
 
+use serde::{Deserialize, Serialize};
+
 use super::special::ln_beta;
+use crate::model::anchor::{AnchorLabel, AnchorVisit};
 
 /// The evidence at which the alarm goes off.
 const ALARM: f64 = 20.0;
@@ -32,17 +35,9 @@ impl Flips {
     }
 }
 
-/// Which label an anchor has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Anchor {
-    /// Known to be positive.
-    Positive,
-    /// Known to be negative.
-    Negative,
-}
-
 /// Which way the grader moved, by the anchors whose flips say most.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// Positives lose their flags.
     MissesMore,
@@ -65,11 +60,21 @@ pub struct Drift {
 }
 
 impl Drift {
+    /// The test over the visits of a run, in this order.
+    #[must_use]
+    pub fn over<'a>(visits: impl IntoIterator<Item = &'a AnchorVisit>) -> Watch {
+        let mut watch = Watch::default();
+        for visit in visits {
+            watch.see(visit);
+        }
+        watch
+    }
+
     /// Counts one visit of an anchor: whether it is flagged now, and whether its paired baseline was.
-    pub fn observe(&mut self, anchor: Anchor, is_flagged: bool, was_flagged: bool) {
+    pub fn observe(&mut self, anchor: AnchorLabel, is_flagged: bool, was_flagged: bool) {
         let flips = match anchor {
-            Anchor::Positive => &mut self.positive,
-            Anchor::Negative => &mut self.negative,
+            AnchorLabel::Positive => &mut self.positive,
+            AnchorLabel::Negative => &mut self.negative,
         };
         flips.gained += u64::from(is_flagged && !was_flagged);
         flips.lost += u64::from(!is_flagged && was_flagged);
@@ -78,10 +83,10 @@ impl Drift {
 
     /// Flips of the anchors with this label.
     #[must_use]
-    pub const fn flips(&self, anchor: Anchor) -> Flips {
+    pub const fn flips(&self, anchor: AnchorLabel) -> Flips {
         match anchor {
-            Anchor::Positive => self.positive,
-            Anchor::Negative => self.negative,
+            AnchorLabel::Positive => self.positive,
+            AnchorLabel::Negative => self.negative,
         }
     }
 
@@ -116,6 +121,37 @@ impl Drift {
             (false, Greater) => Direction::FlagsMoreFalsely,
             (false, Less) => Direction::FlagsLessFalsely,
             (_, Equal) => Direction::Neither,
+        }
+    }
+}
+
+/// The test of a run in progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Watch {
+    /// The test.
+    pub drift: Drift,
+    /// Visits so far.
+    pub visits: u64,
+    /// Those of them that have a usable verdict now and then: what the test is over.
+    pub pairs: u64,
+    /// Visits with one served model then and another one now.
+    pub served_otherwise: u64,
+    /// The pairs that it took until the alarm went off.
+    pub alarm_after: Option<u64>,
+}
+
+impl Watch {
+    /// Counts one more visit. Without a usable verdict on both sides it is no pair: under no change, that is as likely now as
+    /// it was then.
+    pub fn see(&mut self, visit: &AnchorVisit) {
+        self.visits += 1;
+        let models = visit.served.as_ref().zip(visit.served_then.as_ref());
+        self.served_otherwise += u64::from(models.is_some_and(|(now, then)| now != then));
+        let Some((now, then)) = visit.now.zip(visit.then) else { return };
+        self.pairs += 1;
+        self.drift.observe(visit.label, now, then);
+        if self.drift.has_alarmed() {
+            self.alarm_after.get_or_insert(self.pairs);
         }
     }
 }

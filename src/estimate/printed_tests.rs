@@ -7,7 +7,7 @@ use std::num::NonZeroU64;
 use serde_json::Value;
 
 use super::cell::{Cell, ThirdPhase};
-use super::drift::{Anchor, Direction, Drift, Flips};
+use super::drift::{Direction, Drift, Flips};
 use super::fixture::{apart, cell, sensitivity, total};
 use super::gamma::{Range, limits};
 use super::golden;
@@ -18,6 +18,7 @@ use super::sensitivity::{Part, by_class, melded, mover_ratio};
 use super::support::Unsupported;
 use super::total::{Funnel, Positive, Total};
 use super::ungraded::{Admitted, bracket};
+use crate::model::anchor::AnchorLabel;
 use crate::model::rate::{Level, Target};
 
 fn level() -> Level {
@@ -190,20 +191,20 @@ fn the_rows_of_drift() {
     }
     let mut drift = Drift::default();
     for _ in 0..7 {
-        drift.observe(Anchor::Positive, false, true);
-        drift.observe(Anchor::Positive, true, true);
+        drift.observe(AnchorLabel::Positive, false, true);
+        drift.observe(AnchorLabel::Positive, true, true);
     }
     agrees(drift.evidence(), 13.906_25);
     assert!(!drift.has_alarmed());
-    drift.observe(Anchor::Negative, false, true);
-    drift.observe(Anchor::Negative, true, false);
-    drift.observe(Anchor::Positive, false, true);
+    drift.observe(AnchorLabel::Negative, false, true);
+    drift.observe(AnchorLabel::Negative, true, false);
+    drift.observe(AnchorLabel::Positive, false, true);
     agrees(drift.evidence(), 25.386_718_75);
     assert!(drift.has_alarmed());
     assert_eq!(drift.direction(), Direction::MissesMore);
     // The alarm stays on when the flips even out.
     for _ in 0..8 {
-        drift.observe(Anchor::Positive, true, false);
+        drift.observe(AnchorLabel::Positive, true, false);
     }
     assert!(drift.has_alarmed() && drift.evidence() < 20.0);
 }

@@ -212,7 +212,7 @@ impl Line {
         };
         self.pacer.settle(place, used, None).await;
         let took = sent.elapsed();
-        let settled = Settled { attempt, ending, cost, latency_ms: milliseconds(took) };
+        let settled = Settled { attempt, ending, cost, latency_ms: milliseconds(took), anchor: None };
         desk.say(Message::Settled(Settlement { settled, bound })).await?;
         Ok(Next::Again { failure, missing: Some(missing), took })
     }
@@ -255,7 +255,7 @@ impl Line {
             self.pacer.pause(*hint).await;
         }
         self.pacer.settle(place, used, quota).await;
-        let settled = Settled { attempt, ending, cost, latency_ms: milliseconds(answer.latency) };
+        let settled = Settled { attempt, ending, cost, latency_ms: milliseconds(answer.latency), anchor: None };
         desk.say(Message::Settled(Settlement { settled, bound })).await?;
         match decision {
             Decision::Retry { .. } => Ok(Next::Again { failure, missing: None, took: answer.latency }),

@@ -59,6 +59,13 @@ pub enum Message {
         /// Whether the unit's path ended with it.
         is_last: bool,
     },
+    /// A question about an anchor ended, one way or another.
+    Anchored {
+        /// The position that stands for the visit.
+        ordinal: Ordinal,
+        /// The end of the request that brought the reply, if there is one.
+        settlement: Option<Settlement>,
+    },
     /// Something that a reader of the report should know.
     Warn(String),
     /// The run cannot go on.

@@ -345,7 +345,8 @@ impl Grader {
                     drop(unkept);
                     let Replied { reply, attempt, .. } = &*replied;
                     let ending = Ending::Replied { usage: reply.usage };
-                    let settled = Settled { attempt: *attempt, ending, cost: reply.cost, latency_ms: reply.latency_ms };
+                    let (attempt, cost, latency_ms) = (*attempt, reply.cost, reply.latency_ms);
+                    let settled = Settled { attempt, ending, cost, latency_ms, anchor: None };
                     Ok(Found::Fresh(replied, Settlement { settled, bound: asking.bound }))
                 }
             };

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::anchor::{AnchorPlan, AnchorVisit};
 use super::asking::Asking;
 use super::compare::Compare;
 use super::gold::GoldDraw;
@@ -267,6 +268,9 @@ pub struct Planned {
     /// truly show the behaviour.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub planted: Option<Vec<PlantedTruth>>,
+    /// What the screen is asked about again during the run, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anchors: Option<AnchorPlan>,
     /// Known positives, graded before the units of the sample: the first ordinals are theirs.
     #[serde(default, skip_serializing_if = "KnownPlan::is_empty")]
     pub known: KnownPlan,
@@ -437,6 +441,9 @@ pub struct Settled {
     pub cost: NanoUsd,
     /// From sending to ending, in milliseconds.
     pub latency_ms: u64,
+    /// What the reply says, where it was about an anchor: no unit, so that nothing else tells of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anchor: Option<Box<AnchorVisit>>,
 }
 
 /// See [`Event::Closed`].

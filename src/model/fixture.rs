@@ -66,6 +66,7 @@ pub(crate) fn planned(strata: &[StratumSpec]) -> Planned {
         compare: Compare::default(),
         retry: 0,
         planted: None,
+        anchors: None,
         known: KnownPlan::default(),
     }
 }
@@ -177,7 +178,7 @@ pub(crate) fn replied(attempt: u64) -> Event {
 }
 
 pub(crate) fn settled(attempt: u64, ending: Ending, cost: NanoUsd) -> Event {
-    Event::Settled(Settled { attempt: AttemptId(attempt), ending, cost, latency_ms: 900 })
+    Event::Settled(Settled { attempt: AttemptId(attempt), ending, cost, latency_ms: 900, anchor: None })
 }
 
 /// A decision about `unit` on the minute.

@@ -1,5 +1,6 @@
 //! Shared nouns. No behaviour beyond what keeps them well-formed; no files, no network, no clock.
 
+pub mod anchor;
 pub mod asking;
 pub mod behaviour;
 pub mod bucket;

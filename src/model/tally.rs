@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::anchor::Visits;
 use super::bucket::{Bucket, Buckets};
 use super::event::{Planned, StopReason};
 use super::found_by::KnownUse;
@@ -243,6 +244,8 @@ pub struct Tally {
     pub queue: Vec<QueuedUnit>,
     /// Known positives by group, class and use, in this order; the version of their set is in the plan.
     pub known: Vec<KnownTally>,
+    /// Visits to anchors, which are no units: no other figure includes one, requests and spend apart.
+    pub visits: Visits,
     /// The screen.
     pub screen: StageTally,
     /// The confirmer, if there is one.
@@ -280,6 +283,7 @@ impl Tally {
             missed: Vec::new(),
             queue: Vec::new(),
             known: Vec::new(),
+            visits: Visits::default(),
             screen: StageTally::default(),
             confirm: None,
             set_back: 0,

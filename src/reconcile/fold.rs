@@ -14,6 +14,7 @@ use super::known::KnownUnits;
 use super::labels::{Labels, Ruling};
 use super::review::{self, Readable, Reading};
 use super::unit::{Address, Mark, UnitState};
+use crate::model::anchor::{AnchorVisit, Visits};
 use crate::model::bucket::Bucket;
 use crate::model::draw::{SampleSize, wants};
 use crate::model::event::{Admitted, Closed, Event, Judged, Opened, Ordinal, Part, Planned};
@@ -66,6 +67,7 @@ pub struct Fold {
     /// Names of served models.
     models: Vec<String>,
     attempts: Attempts,
+    visits: Visits,
     labels: Vec<Label>,
     joined: Labels,
     gold: Gold,
@@ -91,6 +93,7 @@ impl Fold {
             parsers: Vec::new(),
             models: Vec::new(),
             attempts: Attempts::default(),
+            visits: Visits::default(),
             labels: Vec::new(),
             joined: Labels::default(),
             gold: Gold::default(),
@@ -116,6 +119,7 @@ impl Fold {
             }
             Event::Settled(settled) => {
                 self.attempts.settled(settled);
+                settled.anchor.iter().for_each(|visit| self.visits.add(AnchorVisit::clone(visit)));
                 Ok(())
             }
             Event::Judged(judged) => self.judged(judged),
@@ -213,6 +217,7 @@ impl Fold {
             confirm: counts.confirm,
             set_back: set_back as u64,
             known,
+            visits: self.visits,
             parser,
             injection_suspected: counts.injection_suspected,
             requests,
@@ -254,6 +259,7 @@ impl Fold {
             first.level = plan.level;
             first.stop_when = plan.stop_when;
             first.review = plan.review;
+            first.anchors.clone_from(&plan.anchors);
             first.gold.clone_from(&plan.gold);
             first.compare = plan.compare.clone();
             return Ok(());

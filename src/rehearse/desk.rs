@@ -83,7 +83,7 @@ impl Desk {
     pub(super) async fn complete(&self, line: &Line, headers: &HeaderMap, body: &[u8]) -> Response {
         let in_flight = self.ledger.begin();
         let sent = match self.read(headers, body) {
-            Ok(asked) => self.answer(&asked, headers.get(KEY_HEADER), body).await,
+            Ok(asked) => self.answer(&asked, (headers.get(KEY_HEADER), in_flight.number()), body).await,
             Err(problem) => Sent::Other(problem.into_response()),
         };
         let mut response = match sent {
@@ -125,7 +125,7 @@ impl Desk {
         }
     }
 
-    async fn answer(&self, asked: &Asked, key: Option<&HeaderValue>, body: &[u8]) -> Sent {
+    async fn answer(&self, asked: &Asked, (key, number): (Option<&HeaderValue>, u64), body: &[u8]) -> Sent {
         let identity = identity(body, asked.transcript().map(|fenced| fenced.nonce));
         let key = key.map_or(identity.as_bytes().as_slice(), HeaderValue::as_bytes);
         let attempt = self.ledger.attempt(identity);
@@ -137,7 +137,7 @@ impl Desk {
         let draws = Draws::about(self.settings.seed, &[asked.model.as_bytes(), key]);
         let grader = Grader {
             truth: &self.truth,
-            accuracy: self.settings.accuracy(&asked.model),
+            accuracy: self.settings.accuracy(&asked.model, number.saturating_sub(1)),
             suspected_share: self.settings.suspected_share,
             obeys: &self.settings.obeys,
             served: self.settings.served_model.as_deref().unwrap_or(&asked.model),

@@ -35,6 +35,6 @@ pub use draw::{NotAProbability, Probability};
 pub use request::KEY_HEADER;
 pub use reviewer::Reviewer;
 pub use server::{NewLimits, RehearseError, Server, start};
-pub use settings::{FaultSettings, LimitKind, ModelSettings, RehearsalSettings, SettingsError};
+pub use settings::{DriftSettings, FaultSettings, LimitKind, ModelSettings, RehearsalSettings, SettingsError};
 pub use stats::Stats;
 pub use truth::{PlantedTurn, Truth, TruthError, planted_by_group};

@@ -77,6 +77,8 @@ pub struct RehearsalSettings {
     pub faults: FaultSettings,
     /// Graders that are better or worse than the rest, by model name.
     pub model: BTreeMap<String, ModelSettings>,
+    /// How every grader changes while it serves, if it does.
+    pub drift: Option<DriftSettings>,
 }
 
 impl Default for RehearsalSettings {
@@ -102,6 +104,7 @@ impl Default for RehearsalSettings {
             billed_on_reset: true,
             faults: FaultSettings::default(),
             model: BTreeMap::new(),
+            drift: None,
         }
     }
 }
@@ -124,6 +127,18 @@ pub struct ModelSettings {
     /// Over the profile's sensitivity.
     pub sensitivity: Option<Probability>,
     /// Over the profile's specificity.
+    pub specificity: Option<Probability>,
+}
+
+/// `[drift]`: a grader that changes under its name.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DriftSettings {
+    /// Requests that are still answered as before.
+    pub after_requests: u64,
+    /// Over every sensitivity, from then on.
+    pub sensitivity: Option<Probability>,
+    /// Over every specificity, from then on.
     pub specificity: Option<Probability>,
 }
 
@@ -244,12 +259,13 @@ impl RehearsalSettings {
         Ok(truth)
     }
 
-    /// How often the model with this name is right.
-    pub(super) fn accuracy(&self, model: &str) -> Accuracy {
+    /// How often the model with this name is right about a request that came after so many others.
+    pub(super) fn accuracy(&self, model: &str, earlier: u64) -> Accuracy {
         let own = self.model.get(model).copied().unwrap_or_default();
+        let drift = self.drift.filter(|drift| earlier >= drift.after_requests).unwrap_or_default();
         Accuracy {
-            sensitivity: own.sensitivity.unwrap_or(self.sensitivity),
-            specificity: own.specificity.unwrap_or(self.specificity),
+            sensitivity: drift.sensitivity.or(own.sensitivity).unwrap_or(self.sensitivity),
+            specificity: drift.specificity.or(own.specificity).unwrap_or(self.specificity),
         }
     }
 }
@@ -301,11 +317,21 @@ mod tests {
         let text = "seed = 3\ntruth = \"truth.jsonl\"\nsensitivity = 0.8\napi_key = \"sk-secret\"\n\
                     [faults]\nreset = 0.25\n[model.big]\nspecificity = 1.0\n";
         let settings = RehearsalSettings::parse(text).unwrap();
-        assert_eq!(settings.accuracy("small").sensitivity, Probability::new(0.8).unwrap());
-        assert_eq!(settings.accuracy("big").specificity, Probability::ALWAYS);
-        assert_eq!(settings.accuracy("big").sensitivity, Probability::new(0.8).unwrap());
+        assert_eq!(settings.accuracy("small", 0).sensitivity, Probability::new(0.8).unwrap());
+        assert_eq!(settings.accuracy("big", 0).specificity, Probability::ALWAYS);
+        assert_eq!(settings.accuracy("big", 0).sensitivity, Probability::new(0.8).unwrap());
         assert_eq!(settings.faults.reset, Probability::new(0.25).unwrap());
         assert!(!format!("{settings:?}").contains("sk-secret"));
+    }
+
+    #[test]
+    fn a_grader_drifts_after_so_many_requests() {
+        let text =
+            "sensitivity = 0.8\n[drift]\nafter_requests = 3\nsensitivity = 0.5\n[model.big]\nsensitivity = 1.0\n";
+        let settings = RehearsalSettings::parse(text).unwrap();
+        let at = |model, earlier| settings.accuracy(model, earlier).sensitivity.value().to_string();
+        assert_eq!([at("big", 2), at("big", 3), at("small", 2), at("small", 3)], ["1", "0.5", "0.8", "0.5"]);
+        assert_eq!(settings.accuracy("small", 3).specificity, RehearsalSettings::default().specificity);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::conversation::{Channel, Message};
+use crate::model::conversation::{Channel, Conversation, Message};
 use crate::model::event::PlantedTruth;
 use crate::model::hash::{Digest, PartHasher};
 use crate::model::known::{KnownPositive, NotKnown};
@@ -142,6 +142,21 @@ impl Truth {
         if !quote.is_empty() {
             let known = Known { is_present, labels, channel: Channel::Final, quote };
             self.0.entry(Digest::of(text.as_bytes()).leading_u128()).or_insert(known);
+        }
+    }
+
+    /// Adds an anchor that shows the behaviour: by its whole text, or that of all its turns.
+    pub fn add_anchor(&mut self, conversation: &Conversation, turn: Option<u32>) {
+        for turn in turn.into_iter().chain(conversation.turns().filter(|_| turn.is_none())) {
+            let Some(message) = conversation.message(turn) else { continue };
+            // Near misses often differ from their twins in the reasoning only.
+            let (channel, text) = match &message.reasoning {
+                Some(reasoning) => (Channel::Reasoning, reasoning),
+                None => (Channel::Final, &message.content),
+            };
+            let quote = text.lines().next().unwrap_or_default().to_owned();
+            let known = Known { is_present: true, labels: Vec::new(), channel, quote };
+            self.0.entry(Digest::of(message.content.trim().as_bytes()).leading_u128()).or_insert(known);
         }
     }
 

@@ -1,5 +1,6 @@
 //! From a tally to a report.
 
+use super::drift;
 use super::funnel;
 use super::json::{
     ConfirmedRow, CorpusRow, Design, Grader, GraderHealth, GroupFields, GroupRow, LabelCount, ModelRow, REPORT_SCHEMA,
@@ -260,6 +261,10 @@ pub(super) fn rounded(figure: f64) -> f64 {
 fn health(tally: &Tally) -> GraderHealth {
     let screened: u64 = tally.screen.outcomes.values().sum();
     let has_admitted = tally.screen.reached() > 0;
+    let (drift, drift_reason) = match drift::drift(tally) {
+        Ok(row) => (Some(row), None),
+        Err(reason) => (None, Some(reason)),
+    };
     GraderHealth {
         ungraded_share: has_admitted.then(|| rounded(tally.ungraded_share())),
         ungraded_share_reason: (!has_admitted).then(|| "no unit was admitted".to_owned()),
@@ -268,8 +273,8 @@ fn health(tally: &Tally) -> GraderHealth {
         injection_suspected: tally.injection_suspected,
         flip_rate: (),
         flip_rate_reason: "no unit was graded twice".to_owned(),
-        drift: (),
-        drift_reason: "no anchors were graded".to_owned(),
+        drift,
+        drift_reason,
         agreement: (),
         agreement_reason: "this version does not compare grader and people".to_owned(),
     }

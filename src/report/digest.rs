@@ -1,6 +1,7 @@
 //! The digest of a report: equal replies give equal digests, whatever happened on the way to them.
 
-use super::json::{Report, RequestCount, SessionCount, SpendCount};
+use super::drift::NO_ANCHORS;
+use super::json::{GraderHealth, Report, RequestCount, SessionCount, SpendCount};
 use super::people::PeopleErrRow;
 use crate::model::hash::{Digest, PartHasher};
 
@@ -8,7 +9,7 @@ impl Report {
     /// The digest of everything that a report says about the corpus: BLAKE3 over its compact JSON in schema order,
     /// with run id, sessions, requests, spend, warnings and the digest itself left blank. Warnings are left out
     /// because they either follow from other fields or tell of a session; what is said of people's errors without any hidden
-    /// gold, because it says nothing of the corpus.
+    /// gold, because it says nothing of the corpus; and what anchors say, which are no units.
     ///
     /// # Panics
     ///
@@ -23,6 +24,11 @@ impl Report {
             sessions: SessionCount::default(),
             warnings: Vec::new(),
             people_err: self.people_err.clone().filter(PeopleErrRow::has_gold),
+            grader_health: GraderHealth {
+                drift: None,
+                drift_reason: Some(NO_ANCHORS.to_owned()),
+                ..self.grader_health.clone()
+            },
             ..self.clone()
         };
         let canonical = serde_json::to_vec(&blank).expect("a report is plain numbers and strings");

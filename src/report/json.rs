@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+pub use super::drift::DriftRow;
 pub use super::known::{SensitivityCount, SensitivityRow};
 pub use super::people::PeopleErrRow;
 use crate::model::comparison::Comparisons;
@@ -418,10 +419,11 @@ pub struct GraderHealth {
     pub flip_rate: (),
     /// Why.
     pub flip_rate_reason: String,
-    /// Whether the grader changed while it graded: null.
-    pub drift: (),
-    /// Why.
-    pub drift_reason: String,
+    /// Whether the grader changed since its baseline was drawn.
+    pub drift: Option<DriftRow>,
+    /// Why it is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift_reason: Option<String>,
     /// Agreement of grader and people: null.
     pub agreement: (),
     /// Why.

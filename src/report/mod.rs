@@ -8,6 +8,7 @@ mod build;
 pub mod cooccurrence;
 pub mod diff;
 mod digest;
+pub mod drift;
 pub(crate) mod escape;
 mod estimate_table;
 mod floor_table;

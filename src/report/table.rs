@@ -314,6 +314,9 @@ fn health(page: &mut Page, report: &Report) {
         percent(health.cut_share),
         count(health.injection_suspected)
     ));
+    if let Some(row) = &health.drift {
+        page.line(&format!("  {}", super::drift::line(row)));
+    }
 }
 
 fn cost(page: &mut Page, report: &Report) {

@@ -1,5 +1,6 @@
 //! What a reader of a report should know, and what to do about it.
 
+use super::drift;
 use super::rate::{count, units};
 use crate::estimate::Recall;
 use crate::estimate::interval::Limits;
@@ -19,6 +20,7 @@ pub(super) fn warnings(tally: &Tally, rates: &[Rate], recalls: &[Recall]) -> Vec
     warnings.extend(of_verdicts(tally));
     warnings.extend(of_look(tally));
     warnings.extend(of_models(tally));
+    warnings.extend(drift::warnings(tally));
     warnings.extend(of_labels(tally));
     let repeated = tally.requests.repeated;
     if repeated > 0 {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::anchors::{AnchorError, AnchorSet};
 use super::census::{self, Census, CensusError, CensusPlace};
 use super::sensitivity::{Selection, SensitivityError, select};
 use super::settings::{Audit, CacheMode};
@@ -70,6 +71,9 @@ pub enum AssembleError {
     /// The sensitivity set cannot be read.
     #[error("sensitivity set: {0}")]
     Sensitivity(#[from] SensitivityError),
+    /// The anchors cannot be used.
+    #[error(transparent)]
+    Anchors(#[from] AnchorError),
     /// A cap needs a price.
     #[error("{source}, so a cap could not hold")]
     CapWithoutPrice {
@@ -85,7 +89,7 @@ pub enum AssembleError {
 }
 
 /// One stage, decided.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Stand {
     /// Which stage.
     pub stage: Stage,
@@ -138,6 +142,8 @@ pub struct Assembly {
     pub census: Census,
     /// Conversations of the known positives that are graded first, if there are any.
     pub known: Option<Snapshot>,
+    /// What the screen is asked about again during a run, if anything.
+    pub anchors: Option<AnchorSet>,
     /// The screen and, if there is one, the confirmer.
     pub stands: Vec<Stand>,
     /// The first event of the run.
@@ -165,6 +171,8 @@ pub fn assemble(mut audit: Audit) -> Result<Assembly, AssembleError> {
     if audit.budget.max_cost.is_some() || audit.budget.max_cost_total.is_some() {
         check_capped(&stands)?;
     }
+    let anchors = AnchorSet::read(&audit, &files, &definitions)?;
+    warnings.extend(anchors.iter().flat_map(|set| set.warnings.iter().cloned()));
     let screener = screener(&audit, &files)?;
     let hits: Vec<_> = screener.classes().iter().filter(|class| *class != CLASS_NONE).cloned().collect();
     let allocation = sizing::decide(&mut audit, &screener, &stands)?;
@@ -186,6 +194,7 @@ pub fn assemble(mut audit: Audit) -> Result<Assembly, AssembleError> {
         screener,
         census,
         known,
+        anchors,
         stands,
         planned,
         warnings,
@@ -349,6 +358,7 @@ pub(super) fn planned(
         compare: audit.compare.clone(),
         retry: 0,
         planted: None,
+        anchors: None,
         known: KnownPlan::default(),
     }
 }

@@ -190,6 +190,12 @@ impl Coordinator {
                 }
                 effects.event(Event::Judged(judged));
             }
+            Message::Anchored { ordinal, settlement } => {
+                if let Some(settlement) = settlement {
+                    self.settle(settlement, effects, now);
+                }
+                self.budget.close(ordinal);
+            }
             Message::Warn(message) => effects.event(Event::Warned { message }),
             Message::Stop(reason) => self.stop(reason),
         }
@@ -232,7 +238,7 @@ impl Coordinator {
         for (attempt, Open { bound, .. }) in std::mem::take(&mut self.open) {
             self.budget.settle(bound, bound);
             let ending = Ending::Unknown { failure: FailureKind::Interrupted };
-            effects.event(Event::Settled(Settled { attempt, ending, cost: bound, latency_ms: 0 }));
+            effects.event(Event::Settled(Settled { attempt, ending, cost: bound, latency_ms: 0, anchor: None }));
         }
     }
 

@@ -8,9 +8,11 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
+use super::anchors::visit;
 use super::pipeline::{Bench, Candidate, Gate, PipelineError, Ready, follow, pass, prepare};
 use crate::grade::desk::{Decided, Desk, Entry, Message};
 use crate::grade::stage::StageError;
+use crate::model::anchor::due;
 use crate::model::event::StopReason;
 
 /// Units that one thread prepares in one go: a millisecond's work.
@@ -24,14 +26,19 @@ const BATCH_BYTES: usize = 4 << 20;
 /// Conversations of units that are followed or queue, in bytes of JSON, beyond which nothing more is prepared.
 const HELD_BYTES: usize = 64 << 20;
 
+/// Visits to anchors at the same time: they are one request in a hundred, and hold no place in the window.
+const VISITS: usize = 8;
+
 /// What one task came to.
 pub(super) enum Step {
     /// Units of this range are prepared: all, or as many as there was room for. The bench is free again.
     Prepared(Range<u64>, Vec<Ready>, Box<Bench>),
-    /// Decided units have passed, or were turned away.
-    Passed(Entry),
+    /// So many decided units have passed, or were turned away.
+    Passed(Entry, u64),
     /// A unit, whose conversation took so many bytes, was followed to its end, or turned away.
     Followed(Entry, usize),
+    /// An anchor was graded again, or did not need to be.
+    Visited,
 }
 
 struct Feed {
@@ -58,6 +65,13 @@ struct Feed {
     benches: Vec<Bench>,
     passing: usize,
     followed: usize,
+    /// Admitted units that have ended.
+    ended: u64,
+    /// Whether a unit of this session has a question: what asks nothing visits no anchors.
+    asks: bool,
+    /// The first visit to an anchor that nobody has begun.
+    next_visit: u64,
+    visiting: usize,
 }
 
 /// Takes every unit through until all have ended or admission closed. After an error nothing new is sent, and what is on
@@ -82,6 +96,10 @@ pub(super) async fn feed(gate: Arc<Gate>, desk: Desk) -> Result<(), PipelineErro
         benches: Vec::new(),
         passing: 0,
         followed: 0,
+        ended: 0,
+        asks: false,
+        next_visit: 0,
+        visiting: 0,
     };
     let mut failure = None;
     loop {
@@ -119,12 +137,26 @@ impl Feed {
         while self.open && self.followed < self.gate.window.size() {
             let Some(candidate) = self.queue.pop_front() else { break };
             self.followed += 1;
+            self.asks = true;
             self.steps.spawn(follow(Arc::clone(&self.gate), candidate, self.desk.clone()));
         }
+        self.start_visits();
         while let Some(range) = self.wanted() {
             self.preparing += 1;
             let (gate, bench) = (Arc::clone(&self.gate), self.benches.pop().unwrap_or_default());
             self.steps.spawn_blocking(move || prepared(&gate, range, bench));
+        }
+    }
+
+    /// Starts the visits to anchors that are due, a few at a time. They ask like first screens: whatever a unit that is under
+    /// way still needs goes first.
+    fn start_visits(&mut self) {
+        let Some(anchors) = self.gate.anchors.clone().filter(|_| self.open && self.asks) else { return };
+        let due = due(self.ended, anchors.plan());
+        while self.visiting < VISITS && self.next_visit < due {
+            let (anchors, number, desk) = (Arc::clone(&anchors), self.next_visit, self.desk.clone());
+            (self.visiting, self.next_visit) = (self.visiting + 1, self.next_visit + 1);
+            self.steps.spawn(async move { visit(anchors, number, desk).await.map(|()| Step::Visited) });
         }
     }
 
@@ -162,12 +194,15 @@ impl Feed {
                     self.hand_on(units);
                 }
             }
-            Step::Passed(entry) => {
+            Step::Passed(entry, units) => {
                 self.passing -= 1;
+                self.ended += if entry == Entry::Admitted { units } else { 0 };
                 self.open &= entry == Entry::Admitted;
             }
+            Step::Visited => self.visiting -= 1,
             Step::Followed(entry, bytes) => {
                 self.followed -= 1;
+                self.ended += u64::from(entry == Entry::Admitted);
                 self.held -= bytes;
                 self.open &= entry == Entry::Admitted;
             }

@@ -103,6 +103,7 @@ pub async fn outlook(assembly: Assembly, measured: Option<Measured>) -> Result<O
         screener: _,
         census,
         known,
+        anchors: _,
         stands,
         mut planned,
         warnings: _,
@@ -113,7 +114,7 @@ pub async fn outlook(assembly: Assembly, measured: Option<Measured>) -> Result<O
     let access = Access::ReadOnly;
     let settings = CacheSettings { replies: audit.workspace.replies(), index: audit.workspace.index(), access };
     let (cache, _warnings) = ReplyCache::open(&settings)?;
-    let mut gates = Gates::open(&audit, &stands, true).await?;
+    let mut gates = Gates::open(&audit, &stands, true, None).await?;
     let mut ledger = Ledger::open(&audit.workspace.accounts())?;
     let runs = audit.workspace.runs();
     if planned.cap.is_none() {
@@ -163,7 +164,7 @@ pub(super) async fn greatest(assembly: Assembly) -> Result<(u64, NanoUsd), Forec
     let access = Access::ReadOnly;
     let settings = CacheSettings { replies: audit.workspace.replies(), index: audit.workspace.index(), access };
     let (cache, _warnings) = ReplyCache::open(&settings)?;
-    let mut gates = Gates::open(&audit, &stands, true).await?;
+    let mut gates = Gates::open(&audit, &stands, true, None).await?;
     let ledger = Ledger::open(&audit.workspace.accounts())?;
     gates.retries = Retries { last: rounds(&audit.workspace.runs(), &ledger)?, is_asking: false };
     let terms: Vec<_> = stands.iter().map(|stand| Terms::new(&audit, stand)).collect();

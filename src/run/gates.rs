@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
+use super::anchors::AnchorSet;
 use super::assemble::Stand;
 use super::conclude::ConcludeError;
 use super::gold::labelled;
@@ -23,6 +24,7 @@ use crate::grade::pace::Pacer;
 use crate::grade::settings::{EndpointSettings, KeySetting};
 use crate::grade::slots::Slots;
 use crate::grade::stage::{Grader, GraderParts, Retries};
+use crate::model::anchor::BASELINE_DRAWS;
 use crate::model::behaviour::Behaviour;
 use crate::model::event::PlantedTruth;
 use crate::model::grading::ApiKind;
@@ -115,7 +117,12 @@ impl Gates {
     ///
     /// # Errors
     /// See [`GatesError`].
-    pub async fn open(audit: &Audit, stands: &[Stand], replay_only: bool) -> Result<Self, GatesError> {
+    pub async fn open(
+        audit: &Audit,
+        stands: &[Stand],
+        replay_only: bool,
+        anchors: Option<&AnchorSet>,
+    ) -> Result<Self, GatesError> {
         let mut slots: BTreeMap<String, Slots> = BTreeMap::new();
         for stand in stands {
             let fresh = || Slots::new(stand.endpoint.max_concurrency);
@@ -137,7 +144,7 @@ impl Gates {
         let mut shared: BTreeMap<(String, String), Arc<Line>> = BTreeMap::new();
         for stand in stands {
             allow(audit, &stand.endpoint)?;
-            let endpoint = gates.located(&stand.endpoint, audit).await?;
+            let endpoint = gates.located(&stand.endpoint, audit, anchors).await?;
             let key = (endpoint.name.clone(), stand.settings.model.clone());
             let line = if let Some(line) = shared.get(&key) {
                 Arc::clone(line)
@@ -153,9 +160,14 @@ impl Gates {
         Ok(gates)
     }
 
-    /// The endpoint with its address; a simulated grader is started for it first, which knows what is planted, and the
-    /// known positives and the gold of the workspace.
-    async fn located(&mut self, endpoint: &EndpointSettings, audit: &Audit) -> Result<EndpointSettings, GatesError> {
+    /// The endpoint with its address; a simulated grader is started for it first, which knows what is planted, the known
+    /// positives and the gold of the workspace, and the positives among the anchors.
+    async fn located(
+        &mut self,
+        endpoint: &EndpointSettings,
+        audit: &Audit,
+        anchors: Option<&AnchorSet>,
+    ) -> Result<EndpointSettings, GatesError> {
         let mut located = endpoint.clone();
         if let Some(command) = &endpoint.command {
             if !self.commands.contains_key(&endpoint.name) {
@@ -173,6 +185,9 @@ impl Gates {
                     truth.add_known(&item);
                     Ok(())
                 })?;
+                for unit in anchors.iter().flat_map(|set| set.positives()) {
+                    truth.add_anchor(&unit.conversation, unit.id.turn);
+                }
                 for item in labelled(&audit.workspace, &audit.behaviour)?.0 {
                     if let Some(message) = item.conversation.message(item.turn) {
                         let is_present = item.expect == Judgement::Present;
@@ -189,6 +204,26 @@ impl Gates {
         Ok(located)
     }
 
+    /// The screen under another epoch, once for each baseline draw of an anchor: each asks the same question under a key of its own. To be called before
+    /// [`graders`](Self::graders), which takes the lines.
+    ///
+    /// # Errors
+    /// If a grader's requests cannot be written.
+    pub fn repeated(
+        &self,
+        stands: &[Stand],
+        behaviour: &Arc<Behaviour>,
+        epoch: &str,
+        cache: &ReplyCache,
+    ) -> Result<Vec<Grader>, GatesError> {
+        let screen = stands.first().expect("every audit has a screen");
+        let grader = |repeat| {
+            let parts = parts(screen.clone(), behaviour, (epoch, repeat), Retries::default(), self.secret);
+            Ok(Grader::new(parts, self.lines.first().cloned(), cache.clone())?)
+        };
+        (0..BASELINE_DRAWS).map(grader).collect()
+    }
+
     /// The graders of all stages: the screen and, if there is one, the confirmer.
     ///
     /// # Errors
@@ -201,22 +236,9 @@ impl Gates {
         cache: &ReplyCache,
     ) -> Result<(Grader, Option<Grader>), GatesError> {
         let mut lines = std::mem::take(&mut self.lines).into_iter();
+        let (retries, secret) = (self.retries, self.secret);
         let mut graders = stands.into_iter().map(|stand| {
-            let parts = GraderParts {
-                stage: stand.stage,
-                behaviour: Arc::clone(behaviour),
-                questioner: stand.questioner,
-                api: stand.endpoint.api,
-                model: stand.settings.model,
-                revision: stand.settings.revision,
-                epoch: epoch.to_owned(),
-                retries: self.retries,
-                structured: stand.endpoint.structured,
-                params: stand.params,
-                on_truncated: stand.settings.on_truncated,
-                price: stand.price,
-                secret: self.secret,
-            };
+            let parts = parts(stand, behaviour, (epoch, 0), retries, secret);
             Grader::new(parts, lines.next(), cache.clone())
         });
         let screen = graders.next().expect("every audit has a screen")?;
@@ -229,6 +251,32 @@ impl Gates {
             server.stop().await;
         }
         self.tasks.shutdown().await;
+    }
+}
+
+/// A stage's grader, whose replies are kept under this epoch and repeat.
+fn parts(
+    stand: Stand,
+    behaviour: &Arc<Behaviour>,
+    (epoch, repeat): (&str, u32),
+    retries: Retries,
+    secret: [u8; 32],
+) -> GraderParts {
+    GraderParts {
+        stage: stand.stage,
+        behaviour: Arc::clone(behaviour),
+        questioner: stand.questioner,
+        api: stand.endpoint.api,
+        model: stand.settings.model,
+        revision: stand.settings.revision,
+        epoch: epoch.to_owned(),
+        repeat,
+        retries,
+        structured: stand.endpoint.structured,
+        params: stand.params,
+        on_truncated: stand.settings.on_truncated,
+        price: stand.price,
+        secret,
     }
 }
 

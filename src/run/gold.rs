@@ -58,8 +58,8 @@ pub struct GoldSet {
 
 /// A line as people write it. Other fields are theirs.
 #[derive(Deserialize)]
-pub(super) struct Line<'a> {
-    id: String,
+pub(super) struct GoldLine<'a> {
+    pub(super) id: String,
     #[serde(default)]
     pair: Option<String>,
     pub(super) expect: Judgement,
@@ -75,12 +75,12 @@ pub(super) struct Line<'a> {
     /// Whether it was composed for a rehearsal.
     #[serde(default)]
     pub(super) simulated: bool,
-    target: u32,
+    pub(super) target: u32,
     #[serde(borrow)]
     messages: &'a RawValue,
 }
 
-impl<'a> Line<'a> {
+impl<'a> GoldLine<'a> {
     pub(super) fn from_line(line: &'a str) -> Result<Self, String> {
         // What serde says can quote the line, and a line is a transcript.
         serde_json::from_str(line).map_err(|error| {
@@ -97,23 +97,33 @@ impl<'a> Line<'a> {
         Ok((conversation, turn, content))
     }
 
+    /// What a line holds, its conversation and the digest of that up to the turn; or why it cannot be read.
+    pub(super) fn read(line: &'a str) -> Result<(Self, Conversation, Digest), String> {
+        let line = Self::from_line(line)?;
+        let (conversation, _, content) = line.text()?;
+        Ok((line, conversation, content))
+    }
+
     /// What a grader that is right would say of it.
-    pub(super) fn outcome(&self) -> Outcome {
-        let is_present = self.expect == Judgement::Present;
-        let finding = Finding {
+    pub(super) fn finding(&self) -> Finding {
+        Finding {
             verdict: self.expect,
-            score: if is_present { 100 } else { 0 },
+            score: if self.expect == Judgement::Present { 100 } else { 0 },
             labels: self.covers.clone(),
             exclusions: self.exclusions.clone(),
             fields: self.fields.clone(),
-        };
-        Outcome::Graded { finding }
+        }
+    }
+
+    /// The same as an outcome.
+    pub(super) fn outcome(&self) -> Outcome {
+        Outcome::Graded { finding: self.finding() }
     }
 }
 
 /// A line with its conversation.
 struct Parsed<'a> {
-    line: Line<'a>,
+    line: GoldLine<'a>,
     conversation: Conversation,
     turn: u32,
     content: Digest,
@@ -122,7 +132,7 @@ struct Parsed<'a> {
 impl<'a> Parsed<'a> {
     /// What a line holds, or why it cannot be read.
     fn of(line: &'a str) -> Result<Self, String> {
-        let line = Line::from_line(line)?;
+        let line = GoldLine::from_line(line)?;
         let (conversation, turn, content) = line.text()?;
         Ok(Self { line, conversation, turn, content })
     }
@@ -256,7 +266,7 @@ impl Reader {
         Ok(Read::Item(Box::new(GoldText { item, turn, conversation })))
     }
 
-    fn kind(&self, line: &Line<'_>) -> Option<GoldKind> {
+    fn kind(&self, line: &GoldLine<'_>) -> Option<GoldKind> {
         // A definition that asks for a field which the item does not state says nothing about it.
         let is_counted = self.definitions.counts(&line.outcome()).ok()?;
         match line.expect {

@@ -3,6 +3,7 @@
 
 mod account;
 pub mod alternatives;
+pub mod anchors;
 pub mod assemble;
 pub mod blind;
 mod boot;

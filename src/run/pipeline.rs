@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+use super::anchors::Anchors;
 use super::coordinator::{Coordinator, Effects, Start};
 use super::disks::{DiskNotice, Disks};
 use super::feed::{Step, feed};
@@ -47,6 +48,8 @@ pub struct Gate {
     pub confirm: Option<Grader>,
     /// Whether known positives are asked about a second time as well.
     pub confirms_known: bool,
+    /// What is asked again on purpose, if anything.
+    pub(super) anchors: Option<Arc<Anchors>>,
     /// What flags.
     pub definitions: Definitions,
     /// Units that are followed at once.
@@ -100,6 +103,20 @@ pub enum PipelineError {
 /// If a reply or an event cannot be kept. Everything that was acknowledged before is on disk.
 pub async fn run(
     gate: Gate,
+    start: Start,
+    journal: &Writer,
+    interrupts: Interrupts,
+    observe: impl FnMut(Notice<'_>),
+) -> Result<StopReason, PipelineError> {
+    serve(|desk| feed(Arc::new(gate), desk), start, journal, interrupts, observe).await
+}
+
+/// Does what asks through a desk, with a coordinator behind it that admits, reserves and journals. Returns why it ended.
+///
+/// # Errors
+/// If a reply or an event cannot be kept.
+pub(super) async fn serve<F: Future<Output = Result<(), PipelineError>>>(
+    work: impl FnOnce(Desk) -> F,
     mut start: Start,
     journal: &Writer,
     interrupts: Interrupts,
@@ -107,7 +124,7 @@ pub async fn run(
 ) -> Result<StopReason, PipelineError> {
     let (queue, messages) = mpsc::channel(QUEUE);
     let (stop, stopping) = watch::channel(Stopping::No);
-    let fed = feed(Arc::new(gate), Desk::new(queue, stopping));
+    let fed = work(Desk::new(queue, stopping));
     let ear = Ear { messages, stop, interrupts, disks: std::mem::take(&mut start.disks) };
     let coordinated = coordinate(Coordinator::new(start), ear, journal, observe);
     let (fed, coordinated) = tokio::join!(fed, coordinated);
@@ -279,7 +296,8 @@ fn ready(gate: &Gate, unit: SelectedUnit, bytes: usize, scratch: &mut Scratch) -
 
 /// Units that are decided: all that is left for them is their turn.
 pub(super) async fn pass(units: Vec<Decided>, desk: Desk) -> Result<Step, StageError> {
-    Ok(Step::Passed(desk.decided(units).await?))
+    let count = units.len() as u64;
+    Ok(Step::Passed(desk.decided(units).await?, count))
 }
 
 /// One unit that asks, from its admission to its last outcome.

@@ -208,7 +208,7 @@ impl Past {
             self.spent = self.spent.saturating_sub(sent.bound) + cost;
             self.spent_total = self.spent_total.saturating_sub(sent.bound) + cost;
             let latency_ms = reply.map_or(0, |reply| reply.latency_ms);
-            events.push(Event::Settled(Settled { attempt: sent.attempt, ending, cost, latency_ms }));
+            events.push(Event::Settled(Settled { attempt: sent.attempt, ending, cost, latency_ms, anchor: None }));
         }
         Ok(events)
     }

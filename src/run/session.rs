@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::account::Account;
+use super::anchors::{AnchorSet, Anchors, BASELINE_EPOCH};
 use super::assemble::{AssembleError, Assembly, Stand, check_capped};
 use super::boot::boot_id;
 use super::caps::Caps;
@@ -25,13 +27,15 @@ use crate::cache::{Access, CacheError, CacheSettings, ReplyCache};
 use crate::clock::{self, UnixMs};
 use crate::grade::settings::{GraderSettings, OnModelChange};
 use crate::grade::stage::{Retries, StageError};
-use crate::journal::{self, FileKind, JournalError, Lock, LockError};
+use crate::journal::{self, FileKind, JournalError, Lock, LockError, Writer};
+use crate::model::behaviour::Behaviour;
 use crate::model::event::{Closed, EVENT_FORMAT, Event, Opened, Ordinal, Planned, StopReason};
 use crate::model::grading::Stage;
 use crate::model::money::NanoUsd;
 use crate::model::tally::Tally;
 use crate::prompt::LockState;
 use crate::prompt::library::{LibraryError, read_lock, write_lock};
+use crate::reconcile::Definitions;
 use crate::report::Report;
 
 /// Why a session could not do its part. What was paid for before is on disk in every case.
@@ -177,7 +181,7 @@ struct Graded {
 
 async fn grade(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Result<Graded, SessionError> {
     let (mut planned, mut told, missing) = (assembly.planned, assembly.warnings, assembly.missing);
-    let Assembly { audit, behaviour, definitions, screener, census, known, stands, trial, .. } = assembly;
+    let Assembly { audit, behaviour, definitions, screener, census, known, anchors, stands, trial, .. } = assembly;
     // Its automata take ten megabytes, and nothing is screened from here on.
     drop(screener);
     let replay_only = audit.cache == CacheMode::ReadOnly;
@@ -204,10 +208,14 @@ async fn grade(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Resul
     let folder = folder.unwrap_or(fresh);
 
     // What may not send opens nothing.
-    let mut gates = Box::pin(Gates::open(&audit, &stands, replay_only || !missing.is_empty())).await?;
+    let mut gates =
+        Box::pin(Gates::open(&audit, &stands, replay_only || !missing.is_empty(), anchors.as_ref())).await?;
     planned.planted.clone_from(&gates.planted);
     gates.retries = retries;
     let epoch = if audit.cache == CacheMode::Refresh { folder.id.clone() } else { String::new() };
+    let anchors = anchors.filter(|_| !replay_only && missing.is_empty());
+    let anchors = anchored(anchors, (&gates, &stands), &behaviour, &definitions, (&folder.id, &cache))?;
+    planned.anchors = anchors.as_ref().map(|anchors| anchors.plan().clone());
     let (screen, confirm) = gates.graders(stands, &behaviour, &epoch, &cache)?;
     let window = gates.window.clone();
     let disks = vec![audit.workspace.runs(), audit.workspace.replies(), audit.workspace.units()];
@@ -215,7 +223,7 @@ async fn grade(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Resul
     let confirms_known = planned.gate_includes_confirmer();
     let units = Units::new(known, census.units);
     let (sample_by, cluster_by) = (planned.sample_by, planned.cluster_by.clone());
-    let gate = Gate { units, screen, confirm, confirms_known, definitions, window, sample_by, cluster_by };
+    let gate = Gate { units, screen, confirm, confirms_known, anchors, definitions, window, sample_by, cluster_by };
 
     told.extend(cache.take_warnings());
     let journal = journal::create_segment(&folder.path, FileKind::EVENTS)?;
@@ -243,11 +251,7 @@ async fn grade(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Resul
         StopReason::Unexpected { missing }
     };
     for event in closing(&cache, reason.clone()) {
-        if event.must_be_durable() {
-            journal.append_durable(&event).await
-        } else {
-            journal.append_written(&event).await
-        }?;
+        keep(&journal, &event).await?;
         tell(Notice::Event(&event));
     }
     journal.close().await?;
@@ -259,6 +263,27 @@ async fn grade(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Resul
     }
 
     Ok(Graded { folder, reason, conclusion })
+}
+
+/// Writes one of the last events of a session.
+async fn keep(journal: &Writer, event: &Event) -> Result<(), JournalError> {
+    if event.must_be_durable() { journal.append_durable(event).await } else { journal.append_written(event).await }?;
+    Ok(())
+}
+
+/// The anchors of a run, if any: their replies are kept under its id, so that a resume finds them and another run does not.
+fn anchored(
+    set: Option<AnchorSet>,
+    (gates, stands): (&Gates, &[Stand]),
+    behaviour: &Arc<Behaviour>,
+    definitions: &Definitions,
+    (run, cache): (&str, &ReplyCache),
+) -> Result<Option<Arc<Anchors>>, SessionError> {
+    let Some(set) = set else { return Ok(None) };
+    let graders = |epoch| gates.repeated(stands, behaviour, epoch, cache);
+    let (baseline, fresh) = (graders(BASELINE_EPOCH)?, graders(run)?);
+    let anchors = Anchors::new(set, definitions.clone(), baseline, fresh).map_err(PipelineError::from)?;
+    Ok(Some(Arc::new(anchors)))
 }
 
 /// Counts what earlier sessions of the run did. Returns the first unit that none of them admitted.
@@ -366,7 +391,7 @@ fn point_latest(audit: &Audit, folder: &RunFolder, lock: Option<&Lock>) -> Resul
 }
 
 /// Refuses a prompt that was changed under a label in use, and locks labels that are used for the first time.
-fn check_prompts(audit: &Audit, stands: &[Stand], may_lock: bool) -> Result<(), SessionError> {
+pub(super) fn check_prompts(audit: &Audit, stands: &[Stand], may_lock: bool) -> Result<(), SessionError> {
     let path = audit.workspace.prompts_lock();
     let mut lock = read_lock(&path)?;
     let mut changed = false;
@@ -389,7 +414,7 @@ fn check_prompts(audit: &Audit, stands: &[Stand], may_lock: bool) -> Result<(), 
     Ok(())
 }
 
-async fn open_cache(audit: &Audit, replay_only: bool) -> Result<(ReplyCache, Vec<String>), SessionError> {
+pub(super) async fn open_cache(audit: &Audit, replay_only: bool) -> Result<(ReplyCache, Vec<String>), SessionError> {
     let settings = CacheSettings {
         replies: audit.workspace.replies(),
         index: audit.workspace.index(),
@@ -401,7 +426,7 @@ async fn open_cache(audit: &Audit, replay_only: bool) -> Result<(ReplyCache, Vec
 
 /// Admission closes one path's longest time before the end, so that what is admitted can finish. What may not send has
 /// all the time in the world.
-fn deadline(audit: &Audit) -> Option<Deadline> {
+pub(super) fn deadline(audit: &Audit) -> Option<Deadline> {
     let requests = audit.budget.deadline.filter(|_| audit.cache != CacheMode::ReadOnly)?;
     let longest = |grader: &GraderSettings| {
         let once = audit.endpoints.get(&grader.endpoint).map_or(0, |endpoint| endpoint.item_deadline.as_millis());
@@ -423,7 +448,7 @@ fn cost_of(settled: &[Event]) -> NanoUsd {
     settled.iter().map(|event| if let Event::Settled(settled) = event { settled.cost } else { NanoUsd::ZERO }).sum()
 }
 
-fn opened(folder: &RunFolder, deadline: Option<Deadline>, spent_before: NanoUsd) -> Opened {
+pub(super) fn opened(folder: &RunFolder, deadline: Option<Deadline>, spent_before: NanoUsd) -> Opened {
     Opened {
         format: EVENT_FORMAT,
         run: folder.id.clone(),
@@ -440,7 +465,7 @@ fn opened(folder: &RunFolder, deadline: Option<Deadline>, spent_before: NanoUsd)
 }
 
 /// The first events of a session.
-fn opening(opened: Opened, planned: Planned, settled: Vec<Event>, warnings: Vec<String>) -> Vec<Event> {
+pub(super) fn opening(opened: Opened, planned: Planned, settled: Vec<Event>, warnings: Vec<String>) -> Vec<Event> {
     let mut events = vec![Event::Opened(opened), Event::Planned(Box::new(planned))];
     events.extend(settled);
     events.extend(warnings.into_iter().map(|message| Event::Warned { message }));
@@ -448,7 +473,7 @@ fn opening(opened: Opened, planned: Planned, settled: Vec<Event>, warnings: Vec<
 }
 
 /// The last events of a session.
-fn closing(cache: &ReplyCache, reason: StopReason) -> Vec<Event> {
+pub(super) fn closing(cache: &ReplyCache, reason: StopReason) -> Vec<Event> {
     let warned = cache.take_warnings().into_iter().map(|message| Event::Warned { message });
     warned.chain([Event::Closed(Closed { reason, at_ms: clock::now().0 })]).collect()
 }

@@ -135,6 +135,17 @@ pub enum CacheMode {
     Refresh,
 }
 
+/// `anchors` of `[grader.screen]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AnchorSettings {
+    /// The file, as written.
+    pub file: String,
+    /// Where it is; absent for the behaviour's own `gold.jsonl`.
+    pub path: Option<PathBuf>,
+    /// Visits to anchors for each unit that is admitted.
+    pub rate: f64,
+}
+
 /// One audit, checked.
 #[derive(Debug, Clone)]
 pub struct Audit {
@@ -166,6 +177,8 @@ pub struct Audit {
     pub screen: GraderSettings,
     /// The confirmer, if there is one.
     pub confirm: Option<GraderSettings>,
+    /// What the screen is asked about again, to notice that it has changed, if anything.
+    pub anchors: Option<AnchorSettings>,
     /// What people read.
     pub review: ReviewDraw,
     /// Hidden gold among it, if any.

@@ -8,6 +8,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod anchors;
 mod cache;
 mod caps;
 mod changed;

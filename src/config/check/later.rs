@@ -42,7 +42,6 @@ fn grader(path: &str, written: &Grader, ledger: &mut Ledger<'_>) {
     let at = |key: &str| format!("{path}.{key}");
     let present = |key: &Later| key.is_some();
     any(&at("repeats"), present(&written.repeats), ledger);
-    any(&at("anchors"), present(&written.anchors), ledger);
     any(&at("datamark"), written.datamark == Some(true), ledger);
     any(&at("cleared"), written.cleared.as_ref().is_some_and(|cleared| *cleared != Loose::Whole(0)), ledger);
 }

@@ -1,6 +1,7 @@
 //! From what was written to what it means. Every function here takes a written section, notes each value and each
 //! problem in the ledger, and returns settings that count only if the ledger has no problems in the end.
 
+mod anchors;
 mod corpus;
 mod endpoint;
 mod expect;
@@ -69,6 +70,7 @@ pub(super) fn audit(mut written: Written, ledger: &mut Ledger<'_>, context: &Con
     let assume = sample::assumptions(&written.assume, ledger);
     let key_variables = endpoint::key_variables(&written.endpoint);
     let endpoints = endpoint::check_all(written.endpoint, &key_variables, ledger, context);
+    let anchors = anchors::check(&mut written.grader, ledger, context);
     let (screen, confirm) = grader::check_all(written.grader, &endpoints, ledger);
     let gold = gold::check(written.review.as_ref(), ledger);
     let review = review::review(written.review, ledger);
@@ -103,6 +105,7 @@ pub(super) fn audit(mut written: Written, ledger: &mut Ledger<'_>, context: &Con
         endpoints,
         screen,
         confirm,
+        anchors,
         review,
         gold,
         compare,

@@ -105,6 +105,7 @@ async fn agree(mut messages: mpsc::Receiver<Message>) -> Vec<Message> {
             other @ (Message::Admit { .. }
             | Message::Release { .. }
             | Message::Settled { .. }
+            | Message::Anchored { .. }
             | Message::Decided { .. }
             | Message::Judged { .. }
             | Message::Warn(_)

@@ -38,6 +38,8 @@ pub struct GraderParts {
     pub revision: String,
     /// Part of the key: what makes old replies not count.
     pub epoch: String,
+    /// Part of the key: the same question, asked once more.
+    pub repeat: u32,
     /// Which replies count where several rounds asked.
     pub retries: Retries,
     /// How replies are held to the schema.
@@ -72,7 +74,7 @@ impl GraderParts {
             structured: self.structured,
             params,
             revision: self.revision.clone(),
-            repeat: 0,
+            repeat: self.repeat,
             retry,
             epoch: self.epoch.clone(),
         }

@@ -52,6 +52,7 @@ fn asking_with(cache: ReplyCache, prompt: &str, change: impl FnOnce(&mut Questio
         model: "m".to_owned(),
         revision: String::new(),
         epoch: String::new(),
+        repeat: 0,
         retries: Retries::default(),
         structured: Structured::JsonSchema,
         params: limit(1_000),

@@ -123,7 +123,7 @@ impl Night {
         let billed = billed(bound);
         self.billed += billed;
         let cost = if presumed { bound } else { billed };
-        let settled = Settled { attempt, ending, cost, latency_ms: 0 };
+        let settled = Settled { attempt, ending, cost, latency_ms: 0, anchor: None };
         self.say(Message::Settled(Settlement { settled, bound }));
     }
 
@@ -201,7 +201,7 @@ impl Night {
         self.open_session();
         for (attempt, cost) in open {
             let ending = Ending::Unknown { failure: FailureKind::Interrupted };
-            self.journal.push(Event::Settled(Settled { attempt, ending, cost, latency_ms: 0 }));
+            self.journal.push(Event::Settled(Settled { attempt, ending, cost, latency_ms: 0, anchor: None }));
         }
         self.coordinator = coordinator(spent, next);
         self.next_unit = 0;

@@ -66,7 +66,7 @@ impl Bench {
     }
 
     fn settle(&mut self, attempt: AttemptId, ending: Ending, cost: u64, bound: u64) {
-        let settled = Settled { attempt, ending, cost: NanoUsd(cost), latency_ms: 1 };
+        let settled = Settled { attempt, ending, cost: NanoUsd(cost), latency_ms: 1, anchor: None };
         self.say(Message::Settled(Settlement { settled, bound: NanoUsd(bound) }));
     }
 
@@ -378,7 +378,7 @@ fn a_silent_grader_is_told_of_once_and_given_up_on_after_hours() {
         |bench: &Bench| bench.effects.events.iter().filter(|event| matches!(event, Event::Warned { .. })).count();
     let answer = |bench: &mut Bench, ending, at| {
         let attempt = bench.send(0, b"key", 1);
-        let settled = Settled { attempt, ending, cost: NanoUsd(0), latency_ms: 1 };
+        let settled = Settled { attempt, ending, cost: NanoUsd(0), latency_ms: 1, anchor: None };
         let message = Message::Settled(Settlement { settled, bound: NanoUsd(1) });
         bench.coordinator.handle(message, &mut bench.effects, UnixMs(at));
     };

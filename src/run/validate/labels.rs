@@ -14,7 +14,7 @@ use crate::reconcile::Definitions;
 use crate::reconcile::validate::{Truth, Truths};
 use crate::report::rate::count;
 use crate::report::validate::LabelsRow;
-use crate::run::gold::Line;
+use crate::run::gold::GoldLine;
 
 /// At most this many unreadable lines are named.
 const EXAMPLES: usize = 20;
@@ -146,7 +146,7 @@ impl Reader<'_> {
     }
 
     fn text(&self, line: &str) -> Result<Read, String> {
-        let line = Line::from_line(line)?;
+        let line = GoldLine::from_line(line)?;
         let is_rehearsal = self.plan.graders.iter().any(|grader| grader.simulated);
         if line.simulated && !is_rehearsal {
             return Ok(Read::Foreign);

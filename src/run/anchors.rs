@@ -1,0 +1,214 @@
+//! Anchors of an audit: units with a known answer that every run which sends anything grades again, so that a grader that
+//! changed is noticed.
+//!
+//! A file of anchors has the form of a behaviour's `gold.jsonl`. Its baseline, what the grader said of each anchor before, is
+//! replies in the reply cache under an epoch of their own: keyed by prompt, model, parameters and text like any other, read by
+//! the parser of today, and drawn again once any of these changes. Anchors are no units: no figure of the funnel, of a rate or
+//! of the report's digest includes one.
+
+mod baseline;
+mod visit;
+
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::gold::GoldLine;
+use super::settings::{AnchorSettings, Audit};
+use crate::cache::units::SelectedUnit;
+use crate::grade::stage::{Grader, Prepared, Scratch, StageError};
+use crate::model::anchor::{AnchorLabel, AnchorPlan, BASELINE_DRAWS, MOST_ANCHORS, Visit};
+use crate::model::draw::draw_number;
+use crate::model::event::{Judged, Ordinal};
+use crate::model::money::NanoUsd;
+use crate::model::outcome::Outcome;
+use crate::model::unit::{Group, UnitId, UnitKind};
+use crate::model::verdict::Judgement;
+use crate::prompt::BehaviourFiles;
+use crate::reconcile::Definitions;
+
+pub use baseline::{Announced, Drawn, draw};
+pub(super) use visit::visit;
+
+/// The epoch of baseline draws; a run's id is that of its visits.
+pub(super) const BASELINE_EPOCH: &str = "anchor baseline";
+
+/// Unreadable lines that are named.
+const EXAMPLES: usize = 3;
+
+/// Why anchors cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum AnchorError {
+    /// The file cannot be read.
+    #[error("failed to read the anchors in `{path}`: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The behaviour has no gold of its own.
+    #[error("behaviour `{behaviour}` has no `gold.jsonl`; name a file of anchors beside the audit file")]
+    NoGold {
+        /// The behaviour.
+        behaviour: String,
+    },
+    /// Nothing in the file is an anchor under the definition that is counted.
+    #[error("`{file}` holds no anchor: an item needs `expect`, `target` and `messages`{}", first.as_ref().map(|first| format!("; the first that cannot be read: {first}")).unwrap_or_default())]
+    Empty {
+        /// The file.
+        file: String,
+        /// The first line that cannot be read.
+        first: Option<String>,
+    },
+}
+
+/// One anchor with its text.
+#[derive(Debug, Clone)]
+pub struct Anchor {
+    /// What is graded.
+    pub unit: SelectedUnit,
+    /// What is known of it.
+    pub label: AnchorLabel,
+}
+
+/// The anchors of an audit.
+#[derive(Debug, Clone)]
+pub struct AnchorSet {
+    /// In the order of their hashes; at most 500.
+    pub anchors: Vec<Anchor>,
+    /// Visits for each unit that is admitted.
+    pub rate: f64,
+    /// What a reader of the report should know.
+    pub warnings: Vec<String>,
+}
+
+impl AnchorSet {
+    /// Those that show the behaviour.
+    pub(super) fn positives(&self) -> impl Iterator<Item = &SelectedUnit> {
+        self.anchors.iter().filter(|anchor| anchor.label == AnchorLabel::Positive).map(|anchor| &anchor.unit)
+    }
+
+    /// The anchors that an audit names, if it names any.
+    ///
+    /// # Errors
+    /// If there is no such file, or no anchor in it. Single lines that cannot be read are named and left out.
+    pub(super) fn read(
+        audit: &Audit,
+        files: &BehaviourFiles,
+        definitions: &Definitions,
+    ) -> Result<Option<Self>, AnchorError> {
+        let Some(AnchorSettings { file, path, rate }) = &audit.anchors else { return Ok(None) };
+        let text = if let Some(path) = path {
+            fs::read_to_string(path).map_err(|source| AnchorError::Io { path: path.clone(), source })?
+        } else {
+            let behaviour = audit.behaviour.clone();
+            files.gold_text.clone().ok_or(AnchorError::NoGold { behaviour })?
+        };
+        let (mut anchors, mut seen, mut unreadable) = (Vec::new(), HashSet::new(), Vec::new());
+        for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
+            match anchor(line, audit.corpus.unit, definitions) {
+                Ok(Some(anchor)) if seen.insert(anchor.unit.content) => anchors.push(anchor),
+                Ok(_) => {}
+                Err(reason) => unreadable.push(format!("{file}:{number}: {reason}")),
+            }
+        }
+        if anchors.is_empty() {
+            return Err(AnchorError::Empty { file: file.clone(), first: unreadable.into_iter().next() });
+        }
+        anchors.sort_by_cached_key(|anchor| (draw_number(0, "anchor", 1, &anchor.unit.content), anchor.unit.content));
+        let mut warnings = Vec::new();
+        if anchors.len() > MOST_ANCHORS {
+            warnings.push(format!(
+                "`{file}` holds {} anchors, and the {MOST_ANCHORS} with the lowest hashes are used: every run asks about all of \
+                 them",
+                anchors.len()
+            ));
+            anchors.truncate(MOST_ANCHORS);
+        }
+        if !unreadable.is_empty() {
+            let shown: Vec<_> = unreadable.iter().take(EXAMPLES).map(String::as_str).collect();
+            warnings.push(format!("{} lines of the anchors cannot be read: {}", unreadable.len(), shown.join("; ")));
+        }
+        Ok(Some(Self { anchors, rate: *rate, warnings }))
+    }
+}
+
+/// The anchor on a line; `None` if the line says nothing that a grader could be held to.
+fn anchor(line: &str, unit: UnitKind, definitions: &Definitions) -> Result<Option<Anchor>, String> {
+    let (line, conversation, content) = GoldLine::read(line)?;
+    // A definition that asks for a field which the item does not state says nothing about it.
+    let Ok(is_counted) = definitions.counts(&Outcome::Graded { finding: line.finding() }) else { return Ok(None) };
+    let label = match line.expect {
+        Judgement::Present if is_counted => AnchorLabel::Positive,
+        Judgement::Present | Judgement::Absent => AnchorLabel::Negative,
+        Judgement::Suspected | Judgement::CannotJudge => return Ok(None),
+    };
+    let turn = unit.is_turn().then_some(line.target);
+    let id = UnitId { group: Group(Vec::new()), conversation: line.id, turn };
+    Ok(Some(Anchor { unit: SelectedUnit { ordinal: Ordinal(0), id, stratum: None, content, conversation }, label }))
+}
+
+/// The anchors of a session, with a grader for each draw: equal but for the key under which replies are kept.
+#[derive(Debug)]
+pub(super) struct Anchors {
+    set: AnchorSet,
+    definitions: Definitions,
+    /// By draw.
+    baseline: Vec<Grader>,
+    /// By draw; empty where only the baseline is drawn.
+    fresh: Vec<Grader>,
+    plan: AnchorPlan,
+}
+
+impl Anchors {
+    /// Looks up how much of the baseline is there. Blocks for as long as rendering every anchor a few times takes.
+    pub(super) fn new(
+        set: AnchorSet,
+        definitions: Definitions,
+        baseline: Vec<Grader>,
+        fresh: Vec<Grader>,
+    ) -> Result<Self, StageError> {
+        let plan = AnchorPlan { anchors: set.anchors.len() as u64, draws: BASELINE_DRAWS, rate: set.rate, baseline: 0 };
+        let mut anchors = Self { set, definitions, baseline, fresh, plan };
+        let missing = anchors.missing()?.len() as u64;
+        anchors.plan.baseline = anchors.plan.anchors * u64::from(anchors.plan.draws) - missing;
+        Ok(anchors)
+    }
+
+    /// What the journal says of them.
+    pub(super) const fn plan(&self) -> &AnchorPlan {
+        &self.plan
+    }
+
+    /// Baseline draws that are not there, with the most that each can cost.
+    fn missing(&self) -> Result<Vec<(Visit, NanoUsd)>, StageError> {
+        let mut scratch = Scratch::default();
+        let mut missing = Vec::new();
+        let numbered = (0..).map_while(|number| Visit::nth(number, self.plan.anchors, self.plan.draws));
+        for visit in numbered {
+            let grader = &self.baseline[visit.draw as usize];
+            match grader.prepare(&self.anchor(visit).unit, &mut scratch)? {
+                Prepared::Decided { .. } => {}
+                prepared @ (Prepared::Ask(_) | Prepared::Chunks(_)) => missing.push((visit, grader.bound(&prepared))),
+            }
+        }
+        Ok(missing)
+    }
+
+    fn anchor(&self, visit: Visit) -> &Anchor {
+        let index = usize::try_from(visit.anchor).unwrap_or(usize::MAX);
+        self.set.anchors.get(index).expect("visits are numbered by the anchors that are there")
+    }
+
+    /// Whether the screen flags, if it says anything.
+    fn is_flagged(&self, judged: &Judged) -> Result<Option<bool>, StageError> {
+        let is_usable = judged.outcome.kind().is_usable();
+        Ok(if is_usable { Some(self.definitions.pass(judged)?) } else { None })
+    }
+}
+
+/// Anchors that tasks share.
+pub(super) type SharedAnchors = Arc<Anchors>;

@@ -1,0 +1,54 @@
+//! `assize anchors`: what it says before it sends, and what it needs.
+
+use crate::support::Night;
+
+const ANCHORS: &str = "anchors = { file = \"anchors.jsonl\", rate = 0.5 }\n";
+
+/// A night whose screen has two anchors.
+fn night() -> Night {
+    let night = Night::new(4);
+    let lines = [("present", "This is a test"), ("absent", "It is raining")].map(|(expect, says)| {
+        let messages =
+            serde_json::json!([{ "role": "user", "content": "Well?" }, { "role": "assistant", "content": says }]);
+        let line = serde_json::json!({ "id": expect, "expect": expect, "target": 1, "messages": messages });
+        line.to_string() + "\n"
+    });
+    night.workspace.write("anchors.jsonl", lines.concat());
+    night.workspace.edit("audit.toml", "[grader.confirm]", &format!("{ANCHORS}\n[grader.confirm]"));
+    night
+}
+
+#[test]
+fn a_baseline_is_announced_drawn_once_and_shown() {
+    let night = night();
+    let first = night.workspace.run(&["anchors", "baseline"]).expect(0);
+    assert_eq!(night.requests(), (16, 0), "two anchors, eight draws each, the screen only");
+    let again = night.workspace.run(&["anchors", "baseline"]).expect(0);
+    let json = night.workspace.run(&["anchors", "baseline", "--format", "json"]).expect(0).json();
+    assert_eq!((json["there"].as_u64(), json["requests"].as_u64()), (Some(16), Some(0)));
+    assert_eq!(night.requests(), (16, 0));
+    insta::assert_snapshot!(format!("{}\n{}", first.shown(), again.shown()));
+
+    let report = night.workspace.run(&["run", "--format", "json"]).expect(0).json();
+    assert!(report["grader_health"]["drift"]["visits"].as_u64() > Some(0), "{}", report["grader_health"]);
+    let text = night.workspace.run(&["report"]).expect(0).stdout;
+    assert!(text.contains("  drift  E "), "{text}");
+}
+
+#[test]
+fn anchors_that_cannot_be_used_are_refused_with_advice() {
+    let night = night();
+    let shown = |ended: crate::support::Ended| ended.shown();
+    let read_only = shown(night.workspace.run(&["anchors", "baseline", "--cache", "read-only"]).expect(2));
+    night.workspace.write("anchors.jsonl", "{\"id\": \"secret words\"}\n");
+    let empty = shown(night.workspace.run(&["run"]).expect(2));
+    assert!(!empty.contains("secret words"), "a line of anchors is a transcript");
+    night.workspace.edit("audit.toml", "anchors.jsonl", "nowhere.jsonl");
+    let missing = shown(night.workspace.run(&["anchors", "baseline"]).expect(2));
+    night.workspace.edit("audit.toml", "rate = 0.5", "rate = 0.0");
+    let rate = shown(night.workspace.run(&["config"]).expect(2));
+    night.workspace.edit("audit.toml", &ANCHORS.replace("anchors.jsonl", "nowhere.jsonl").replace("0.5", "0.0"), "");
+    let none = shown(night.workspace.run(&["anchors", "baseline"]).expect(2));
+    insta::assert_snapshot!([read_only, empty, missing, rate, none].join("\n"));
+    assert_eq!(night.requests(), (0, 0));
+}
