@@ -5,7 +5,9 @@ mod diff;
 mod ls;
 mod mine;
 mod plan;
+mod prompts;
 mod rehearse;
+mod review;
 mod sensitivity;
 mod show;
 mod trial;
@@ -26,7 +28,9 @@ pub use diff::DiffArgs;
 pub use ls::{ListArgs, StatusArg};
 pub use mine::MineArgs;
 pub use plan::{PlanArgs, QuestionArgs};
+pub use prompts::{BehaviourName, DraftArgs, PromptName, PromptPair, PromptsCommand, RenderArgs};
 pub use rehearse::{CorpusArgs, RehearseArgs, RehearseCommand, RehearseGoldArgs, RehearseReviewArgs};
+pub use review::{QueueArgs, ReviewCommand, ReviewStatusArgs};
 pub use sensitivity::{DrawArgs, ImportKnownArgs, PlantArgs, SensitivityCommand, StatusKnownArgs};
 pub use show::ShowArgs;
 pub use trial::TryArgs;
@@ -214,46 +218,6 @@ pub enum Command {
     Man,
 }
 
-/// `assize review`.
-#[derive(Debug, Subcommand)]
-pub enum ReviewCommand {
-    /// Units that people are to read and nobody has, in an order that hides what the graders said
-    ///
-    /// A decision is one line of labels/SEAT.jsonl. With `--format json` every unit is such a line without a decision:
-    /// fill in `yes`, `no`, `unsure` or `cannot_judge`. Hidden gold, where the audit asks for some, is among
-    /// them: every line has a pseudonym, and `assize show NAME --blind` prints its text.
-    #[command(after_help = "Example:\n  assize review queue --seat ana --format json latest > packet.json")]
-    Queue(QueueArgs),
-    /// How far the seats are
-    ///
-    /// What a seat did with hidden gold is shown once it has nothing left to read; until then no figure moves otherwise for a
-    /// decision about gold than for one about a unit.
-    #[command(after_help = "Example:\n  assize review status --format json latest")]
-    Status(ReviewStatusArgs),
-}
-
-/// `assize review status`.
-#[derive(Debug, Args)]
-pub struct ReviewStatusArgs {
-    /// The run
-    #[command(flatten)]
-    pub run: RunName,
-    /// Show what would tell gold from units as well: for whoever runs the review, not for those who read
-    #[arg(long)]
-    pub gold: bool,
-}
-
-/// `assize review queue`.
-#[derive(Debug, Args)]
-pub struct QueueArgs {
-    /// The run
-    #[command(flatten)]
-    pub run: RunName,
-    /// Who reads: every seat has an order of its own
-    #[arg(long, value_name = "NAME", default_value = "")]
-    pub seat: String,
-}
-
 /// `assize init`.
 #[derive(Debug, Args)]
 pub struct InitArgs {
@@ -403,93 +367,6 @@ pub struct StatusArgs {
     /// Look again every second until the run ends
     #[arg(long)]
     pub watch: bool,
-}
-
-/// `assize prompts`.
-#[derive(Debug, Subcommand)]
-pub enum PromptsCommand {
-    /// Behaviours and their prompt versions
-    #[command(after_help = "Example:\n  assize prompts list")]
-    List,
-    /// One prompt version as it stands
-    #[command(after_help = "Example:\n  assize prompts show metagaming screen@1")]
-    Show(PromptName),
-    /// What differs between two versions, and how many stored verdicts each gave
-    #[command(after_help = "Example:\n  assize prompts diff metagaming screen@1 screen@2")]
-    Diff(PromptPair),
-    /// Look for leading, leaking and unsafe wording
-    #[command(after_help = "Example:\n  assize prompts lint metagaming")]
-    Lint(BehaviourName),
-    /// Begin a draft: a copy of a version that may be edited as often as you like
-    ///
-    /// The draft, `screen@draft`, is known by its content, is never locked, and marks every output as not for publication. A
-    /// behaviour that came with assize is copied into the workspace as a whole.
-    #[command(after_help = "Example:\n  assize prompts draft metagaming --from screen@2")]
-    Draft(DraftArgs),
-    /// Make a draft the next version, and record the hashes of prompt versions in `prompts.lock`
-    ///
-    /// A draft that `lint` objects to stays one. Its file stays as well, for the next afternoon.
-    #[command(after_help = "Example:\n  assize prompts lock metagaming")]
-    Lock(BehaviourName),
-    /// The messages that a grader would get
-    #[command(after_help = "Example:\n  assize prompts render metagaming screen@1 --transcript one.jsonl")]
-    Render(RenderArgs),
-}
-
-/// Names a behaviour, or all of them.
-#[derive(Debug, Args)]
-pub struct BehaviourName {
-    /// The behaviour; all of them by default
-    pub behaviour: Option<String>,
-}
-
-/// Names a prompt version.
-#[derive(Debug, Args)]
-pub struct PromptName {
-    /// The behaviour
-    pub behaviour: String,
-    /// The label, as screen@1
-    pub label: String,
-}
-
-/// `assize prompts draft`.
-#[derive(Debug, Args)]
-pub struct DraftArgs {
-    /// The behaviour
-    pub behaviour: String,
-    /// The version to copy, as screen@2; the newest of the screen by default
-    #[arg(long, value_name = "LABEL")]
-    pub from: Option<String>,
-}
-
-/// Names two versions of a prompt.
-#[derive(Debug, Args)]
-pub struct PromptPair {
-    /// The behaviour
-    pub behaviour: String,
-    /// The label of the first version, as screen@1
-    #[arg(value_name = "A")]
-    pub a: String,
-    /// The label of the second version
-    #[arg(value_name = "B")]
-    pub b: String,
-}
-
-/// `assize prompts render`.
-#[derive(Debug, Args)]
-pub struct RenderArgs {
-    /// The prompt.
-    #[command(flatten)]
-    pub prompt: PromptName,
-    /// Canonical JSONL; its first conversation is shown. Without it the transcript's place is marked
-    #[arg(long, value_name = "FILE")]
-    pub transcript: Option<PathBuf>,
-    /// Index of the message that is judged; the last turn by default
-    #[arg(long, value_name = "INDEX", requires = "transcript", conflicts_with = "conversation")]
-    pub turn: Option<u32>,
-    /// Ask about the whole conversation, as `unit = "conversation"` does
-    #[arg(long)]
-    pub conversation: bool,
 }
 
 /// `assize cache`.
