@@ -10,7 +10,8 @@
 //! ```
 //!
 //! `request` is a chat-completions body. Of a reply, `model`, `usage` and `finish_reason` may be missing; of an error, `retry`:
-//! the unit then counts as failed and is asked again by the next run. What the program writes to standard error goes to
+//! nothing was paid then, and the unit counts as failed and is asked again by the next run. What is to be tried again, and what a
+//! program had when it ended, counts at its bound. What the program writes to standard error goes to
 //! ours. A program that ends is started again, as long as it replies at all.
 //!
 //! A small server on loopback stands between the program and everybody else, so that pace, slots, retries, budget and log
@@ -157,7 +158,7 @@ async fn complete(State(door): State<Arc<Door>>, headers: HeaderMap, body: Bytes
     let (answer, answered) = oneshot::channel();
     // The keeper lives as long as this server does.
     door.calls.send(Call { request, answer }).await.unwrap_or_default();
-    let reply = answered.await.unwrap_or(Reply::Lost);
+    let reply = answered.await.unwrap_or_else(|_| Reply::Lost { message: "the command is gone".to_owned() });
     let (status, body) = reply.into_http(&model);
     (StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), Json(body)).into_response()
 }

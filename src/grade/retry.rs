@@ -151,7 +151,8 @@ fn names(error: &ServerError, codes: &[&str]) -> bool {
 }
 
 /// At most 200 characters of the message, without control characters and without anything that looks like a key.
-fn shown(error: &ServerError) -> String {
+#[must_use]
+pub fn shown(error: &ServerError) -> String {
     let words = error.message.split_whitespace().map(without_keys);
     words.collect::<Vec<_>>().join(" ").chars().filter(|c| !c.is_control()).take(200).collect()
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::conversation::{Channel, Conversation, Message};
+use crate::model::conversation::{Channel, Conversation};
 use crate::model::event::PlantedTruth;
 use crate::model::hash::{Digest, PartHasher};
 use crate::model::known::{KnownPositive, NotKnown};
@@ -133,29 +133,18 @@ impl Truth {
             .or_insert(known);
     }
 
-    /// Adds a turn whose answer is known, with the labels that apply, or the exclusions that make it innocent. What was
-    /// planted stays as it is.
-    pub fn add_answer(&mut self, message: &Message, is_present: bool, labels: Vec<String>) {
-        const QUOTED: usize = 80;
-        let text = message.content.trim();
-        let quote: String = text.lines().next().unwrap_or_default().chars().take(QUOTED).collect();
-        if !quote.is_empty() {
-            let known = Known { is_present, labels, channel: Channel::Final, quote };
-            self.0.entry(Digest::of(text.as_bytes()).leading_u128()).or_insert(known);
-        }
-    }
-
-    /// Adds an anchor that shows the behaviour: by its whole text, or that of all its turns.
-    pub fn add_anchor(&mut self, conversation: &Conversation, turn: Option<u32>) {
+    /// Adds a turn whose answer is known, or all turns of a conversation, with the labels that apply or the exclusions that make
+    /// it innocent. What is known already stays as it is: positives go first, because a near miss can have the words of its
+    /// twin and differ in the reasoning only.
+    pub fn add_answer(&mut self, conversation: &Conversation, turn: Option<u32>, is_present: bool, terms: &[String]) {
         for turn in turn.into_iter().chain(conversation.turns().filter(|_| turn.is_none())) {
             let Some(message) = conversation.message(turn) else { continue };
-            // Near misses often differ from their twins in the reasoning only.
             let (channel, text) = match &message.reasoning {
                 Some(reasoning) => (Channel::Reasoning, reasoning),
                 None => (Channel::Final, &message.content),
             };
             let quote = text.lines().next().unwrap_or_default().to_owned();
-            let known = Known { is_present: true, labels: Vec::new(), channel, quote };
+            let known = Known { is_present, labels: terms.to_vec(), channel, quote };
             self.0.entry(Digest::of(message.content.trim().as_bytes()).leading_u128()).or_insert(known);
         }
     }
@@ -311,6 +300,26 @@ mod tests {
             quote: "secret words".to_owned(),
             cue: true,
         }
+    }
+
+    #[test]
+    fn a_near_miss_with_the_words_of_its_twin_is_none() {
+        use crate::model::conversation::{Message, Role};
+        let said = |reasoning: &str| {
+            let mut message = Message::text(Role::Assistant, "Done.");
+            message.reasoning = Some(reasoning.to_owned());
+            Conversation { id: "c".to_owned(), messages: vec![message], metadata: BTreeMap::new() }
+        };
+        let (twin, near_miss) = (said("They surely check this."), said("The task says how it is checked."));
+        let mut truth = Truth::default();
+        truth.add_answer(&twin, Some(0), true, &["M1".to_owned()]);
+        truth.add_answer(&near_miss, None, false, &["N1".to_owned()]);
+        let known = truth.of("Done.").unwrap();
+        assert!(known.is_present && known.channel == Channel::Reasoning);
+        assert!(
+            !near_miss.messages[0].reasoning.as_ref().unwrap().contains(&known.quote),
+            "it is not taken for its twin"
+        );
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::gold::GoldLine;
+use super::gold::{GoldLine, is_answer};
 use super::settings::{AnchorSettings, Audit};
 use crate::cache::units::SelectedUnit;
 use crate::grade::stage::{Grader, Prepared, Scratch, StageError};
@@ -139,12 +139,14 @@ impl AnchorSet {
 /// The anchor on a line; `None` if the line says nothing that a grader could be held to.
 fn anchor(line: &str, unit: UnitKind, definitions: &Definitions) -> Result<Option<Anchor>, String> {
     let (line, conversation, content) = GoldLine::read(line)?;
+    if !is_answer(line.expect, &conversation, unit) {
+        return Ok(None);
+    }
     // A definition that asks for a field which the item does not state says nothing about it.
     let Ok(is_counted) = definitions.counts(&Outcome::Graded { finding: line.finding() }) else { return Ok(None) };
     let label = match line.expect {
         Judgement::Present if is_counted => AnchorLabel::Positive,
-        Judgement::Present | Judgement::Absent => AnchorLabel::Negative,
-        Judgement::Suspected | Judgement::CannotJudge => return Ok(None),
+        Judgement::Present | Judgement::Absent | Judgement::Suspected | Judgement::CannotJudge => AnchorLabel::Negative,
     };
     let turn = unit.is_turn().then_some(line.target);
     let id = UnitId { group: Group(Vec::new()), conversation: line.id, turn };

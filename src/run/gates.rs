@@ -186,14 +186,15 @@ impl Gates {
                     Ok(())
                 })?;
                 for unit in anchors.iter().flat_map(|set| set.positives()) {
-                    truth.add_anchor(&unit.conversation, unit.id.turn);
+                    truth.add_answer(&unit.conversation, unit.id.turn, true, &[]);
                 }
-                for item in labelled(&audit.workspace, &audit.behaviour)?.0 {
-                    if let Some(message) = item.conversation.message(item.turn) {
-                        let is_present = item.expect == Judgement::Present;
-                        let terms = if is_present { item.labels } else { item.exclusions };
-                        truth.add_answer(message, is_present, terms.into_iter().collect());
-                    }
+                let (mut items, _) = labelled(&audit.workspace, &audit.behaviour)?;
+                items.sort_by_key(|item| item.expect != Judgement::Present);
+                for item in items {
+                    let is_present = item.expect == Judgement::Present;
+                    let terms = if is_present { item.labels } else { item.exclusions };
+                    let terms: Vec<_> = terms.into_iter().collect();
+                    truth.add_answer(&item.conversation, Some(item.turn), is_present, &terms);
                 }
                 let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
                 let server = rehearse::start(&profile, truth, loopback).await?;

@@ -25,6 +25,7 @@ use crate::model::gold::{GoldItem, GoldKind};
 use crate::model::hash::Digest;
 use crate::model::outcome::Outcome;
 use crate::model::review_id::ReviewId;
+use crate::model::unit::UnitKind;
 use crate::model::verdict::{Finding, Judgement};
 use crate::prompt::Library;
 use crate::reconcile::Definitions;
@@ -183,6 +184,16 @@ pub fn labelled(workspace: &Workspace, behaviour: &str) -> Result<(Vec<Labelled>
     Ok((items, unreadable))
 }
 
+/// Whether the answer about a turn is one about the unit. One turn that shows the behaviour answers for its conversation; one
+/// that does not says nothing of the others.
+pub(super) fn is_answer(expect: Judgement, conversation: &Conversation, unit: UnitKind) -> bool {
+    match expect {
+        Judgement::Present => true,
+        Judgement::Absent => unit.is_turn() || conversation.turns().count() == 1,
+        Judgement::Suspected | Judgement::CannotJudge => false,
+    }
+}
+
 /// The files of gold with their names: the behaviour's own, then those of the workspace.
 fn sources(workspace: &Workspace, behaviour: &str) -> Result<Vec<(String, String)>, ConcludeError> {
     let files = Library::open(&workspace.prompts())?.behaviour(behaviour)?;
@@ -202,7 +213,8 @@ impl GoldSet {
     pub fn read(workspace: &Workspace, planned: &Planned) -> Result<Self, ConcludeError> {
         let files = Library::open(&workspace.prompts())?.behaviour(&planned.behaviour)?;
         let definitions = Definitions::of(&files.behaviour, Some(&planned.definition), planned.graders.len() > 1)?;
-        let reader = Reader { definitions, is_rehearsal: planned.graders.iter().any(|grader| grader.simulated) };
+        let is_rehearsal = planned.graders.iter().any(|grader| grader.simulated);
+        let reader = Reader { definitions, unit: planned.unit, is_rehearsal };
         let mut set = Self::default();
         for (name, text) in sources(workspace, &planned.behaviour)? {
             reader.file(&name, &text, &mut set);
@@ -238,6 +250,7 @@ enum Read {
 
 struct Reader {
     definitions: Definitions,
+    unit: UnitKind,
     is_rehearsal: bool,
 }
 
@@ -259,7 +272,8 @@ impl Reader {
     fn line(&self, line: &str) -> Result<Read, String> {
         let Parsed { line, conversation, turn, content } = Parsed::of(line)?;
         let id = ReviewId::of_gold(&content);
-        let Some(kind) = self.kind(&line).filter(|_| !line.simulated || self.is_rehearsal) else {
+        let is_usable = is_answer(line.expect, &conversation, self.unit) && (!line.simulated || self.is_rehearsal);
+        let Some(kind) = self.kind(&line).filter(|_| is_usable) else {
             return Ok(Read::Aside(id));
         };
         let item = GoldItem { id, kind, pair: line.pair.unwrap_or(line.id), author: line.seat };

@@ -7,7 +7,8 @@ use crate::prompt::Library;
 fn reader(definition: &str, is_rehearsal: bool) -> Reader {
     let library = Library::open(Path::new("no workspace")).unwrap();
     let behaviour = library.behaviour("metagaming").unwrap().behaviour;
-    Reader { definitions: Definitions::of(&behaviour, Some(definition), true).unwrap(), is_rehearsal }
+    let definitions = Definitions::of(&behaviour, Some(definition), true).unwrap();
+    Reader { definitions, unit: UnitKind::Turn, is_rehearsal }
 }
 
 fn line(change: impl FnOnce(&mut serde_json::Value)) -> String {
@@ -44,6 +45,22 @@ fn the_shipped_gold_of_metagaming_holds_positives_and_near_misses() {
     let (watching, near_misses) = count("watching");
     assert!((1..61).contains(&watching) && near_misses == 74, "only positives that the definition counts");
     assert_eq!(count("decisive"), (0, 74), "gold does not say what decides the answer");
+}
+
+#[test]
+fn a_turn_without_the_behaviour_says_nothing_of_the_other_turns() {
+    let whole = Reader { unit: UnitKind::Conversation, ..reader("metagaming", false) };
+    let earlier = |expect: &str| {
+        let expect = expect.to_owned();
+        move |line: &mut serde_json::Value| {
+            let exclusions = if expect == "absent" { json!(["N1"]) } else { json!([]) };
+            (line["expect"], line["exclusions"], line["target"]) = (json!(expect), exclusions, json!(2));
+            line["messages"].as_array_mut().unwrap().insert(0, json!({ "role": "assistant", "content": "who knows" }));
+        }
+    };
+    assert_eq!(kind(&whole, earlier("present")), Some(GoldKind::Positive));
+    assert_eq!(kind(&whole, earlier("absent")), None);
+    assert_eq!(kind(&reader("metagaming", false), earlier("absent")), Some(GoldKind::NearMiss));
 }
 
 #[test]

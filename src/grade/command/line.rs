@@ -52,9 +52,9 @@ pub(super) enum Reply {
     Written { text: String, model: Option<String>, usage: Option<Value>, finish_reason: Option<String> },
     /// The program says that it failed.
     Failed { message: String, retry: bool },
-    /// The program ended first; it is started again.
-    Lost,
-    /// The program cannot be started, or ends again and again without having replied.
+    /// The program had the request and ended, or hung: nobody knows what it did, or paid, for it.
+    Lost { message: String },
+    /// Never given to the program, which cannot be started or ends again and again.
     Hopeless { message: String },
 }
 
@@ -108,9 +108,9 @@ impl Reply {
                 }
                 (200, body)
             }
-            Self::Failed { message, retry: true } => (500, error(&message)),
+            // 502 counts at its bound: the program may have paid somebody.
+            Self::Failed { message, retry: true } | Self::Lost { message } => (502, error(&message)),
             Self::Failed { message, retry: false } => (422, error(&message)),
-            Self::Lost => (500, error("the command ended before it replied")),
             // No request will succeed until somebody acts.
             Self::Hopeless { message } => (404, error(&message)),
         }
@@ -144,7 +144,7 @@ mod tests {
         1 200 {"object":"chat.completion","model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"{\"verdict\":\"absent\"}"},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":3}}
         2 200 {"object":"chat.completion","model":"asked","choices":[{"index":0,"message":{"role":"assistant","content":"{\"verdict\":\"absent\"}"},"finish_reason":"stop"}]}
         3 200 {"object":"chat.completion","model":"asked","choices":[{"index":0,"message":{"role":"assistant","content":"cut"},"finish_reason":"length"}]}
-        4 500 {"error":{"message":"out of memory"}}
+        4 502 {"error":{"message":"out of memory"}}
         5 422 {"error":{"message":"too long"}}
         no reply
         no reply

@@ -37,32 +37,33 @@ type Pending = HashMap<u64, oneshot::Sender<Reply>>;
 /// Serves calls until nobody can call any more. The program is killed when this ends or is dropped.
 pub(super) async fn keep(settings: CommandSettings, mut calls: mpsc::Receiver<Call>) {
     // One that has never replied is not set up, and no second start changes that.
-    let mut barren = BARREN_STARTS - 1;
+    let (mut barren, mut hopeless) = (BARREN_STARTS - 1, None);
+    let program = settings.program();
     while let Some(first) = calls.recv().await {
-        let mut pending = Pending::new();
-        let why = match Running::start(&settings) {
-            Ok(mut running) => {
-                let replied = running.serve(first, &mut calls, &mut pending).await;
-                barren = if replied { 0 } else { barren + 1 };
-                running.end().await
-            }
-            Err(error) => {
-                barren = BARREN_STARTS;
-                pending.insert(0, first.answer);
-                format!("cannot be started: {error}")
-            }
-        };
-        let reply = if barren >= BARREN_STARTS {
-            let program = settings.program();
-            // It may be mended while the run waits for nothing: the next run tries again.
-            Reply::Hopeless { message: format!("the command `{program}` {why}; run it by hand to see the reason") }
-        } else {
-            Reply::Lost
-        };
-        for (_, answer) in pending {
-            // Who has stopped waiting needs no answer.
-            answer.send(reply.clone()).ok();
+        if let Some(message) = &hopeless {
+            let message = String::clone(message);
+            // Who has stopped waiting needs no answer, here and below.
+            first.answer.send(Reply::Hopeless { message }).ok();
+            continue;
         }
+        let mut running = match Running::start(&settings) {
+            Ok(running) => running,
+            Err(error) => {
+                let message = format!("the command `{program}` cannot be started: {error}");
+                first.answer.send(Reply::Hopeless { message: message.clone() }).ok();
+                hopeless = Some(message);
+                continue;
+            }
+        };
+        let mut pending = Pending::new();
+        let replied = running.serve(first, &mut calls, &mut pending).await;
+        barren = if replied { 0 } else { barren + 1 };
+        let why = running.end().await;
+        let message = format!("the command `{program}` {why} before it replied; run it by hand to see the reason");
+        for (_, answer) in pending {
+            answer.send(Reply::Lost { message: message.clone() }).ok();
+        }
+        hopeless = (barren >= BARREN_STARTS).then_some(message);
     }
 }
 
@@ -151,7 +152,7 @@ impl Running {
             self.kill();
             self.child.wait().await
         };
-        let how = |status: ExitStatus| format!("ended ({status}) and never replied");
+        let how = |status: ExitStatus| format!("ended ({status})");
         ended.map_or_else(|error| format!("is lost: {error}"), how)
     }
 

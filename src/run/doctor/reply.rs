@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::remote::Question;
 use super::{Check, Health};
 use crate::grade::http::Probed;
-use crate::grade::retry::{Decision, decide};
+use crate::grade::retry::{Decision, decide, shown};
 use crate::model::behaviour::Behaviour;
 use crate::model::grading::Structured;
 use crate::model::money::{NanoUsd, Price};
@@ -57,6 +57,10 @@ fn refused(about: &str, answer: &Probed) -> Check {
         .fixed_by("check the key and what it may do; `assize config` shows which variable it comes from")
 }
 
+/// What to do about a program that gives no reply.
+const MEND_PROGRAM: &str =
+    "run it by hand in the audit's folder: it has to read JSON lines, and to go on until its input ends";
+
 /// What the reply to a question says, and what it cost.
 pub(super) fn read_answer(
     stand: &Stand,
@@ -82,15 +86,17 @@ pub(super) fn read_answer(
         }
         (Decision::StopRun { message }, _) => {
             let fix = match answer.status {
-                _ if stand.endpoint.command.is_some() => {
-                    "run it by hand in the audit's folder: it has to read JSON lines, and to go on until its input ends"
-                }
+                _ if stand.endpoint.command.is_some() => MEND_PROGRAM,
                 401 | 403 => "check the key and what it may do; `assize config` shows which variable it comes from",
                 404 => "check the model's name and `base_url`",
                 429 => "top up the quota, or raise the limit of the account",
                 _ => "check the model, `params` and `structured` of the grader",
             };
             (vec![Check::new(&about, Health::Unusable, message).fixed_by(fix)], NanoUsd::ZERO)
+        }
+        (Decision::Retry { .. }, Some(body)) if stand.endpoint.command.is_some() => {
+            let says = body.error().map(shown).unwrap_or_default();
+            (vec![Check::new(&about, Health::Unusable, says).fixed_by(MEND_PROGRAM)], question.bound())
         }
         (Decision::Retry { .. }, _) => {
             let says = format!("HTTP {}: a run would try again", answer.status);

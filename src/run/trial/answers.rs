@@ -8,8 +8,7 @@ use crate::model::found_by::FoundBy;
 use crate::model::hash::{Digest, PartHasher};
 use crate::model::known_plan::{KnownItem, KnownPlan};
 use crate::model::unit::{Group, Stratum, UnitKind};
-use crate::model::verdict::Judgement;
-use crate::run::gold::{Labelled, labelled};
+use crate::run::gold::{Labelled, is_answer, labelled};
 use crate::run::settings::Audit;
 
 /// The class under which gold is kept apart.
@@ -29,8 +28,9 @@ pub(super) struct Answers {
 impl Answers {
     pub(super) fn read(audit: &Audit, is_rehearsal: bool) -> Result<Self, TrialError> {
         let (all, unreadable) = labelled(&audit.workspace, &audit.behaviour)?;
-        let (items, aside): (Vec<_>, Vec<_>) =
-            all.into_iter().partition(|item| is_answer(item, audit.corpus.unit) && (is_rehearsal || !item.simulated));
+        let (items, aside): (Vec<_>, Vec<_>) = all.into_iter().partition(|item| {
+            is_answer(item.expect, &item.conversation, audit.corpus.unit) && (is_rehearsal || !item.simulated)
+        });
         Ok(Self { items, aside: aside.len() as u64, unreadable })
     }
 
@@ -72,16 +72,6 @@ impl Answers {
             writer.add(&conversation, &[Selected { ordinal, stratum: 0, turn }])?;
         }
         Ok((plan, Some(writer.finish()?)))
-    }
-}
-
-/// Whether the answer about a turn is one about the unit. One turn that shows the behaviour answers for its conversation; one
-/// that does not says nothing of the others.
-fn is_answer(item: &Labelled, unit: UnitKind) -> bool {
-    match item.expect {
-        Judgement::Present => true,
-        Judgement::Absent => unit.is_turn() || item.conversation.turns().count() == 1,
-        Judgement::Suspected | Judgement::CannotJudge => false,
     }
 }
 
