@@ -21,6 +21,7 @@ pub mod known_plan;
 pub mod label;
 pub mod money;
 pub mod outcome;
+pub mod planned;
 pub mod produced;
 pub mod quoted;
 pub mod rate;
