@@ -101,7 +101,7 @@ pub struct PlannedGrader {
     pub asking: Option<Asking>,
 }
 
-/// See [`Event::Planned`].
+/// What a run grades and by whom; see [`super::event::Event::Planned`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Planned {
     /// The audit's name.
