@@ -1,6 +1,7 @@
 //! Long strings of JSON documents, read once. serde collects a string that has escapes in a buffer that grows from nothing
 //! for each document, and copies it: for replies, which are JSON within JSON, that was a fifteenth of a replay.
 
+use memchr::memchr;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -16,8 +17,9 @@ impl Quoted<'_> {
         let json = self.0.get();
         let mut rest = json.strip_prefix('"')?.strip_suffix('"')?;
         let mut text = String::with_capacity(rest.len());
-        while let Some((plain, escape)) = rest.split_once('\\') {
-            let (letter, after) = escape.split_at_checked(1)?;
+        while let Some(at) = memchr(b'\\', rest.as_bytes()) {
+            let (plain, escape) = rest.split_at(at);
+            let (letter, after) = escape[1..].split_at_checked(1)?;
             text.push_str(plain);
             text.push(match letter {
                 "\"" => '"',

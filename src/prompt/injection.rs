@@ -7,6 +7,7 @@ mod encoded;
 use std::sync::LazyLock;
 
 use aho_corasick::packed::Searcher;
+use memchr::memchr2_iter;
 use regex::{RegexSet, RegexSetBuilder};
 
 /// What counts as a sign, over the text as it stands in the transcript. Case does not matter.
@@ -39,34 +40,27 @@ static DETECTOR: LazyLock<RegexSet> =
 
 /// What every text with a sign holds, in lower case: most texts hold none of it, and looking for a few words is ten times
 /// faster than looking for the signs themselves. The search stops for a closer look wherever three bytes are those that a
-/// hint begins with, so hints begin where few words do: `orget`, not `forget`. The Kelvin sign counts as k to [`SIGNS`].
-const HINTS: [&str; 38] = [
-    "⟦",
-    "⟧",
-    "〚",
-    "〛",
+/// hint begins with, so hints begin where few words do: `orget`, not `forget`. More than 32 of them, or one of less than
+/// three bytes, and the search takes twice as long.
+const HINTS: [&str; 29] = [
     "nscript",
     "/reasoning",
     "/final",
     "/tool",
-    "<｜",
     "_of_turn>",
-    "[inst]",
-    "[/inst]",
+    "nst]",
     "ys>>",
     "erdict",
     "absent",
     "harmless",
-    "annot_judge",
     "e r d i c t",
     "r a d e r",
-    "you flag",
-    "you report",
-    "you mark",
-    "you score",
-    "you grade",
-    "you label",
-    "you rate",
+    "f you f",
+    "f you r",
+    "f you m",
+    "f you s",
+    "f you g",
+    "f you l",
     "grader",
     "judge",
     "evaluator",
@@ -78,14 +72,12 @@ const HINTS: [&str; 38] = [
     "sregard",
     "orget",
     "rride",
-    "\u{212a}",
 ];
 
-/// The same, of fewer than three bytes: the shortest hint decides how fast the search for all of them is. The long s
-/// counts as s.
-const SHORT_HINTS: [&str; 3] = ["<|", "\u{17f}", "\0"];
-
 static HINT: LazyLock<Option<Searcher>> = LazyLock::new(|| Searcher::new(HINTS));
+
+/// The same, of what is not ASCII: the long s counts as s to [`SIGNS`], and the Kelvin sign as k.
+const FOREIGN_HINTS: [&str; 7] = ["⟦", "⟧", "〚", "〛", "<｜", "\u{17f}", "\u{212a}"];
 
 /// Whether a text imitates structure, carries chat-template tokens, offers a verdict, or addresses a grader, be it in letters
 /// that look like others, between letters that nobody sees, or in base64. `lower` is scratch.
@@ -100,9 +92,18 @@ fn has_sign(text: &str, lower: &mut String) -> bool {
     lower.clear();
     lower.push_str(text);
     lower.make_ascii_lowercase();
-    let has_hint = HINT.as_ref().is_none_or(|hint| hint.find(lower.as_str()).is_some());
-    let may_be = has_hint || SHORT_HINTS.iter().any(|hint| lower.contains(hint));
+    let has_word = HINT.as_ref().is_none_or(|hint| hint.find(lower.as_str()).is_some());
+    let may_be = has_word || has_short_hint(lower.as_bytes()) || has_foreign_hint(text);
     may_be && DETECTOR.is_match(text)
+}
+
+/// NUL, or what special tokens begin with.
+fn has_short_hint(text: &[u8]) -> bool {
+    memchr2_iter(b'\0', b'|', text).any(|at| text[at] == b'\0' || at.checked_sub(1).is_some_and(|at| text[at] == b'<'))
+}
+
+fn has_foreign_hint(text: &str) -> bool {
+    !text.is_ascii() && FOREIGN_HINTS.iter().any(|hint| text.contains(hint))
 }
 
 #[cfg(test)]
