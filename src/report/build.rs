@@ -111,6 +111,7 @@ fn grader(tally: &Tally, planned: &PlannedGrader) -> Grader {
         model: planned.model.clone(),
         prompt: planned.prompt.clone(),
         prompt_hash: planned.prompt_hash,
+        recorded: planned.recorded.clone(),
         simulated: planned.simulated,
         reached: stage.reached(),
         unfinished: stage.unfinished,
