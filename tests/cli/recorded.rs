@@ -289,7 +289,7 @@ fn a_recorded_grader_is_compared_with_a_real_one() {
     assert_eq!(number("both") + number("gained"), asked["funnel"]["flagged"].as_u64().unwrap());
     assert!(number("lost") >= count(&lines, &json!("maybe")) as u64, "what was doubtful is a no to the real one");
     assert_eq!(screen["decided_by_both"], lines.len());
-    let side = &diff["sides"][0]["graders"][0];
+    let side = &diff["a"]["graders"][0];
     assert_eq!((&side["prompt"], side["recorded"]["file"].as_str()), (&Value::Null, Some("first.jsonl")));
     let shown = night.workspace.run(&words).expect(0).stdout;
     assert!(shown.contains("recorded elsewhere"), "{shown}");
@@ -343,7 +343,7 @@ fn plan_and_doctor_look_at_the_file_and_send_nothing() {
     assert!(checked.contains("nothing was sent") && !checked.contains("cap "), "{checked}");
     workspace.write("first.jsonl", "{\"other\": 1}\n");
     let checked = workspace.run(&["doctor"]).expect(2).stdout;
-    assert!(checked.contains("first.jsonl:1: has no `turn_id`"), "{checked}");
+    assert!(checked.contains("no line of `first.jsonl` has the column `turn_id`"), "{checked}");
     let tried = workspace.run(&["try"]).expect(2).stderr;
     assert!(tried.contains("recorded in a file"), "{tried}");
 }

@@ -65,6 +65,16 @@ pub enum RecordedError {
         /// The first without.
         without: u64,
     },
+    /// A column that the audit names is in no line: somebody has misspelt it, and what it says would be missing without a word.
+    #[error("no line of `{file}` has the column `{column}`")]
+    NoColumn {
+        /// The file.
+        file: String,
+        /// The column.
+        column: String,
+        /// The members of the first line.
+        members: Vec<String>,
+    },
     /// Nothing in it is of use.
     #[error("`{file}` has no verdict about any selected unit: {lines} lines, {unreadable} of them unreadable{first}")]
     Nothing {
@@ -98,6 +108,9 @@ impl RecordedError {
                 "write `conversation#index` everywhere, or name the column of the turn, as in `columns.turn = \"turn\"`"
                     .to_owned(),
             ),
+            Self::NoColumn { members, .. } => {
+                Some(format!("its first line has `{}`: a column is one of them, or a dotted path", members.join("`, `")))
+            }
             Self::Nothing { selected, .. } => Some(format!(
                 "units are named like `{selected}`: `columns` says where a line names its unit and its verdict, `values` \
                  what its words stand for"

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::error::RecordedError;
 use super::settings::{Columns, RecordedSettings, Said};
 use crate::model::behaviour::{Behaviour, Term};
 use crate::model::conversation::Channel;
@@ -13,6 +14,8 @@ use crate::verdict::{Stated, StatedQuote};
 
 /// Longest value that a message shows of a file.
 const SHOWN_CHARS: usize = 24;
+/// Members of a line that a message names.
+const MEMBERS: usize = 12;
 
 /// What a file says of a unit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -201,6 +204,33 @@ fn quote(value: &Value, column: &str) -> Result<StatedQuote, String> {
             Ok(StatedQuote { message, channel, quote: quote.to_owned() })
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => Err(wrong()),
+    }
+}
+
+/// Columns that no line has had so far, and what the first line has instead.
+#[derive(Debug)]
+pub(super) struct Unseen {
+    columns: Vec<String>,
+    members: Option<Vec<String>>,
+}
+
+impl Unseen {
+    pub(super) fn new(columns: &Columns) -> Self {
+        Self { columns: columns.named().into_iter().map(str::to_owned).collect(), members: None }
+    }
+
+    pub(super) fn look_at(&mut self, line: &Line) {
+        self.columns.retain(|column| at(line, column).is_none());
+        self.members.get_or_insert_with(|| line.keys().take(MEMBERS).map(|name| shown(name)).collect());
+    }
+
+    /// # Errors
+    /// If there was a line, and a column that none has.
+    pub(super) fn check(self, file: &str) -> Result<(), RecordedError> {
+        match (self.columns.into_iter().next(), self.members) {
+            (Some(column), Some(members)) => Err(RecordedError::NoColumn { file: file.to_owned(), column, members }),
+            (Some(_), None) | (None, _) => Ok(()),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use super::error::RecordedError;
-use super::line::{About, Entry, Line, entry};
+use super::line::{About, Entry, Line, Unseen, entry};
 use super::settings::RecordedSettings;
 use super::{Place, Verdicts, entry_at};
 use crate::cache::units::Addresses;
@@ -59,6 +59,7 @@ pub fn read(
         lines: RecordedLines::default(),
         with_turn: None,
         without_turn: None,
+        unseen: Unseen::new(&settings.columns),
     };
     let digest = for_each(settings, |raw| reading.line(raw))?;
     reading.finish(digest)
@@ -74,9 +75,11 @@ pub fn examine(
     group_by: &[String],
 ) -> Result<Recorded, RecordedError> {
     let mut lines = RecordedLines::default();
+    let mut unseen = Unseen::new(&settings.columns);
     let digest = for_each(settings, |raw| {
         let (number, line) = (raw.line, parsed(raw));
         let said = line.and_then(|line| {
+            unseen.look_at(&line);
             About::read(&line, &settings.columns, group_by)?;
             entry(&line, settings, behaviour)
         });
@@ -88,6 +91,7 @@ pub fn examine(
         }
         Ok(())
     })?;
+    unseen.check(&settings.name)?;
     Ok(recorded(settings, digest, lines))
 }
 
@@ -144,6 +148,7 @@ struct Reading<'a> {
     with_turn: Option<u64>,
     /// The first that does not.
     without_turn: Option<u64>,
+    unseen: Unseen,
 }
 
 impl Reading<'_> {
@@ -151,6 +156,7 @@ impl Reading<'_> {
         let number = raw.line;
         self.lines.read += 1;
         let about = parsed(raw).and_then(|line| {
+            self.unseen.look_at(&line);
             let about = About::read(&line, &self.settings.columns, self.selection.group_by)?;
             Ok((line, about))
         });
@@ -284,6 +290,7 @@ impl Reading<'_> {
 
     fn finish(mut self, digest: Digest) -> Result<Verdicts, RecordedError> {
         self.writer.flush().map_err(|source| self.failed(source))?;
+        self.unseen.check(&self.settings.name)?;
         let lines = self.lines;
         if let Some(selected) = self.selection.example.clone().filter(|_| lines.used == 0) {
             let first = lines.examples.first().map(|first| format!(" ({first})")).unwrap_or_default();

@@ -67,6 +67,17 @@ pub struct Columns {
     pub fields: BTreeMap<String, String>,
 }
 
+impl Columns {
+    /// All that are named.
+    #[must_use]
+    pub fn named(&self) -> Vec<&str> {
+        let Self { unit, turn, group, verdict, score, labels, exclusions, evidence, fields } = self;
+        let optional = [turn, score, labels, exclusions, evidence].into_iter().flatten();
+        let all = [unit, verdict].into_iter().chain(optional).chain(group.values()).chain(fields.values());
+        all.map(String::as_str).collect()
+    }
+}
+
 impl Default for Columns {
     fn default() -> Self {
         Self {

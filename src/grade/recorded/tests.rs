@@ -181,7 +181,8 @@ fn scores_and_ids_that_the_behaviour_does_not_know_are_bad_lines() {
     let bad = |member: &str, value: serde_json::Value| {
         let mut line = json!({"unit": "a#3", "verdict": "present", "score": 50});
         line[member] = value;
-        let fine = json!({"unit": "a#1", "verdict": "present", "score": 90});
+        let fine =
+            json!({"unit": "a#1", "verdict": "present", "score": 90, "labels": [], "quotes": null, "voice": "own"});
         let (_, counted) = outcomes(&lines(&[fine, line]), |settings| {
             settings.columns.score = Some("score".to_owned());
             settings.columns.labels = Some("labels".to_owned());
@@ -271,6 +272,51 @@ fn a_file_about_something_else_is_refused() {
     insta::assert_snapshot!(refusal(&other, |_| {}), @"`verdicts.jsonl` has no verdict about any selected unit: 2 lines, 0 of them unreadable > units are named like `a#1`: `columns` says where a line names its unit and its verdict, `values` what its words stand for");
     let missing = settings(Path::new("/nonexistent"), |_| {});
     assert!(examine(&missing, &behaviour(), &[]).unwrap_err().to_string().contains("nonexistent"));
+}
+
+#[test]
+fn a_column_that_no_line_has_is_refused() {
+    insta::assert_snapshot!(refusal(&two(), |settings| settings.columns.labels = Some("tags".to_owned())), @"no line of `verdicts.jsonl` has the column `tags` > its first line has `unit`, `verdict`: a column is one of them, or a dotted path");
+    let group = |settings: &mut RecordedSettings| {
+        settings.columns.group = [("checkpoint".to_owned(), "model".to_owned())].into();
+    };
+    assert!(refusal(&two(), group).contains("the column `model`"), "all would be of no group");
+}
+
+#[test]
+fn known_positives_and_whole_conversations_are_found_as_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let stratum = |group: &str| Stratum { class: "none".to_owned(), group: Group(vec![group.to_owned()]) };
+    let snapshot = |name: &str, group: &str, ids: &[&str]| {
+        let (digest, strata) = (Digest::of(name.as_bytes()), [stratum(group)]);
+        let mut writer = SnapshotWriter::create(folder.path(), &digest, &strata, ids.len() as u64).unwrap();
+        for (ordinal, id) in (0..).map(Ordinal).zip(ids) {
+            writer.add(&conversation(id, 2), &[Selected { ordinal, stratum: 0, turn: None }]).unwrap();
+        }
+        writer.finish().unwrap()
+    };
+    let (sample, known) = (snapshot("sample", "new", &["a", "b#1"]), snapshot("known", "planted", &["b#1", "k"]));
+    let file = folder.path().join("verdicts");
+    let said = [("a", "absent"), ("b#1", "present"), ("k", "suspected"), ("a#1", "present")];
+    std::fs::write(&file, lines(&said.map(|(unit, verdict)| json!({"unit": unit, "verdict": verdict})))).unwrap();
+    let group_by = ["checkpoint".to_owned()];
+    let selection = Selection {
+        sample: sample.addresses().unwrap(),
+        known: known.addresses().unwrap(),
+        example: None,
+        unit: UnitKind::Conversation,
+        group_by: &group_by,
+        scratch: folder.path(),
+    };
+    let verdicts = read(&settings(&file, |_| {}), &behaviour(), &selection).unwrap();
+    let said = |snapshot: &Snapshot, ordinal| {
+        let outcome = verdicts.outcome(&snapshot.get(Ordinal(ordinal)).unwrap()).unwrap();
+        outcome.finding().map_or("nothing", |finding| finding.verdict.as_str())
+    };
+    assert_eq!([said(&sample, 0), said(&sample, 1)], ["absent", "present"]);
+    assert_eq!([said(&known, 0), said(&known, 1)], ["present", "suspected"], "a unit in both is found in both");
+    let counted = &verdicts.recorded.lines;
+    assert_eq!((counted.used, counted.elsewhere), (3, 1), "a line about a turn says nothing of a conversation");
 }
 
 #[test]
