@@ -320,6 +320,9 @@ fn health(page: &mut Page, report: &Report) {
         percent(health.cut_share),
         count(health.injection_suspected)
     ));
+    if report.graders.first().is_some_and(|screen| screen.recorded.is_some()) {
+        page.wrapped("  ", "Signs of injection were not looked for at the screen, which is recorded.");
+    }
     if let Some(row) = &health.drift {
         page.line(&format!("  {}", super::drift::line(row)));
     }
