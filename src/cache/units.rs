@@ -4,6 +4,7 @@
 //! `units` (a header with the strata, then one row of fixed size per selected unit, in order of admission). A snapshot
 //! appears whole or not at all, is readable by its owner only, and never changes.
 
+mod addresses;
 mod format;
 mod joined;
 mod reader;
@@ -21,6 +22,7 @@ use crate::model::hash::{Digest, PartHasher};
 use crate::model::unit::{Stratum, UnitId};
 use format::{CONVERSATIONS, FORMAT, Header, Row, UNITS, read_header, tag_of};
 
+pub use addresses::Addresses;
 pub use joined::{Units, UnitsReader};
 pub use reader::{ReadBuffers, UnitReader};
 pub use writer::{Selected, SnapshotWriter};

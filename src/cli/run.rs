@@ -254,6 +254,11 @@ impl From<AssembleError> for Failure {
                     ),
                 );
             }
+            AssembleError::Recorded(recorded) => {
+                let hint = recorded.hint();
+                let failure = Self::new(Exit::Usage, error);
+                return hint.into_iter().fold(failure, Self::with_hint);
+            }
             AssembleError::CapWithoutPrice { source } => Some(source.hint()),
             AssembleError::CapWithoutLimit { .. } => {
                 Some("set `params = { max_completion_tokens = ... }` for that grader")

@@ -174,7 +174,8 @@ fn verdict_of(text: &mut String, judged: &Judged, verdict: Option<&Verdict>) -> 
             }
         }
     }
-    writeln!(text, "{replayed}")?;
+    let recorded = if judged.key.is_none() && judged.outcome.finding().is_some() { ", recorded elsewhere" } else { "" };
+    writeln!(text, "{replayed}{recorded}")?;
     if !judged.chunks.is_empty() {
         let said = judged.chunks.iter().map(|chunk| match chunk.outcome.finding() {
             Some(finding) => finding.verdict.as_str(),

@@ -140,6 +140,8 @@ impl From<TrialError> for Failure {
                 let failure = Self::new(Exit::GateFailed, anyhow::Error::from(error));
                 advice.into_iter().fold(failure, Self::with_hint)
             }
+            TrialError::Recorded => Self::new(Exit::Usage, anyhow::Error::from(error))
+                .with_hint("name an endpoint that asks a model under [grader.screen]"),
             TrialError::Nothing(_) => Self::new(Exit::Usage, anyhow::Error::from(error))
                 .with_hint("write labelled turns to gold.jsonl of the behaviour, or `assize run` first"),
             TrialError::Folder(_)

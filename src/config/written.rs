@@ -115,6 +115,28 @@ pub(super) struct Endpoint {
     pub(super) item_deadline: Option<String>,
     pub(super) rehearsal: Option<String>,
     pub(super) command: Option<Vec<String>>,
+    pub(super) file: Option<String>,
+    pub(super) columns: RecordedColumns,
+    /// What stands for a verdict, by verdict.
+    pub(super) values: BTreeMap<String, Vec<Value>>,
+    /// What every recorded verdict answers, by field of the behaviour.
+    pub(super) fields: BTreeMap<String, String>,
+    pub(super) evidence: Option<String>,
+    pub(super) score_max: Option<f64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RecordedColumns {
+    pub(super) unit: Option<String>,
+    pub(super) turn: Option<String>,
+    pub(super) group: BTreeMap<String, String>,
+    pub(super) verdict: Option<String>,
+    pub(super) score: Option<String>,
+    pub(super) labels: Option<String>,
+    pub(super) exclusions: Option<String>,
+    pub(super) evidence: Option<String>,
+    pub(super) fields: BTreeMap<String, String>,
 }
 
 #[derive(Default, Deserialize)]

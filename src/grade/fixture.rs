@@ -27,6 +27,7 @@ pub(super) fn endpoint(base_url: &str) -> EndpointSettings {
         item_deadline: minute,
         rehearsal: None,
         command: None,
+        recorded: None,
     }
 }
 

@@ -20,6 +20,7 @@ pub mod pace;
 pub mod price;
 pub mod provider;
 pub mod quota;
+pub mod recorded;
 pub mod retry;
 pub mod settings;
 pub mod slots;

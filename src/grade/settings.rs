@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::command::CommandSettings;
 use super::provider::Provider;
+use super::recorded::RecordedSettings;
 use super::slots::AUTO_CEILING;
 use crate::clock::UnixMs;
 use crate::model::grading::{ApiKind, PromptLabel, Structured};
@@ -83,7 +84,8 @@ pub struct EndpointSettings {
     pub name: String,
     /// How it is talked to.
     pub api: ApiKind,
-    /// Base URL, without a trailing slash; empty for `rehearsal` and `command`, which are served by us on loopback.
+    /// Base URL, without a trailing slash; empty for `rehearsal` and `command`, which are served by us on loopback,
+    /// and for `recorded`, where nobody is talked to.
     pub base_url: String,
     /// The key.
     pub key: KeySetting,
@@ -107,6 +109,8 @@ pub struct EndpointSettings {
     pub rehearsal: Option<PathBuf>,
     /// For `api = "command"`: the program.
     pub command: Option<CommandSettings>,
+    /// For `api = "recorded"`: the file of verdicts.
+    pub recorded: Option<RecordedSettings>,
 }
 
 /// What happens when a stage turns out to be served by a second model.

@@ -14,7 +14,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use chunks::{Chunk, PreparedChunks};
-pub use parts::{GraderParts, Retries};
+pub use parts::{Answers, GraderParts, Retries};
 
 use self::parts::Round;
 use super::attempt::{Ended, Line, Replied, Shot};
@@ -24,6 +24,7 @@ use super::inflight::{InFlight, Part};
 use super::lane::Lane;
 use super::openai::BodyError;
 use super::price::message_bound;
+use super::recorded::{RecordedError, Verdicts};
 
 use crate::cache::units::{SelectedUnit, UnitsError};
 use crate::cache::{CacheError, ReplyCache};
@@ -47,6 +48,9 @@ pub enum StageError {
     /// A definition cannot be evaluated.
     #[error(transparent)]
     Definition(#[from] DefinitionError),
+    /// A recorded verdict cannot be read again.
+    #[error(transparent)]
+    Recorded(#[from] RecordedError),
     /// The run has ended.
     #[error(transparent)]
     Gone(#[from] Gone),
@@ -162,7 +166,7 @@ impl Grader {
     /// # Errors
     /// If its requests cannot be written.
     pub fn new(parts: GraderParts, line: Option<Arc<Line>>, cache: ReplyCache) -> Result<Self, BodyError> {
-        let rounds = (0..=parts.retries.last).map(|retry| parts.round(retry)).collect::<Result<_, _>>()?;
+        let rounds = parts.rounds()?;
         Ok(Self { parts, rounds, line, cache, in_flight: InFlight::default() })
     }
 
@@ -217,10 +221,11 @@ impl Grader {
         if self.line.is_none() {
             return Ok(NanoUsd::ZERO);
         }
-        let (ours, theirs) = (&self.parts.questioner, &first.parts.questioner);
-        let asking = match asked {
-            Prepared::Ask(asking) if ours.shows_as(theirs) => asking,
-            Prepared::Ask(_) | Prepared::Decided { .. } | Prepared::Chunks(_) => {
+        let (ours, theirs, asking) = match (&self.parts.answers, &first.parts.answers, asked) {
+            (Answers::Asked(ours), Answers::Asked(theirs), Prepared::Ask(asking)) if ours.shows_as(theirs) => {
+                (ours, theirs, asking)
+            }
+            (Answers::Asked(_) | Answers::Recorded(_), ..) => {
                 return Ok(self.bound(&self.prepare(unit, &mut Scratch::default())?));
             }
         };
@@ -377,6 +382,15 @@ impl Grader {
         let (stage, parser) = (self.parts.stage, PARSER_VERSION);
         let chunks = Vec::new();
         Judged { ordinal, stage, outcome, key, parser, replayed, served, seen, chunks, injection_suspected }
+    }
+
+    /// How the unit's line in a file of verdicts ends it. What whoever recorded it was shown, and whether that talked to a
+    /// grader, nobody knows.
+    fn recorded(&self, unit: &SelectedUnit, verdicts: &Verdicts) -> Result<Prepared, StageError> {
+        let outcome = verdicts.outcome(unit)?;
+        let seen = Seen { messages: unit.id.turn.into_iter().collect(), coverage: 1.0, cut: false };
+        let judged = Box::new(Judged { outcome, ..self.unasked(unit.ordinal, seen) });
+        Ok(Prepared::Decided { judged, sizes: Sizes::default() })
     }
 
     fn unasked(&self, ordinal: Ordinal, seen: Seen) -> Judged {

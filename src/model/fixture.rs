@@ -87,8 +87,9 @@ fn grader(stage: Stage, model: &str) -> PlannedGrader {
         stage,
         model: model.to_owned(),
         endpoint: "main".to_owned(),
-        prompt: PromptLabel { role: stage.as_str().to_owned(), version: 1 },
-        prompt_hash: Digest::of(stage.as_str().as_bytes()),
+        prompt: Some(PromptLabel { role: stage.as_str().to_owned(), version: 1 }),
+        prompt_hash: Some(Digest::of(stage.as_str().as_bytes())),
+        recorded: None,
         simulated: false,
         asking: None,
     }

@@ -116,6 +116,8 @@ pub enum ApiKind {
     Rehearsal,
     /// A local program that speaks JSON lines.
     Command,
+    /// A file of verdicts that were made elsewhere: nobody is asked.
+    Recorded,
 }
 
 impl ApiKind {
@@ -126,6 +128,7 @@ impl ApiKind {
             Self::Chat => "chat",
             Self::Rehearsal => "rehearsal",
             Self::Command => "command",
+            Self::Recorded => "recorded",
         }
     }
 }

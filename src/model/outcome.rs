@@ -37,6 +37,8 @@ pub enum Outcome {
         /// What went wrong.
         failure: FailureKind,
     },
+    /// The file that the stage's verdicts are recorded in says nothing of it.
+    NotRecorded,
     /// Read-only replay found no reply.
     NotCached,
     /// The cap left no room for the request.
@@ -103,6 +105,8 @@ pub enum OutcomeKind {
     Filtered,
     /// See [`Outcome::Failed`].
     Failed,
+    /// See [`Outcome::NotRecorded`].
+    NotRecorded,
     /// See [`Outcome::NotCached`].
     NotCached,
     /// See [`Outcome::OverBudget`].
@@ -113,7 +117,7 @@ pub enum OutcomeKind {
 
 impl OutcomeKind {
     /// All kinds, in the order of tables.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Graded,
         Self::EvidenceUnverified,
         Self::CannotJudge,
@@ -123,6 +127,7 @@ impl OutcomeKind {
         Self::TooLong,
         Self::Filtered,
         Self::Failed,
+        Self::NotRecorded,
         Self::NotCached,
         Self::OverBudget,
         Self::PastDeadline,
@@ -141,6 +146,7 @@ impl OutcomeKind {
             Self::TooLong => "too_long",
             Self::Filtered => "filtered",
             Self::Failed => "failed",
+            Self::NotRecorded => "not_recorded",
             Self::NotCached => "not_cached",
             Self::OverBudget => "over_budget",
             Self::PastDeadline => "past_deadline",
@@ -159,7 +165,8 @@ impl OutcomeKind {
             | Self::Truncated
             | Self::Unparsable
             | Self::TooLong
-            | Self::Filtered => false,
+            | Self::Filtered
+            | Self::NotRecorded => false,
         }
     }
 
@@ -176,6 +183,7 @@ impl OutcomeKind {
             | Self::Unparsable
             | Self::TooLong
             | Self::Filtered
+            | Self::NotRecorded
             | Self::Failed => false,
         }
     }
@@ -192,6 +200,7 @@ impl OutcomeKind {
             | Self::TooLong
             | Self::Filtered
             | Self::Failed
+            | Self::NotRecorded
             | Self::NotCached
             | Self::OverBudget
             | Self::PastDeadline => false,
@@ -219,6 +228,7 @@ impl Outcome {
             Self::TooLong => OutcomeKind::TooLong,
             Self::Filtered => OutcomeKind::Filtered,
             Self::Failed { .. } => OutcomeKind::Failed,
+            Self::NotRecorded => OutcomeKind::NotRecorded,
             Self::NotCached => OutcomeKind::NotCached,
             Self::OverBudget => OutcomeKind::OverBudget,
             Self::PastDeadline => OutcomeKind::PastDeadline,
@@ -238,6 +248,7 @@ impl Outcome {
             | Self::Unparsable
             | Self::TooLong
             | Self::Filtered
+            | Self::NotRecorded
             | Self::NotCached
             | Self::OverBudget
             | Self::PastDeadline => None,
@@ -256,6 +267,7 @@ impl Outcome {
             | Self::TooLong
             | Self::Filtered
             | Self::Failed { .. }
+            | Self::NotRecorded
             | Self::NotCached
             | Self::OverBudget
             | Self::PastDeadline => None,

@@ -12,6 +12,7 @@ use super::grading::{PromptLabel, Stage, WATERMARK};
 use super::hash::Digest;
 use super::known_plan::KnownPlan;
 use super::money::NanoUsd;
+use super::recorded::{Recorded, given_by};
 use super::review::ReviewDraw;
 use super::stop::StopWhen;
 use super::unit::{Group, Stratum, UnitKind};
@@ -90,15 +91,28 @@ pub struct PlannedGrader {
     pub model: String,
     /// The endpoint's name in the audit file.
     pub endpoint: String,
-    /// The prompt's label.
-    pub prompt: PromptLabel,
+    /// The prompt's label; absent where nobody is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<PromptLabel>,
     /// The digest of the prompt's content.
-    pub prompt_hash: Digest,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt_hash: Option<Digest>,
     /// Whether this is the simulated grader.
     pub simulated: bool,
     /// How it is asked. Older journals do not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asking: Option<Asking>,
+    /// The file that its verdicts are recorded in, where they were made elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<Recorded>,
+}
+
+impl PlannedGrader {
+    /// Where its verdicts come from, in words.
+    #[must_use]
+    pub fn given_by(&self) -> String {
+        given_by(self.prompt.as_ref(), self.prompt_hash.as_ref(), self.recorded.as_ref())
+    }
 }
 
 /// What a run grades and by whom; see [`super::event::Event::Planned`].
@@ -183,7 +197,7 @@ impl Planned {
     /// What every output says first of a run with a draft prompt; nothing otherwise.
     #[must_use]
     pub fn watermark(&self) -> Option<&'static str> {
-        self.graders.iter().any(|grader| grader.prompt.is_draft()).then_some(WATERMARK)
+        self.graders.iter().any(|grader| grader.prompt.as_ref().is_some_and(PromptLabel::is_draft)).then_some(WATERMARK)
     }
 
     /// Whether only what both graders say yes to reaches people: then the confirmer is part of the gate.

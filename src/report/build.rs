@@ -111,6 +111,7 @@ fn grader(tally: &Tally, planned: &PlannedGrader) -> Grader {
         model: planned.model.clone(),
         prompt: planned.prompt.clone(),
         prompt_hash: planned.prompt_hash,
+        recorded: planned.recorded.clone(),
         simulated: planned.simulated,
         reached: stage.reached(),
         unfinished: stage.unfinished,
@@ -261,6 +262,12 @@ pub(super) fn rounded(figure: f64) -> f64 {
 fn health(tally: &Tally) -> GraderHealth {
     let screened: u64 = tally.screen.outcomes.values().sum();
     let has_admitted = tally.screen.reached() > 0;
+    let is_recorded = tally.plan.graders.first().is_some_and(|screen| screen.recorded.is_some());
+    let uncut_reason = match (is_recorded, screened) {
+        (true, _) => Some("what the grader of recorded verdicts was shown is not known"),
+        (false, 0) => Some("no unit was screened"),
+        (false, _) => None,
+    };
     let (drift, drift_reason) = match drift::drift(tally) {
         Ok(row) => (Some(row), None),
         Err(reason) => (None, Some(reason)),
@@ -268,8 +275,8 @@ fn health(tally: &Tally) -> GraderHealth {
     GraderHealth {
         ungraded_share: has_admitted.then(|| rounded(tally.ungraded_share())),
         ungraded_share_reason: (!has_admitted).then(|| "no unit was admitted".to_owned()),
-        cut_share: (screened > 0).then(|| rounded(tally.screen.cut as f64 / screened as f64)),
-        cut_share_reason: (screened == 0).then(|| "no unit was screened".to_owned()),
+        cut_share: uncut_reason.is_none().then(|| rounded(tally.screen.cut as f64 / screened as f64)),
+        cut_share_reason: uncut_reason.map(str::to_owned),
         injection_suspected: tally.injection_suspected,
         flip_rate: (),
         flip_rate_reason: "no unit was graded twice".to_owned(),

@@ -1,9 +1,19 @@
 //! The digest of a report: equal replies give equal digests, whatever happened on the way to them.
 
 use super::drift::NO_ANCHORS;
-use super::json::{GraderHealth, Report, RequestCount, SessionCount, SpendCount};
+use super::json::{Grader, GraderHealth, Report, RequestCount, SessionCount, SpendCount};
 use super::people::PeopleErrRow;
 use crate::model::hash::{Digest, PartHasher};
+
+/// A file of verdicts is known by its content, wherever it lies.
+fn without_path(grader: &Grader) -> Grader {
+    let mut grader = grader.clone();
+    if let Some(recorded) = &mut grader.recorded {
+        recorded.file.clear();
+        recorded.lines.examples.clear();
+    }
+    grader
+}
 
 impl Report {
     /// The digest of everything that a report says about the corpus: BLAKE3 over its compact JSON in schema order,
@@ -29,6 +39,7 @@ impl Report {
                 drift_reason: Some(NO_ANCHORS.to_owned()),
                 ..self.grader_health.clone()
             },
+            graders: self.graders.iter().map(without_path).collect(),
             ..self.clone()
         };
         let canonical = serde_json::to_vec(&blank).expect("a report is plain numbers and strings");

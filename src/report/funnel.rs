@@ -24,7 +24,7 @@ pub(super) fn funnel(tally: &Tally) -> Funnel {
         admitted: lines.admitted,
         unfinished: lines.unfinished,
         ungraded: lines.ungraded,
-        outcomes: OutcomeKind::ALL.map(|kind| (kind, tally.screen.outcomes.get(&kind).copied().unwrap_or(0))).into(),
+        outcomes: outcomes(tally),
         cleared: lines.cleared,
         flagged: lines.flagged,
         pending: lines.pending,
@@ -46,6 +46,13 @@ pub(super) fn funnel(tally: &Tally) -> Funnel {
         }
     }
     funnel
+}
+
+/// Every outcome that the screen can have: what only a file of verdicts can lack is left out where there is none.
+fn outcomes(tally: &Tally) -> BTreeMap<OutcomeKind, u64> {
+    let is_asked = tally.plan.graders.first().is_none_or(|screen| screen.recorded.is_none());
+    let kinds = OutcomeKind::ALL.into_iter().filter(|kind| !(is_asked && *kind == OutcomeKind::NotRecorded));
+    kinds.map(|kind| (kind, tally.screen.outcomes.get(&kind).copied().unwrap_or(0))).collect()
 }
 
 fn add<K: Ord>(counts: &mut BTreeMap<K, u64>, key: K, units: u64) {

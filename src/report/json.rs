@@ -15,6 +15,7 @@ use crate::model::grading::{PromptLabel, Stage};
 use crate::model::hash::Digest;
 use crate::model::outcome::OutcomeKind;
 use crate::model::rate::{Bracket, Decider, Lowered, Method, RateName, Target};
+use crate::model::recorded::Recorded;
 use crate::model::review::Route;
 use crate::model::unit::UnitKind;
 
@@ -161,10 +162,13 @@ pub struct Grader {
     /// What each of them said, where there are several: verdicts of two models are not pooled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub by_model: Vec<ModelRow>,
-    /// The prompt.
-    pub prompt: PromptLabel,
+    /// The prompt; null where nobody was asked, for which `recorded` is the reason.
+    pub prompt: Option<PromptLabel>,
     /// The digest of its content.
-    pub prompt_hash: Digest,
+    pub prompt_hash: Option<Digest>,
+    /// The file that its verdicts are recorded in, where they were made elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<Recorded>,
     /// Whether this is the simulated grader.
     pub simulated: bool,
     /// Units that reached it.

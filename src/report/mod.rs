@@ -23,6 +23,7 @@ pub mod plan;
 pub mod progress;
 pub mod prompt_diff;
 pub mod rate;
+mod recorded;
 mod sensitivity_table;
 mod sequence_table;
 pub mod table;

@@ -221,7 +221,8 @@ pub fn render(report: &PlanReport, style: Style) -> String {
     }
     drawn(&mut page, report);
     for grader in &report.graders {
-        let what = format!("{} with {} on {}", escape(&grader.model), grader.prompt, escape(&grader.endpoint));
+        let given = grader.prompt.as_ref().map_or_else(|| grader.given_by(), ToString::to_string);
+        let what = format!("{} with {} on {}", escape(&grader.model), escape(&given), escape(&grader.endpoint));
         page.wrapped(&format!("  {:<9}", grader.stage.as_str()), &what);
     }
     if report.simulated {
@@ -278,12 +279,23 @@ fn drawn(page: &mut Page, report: &PlanReport) {
 
 /// What is asked and how long it takes, where anything is asked at all.
 fn expected_load(page: &mut Page, report: &PlanReport) {
+    for recorded in report.graders.iter().filter_map(|grader| grader.recorded.as_ref()) {
+        let (used, planned, unit) = (count(recorded.lines.used), count(report.planned), report.unit.as_str());
+        let says =
+            format!("`{}` has {used} verdicts or reasons for none, for {planned} planned {unit}s.", recorded.file);
+        page.wrapped("  ", &escape(&says));
+    }
+    let is_recorded = report.graders.iter().any(|grader| grader.recorded.is_some());
     if report.requests.iter().all(|requests| *requests == 0) {
-        let replies = count(report.cached);
-        return page.wrapped("  ", &format!("Nothing would be sent: all {replies} replies are in the cache."));
+        let why = match (is_recorded, count(report.cached)) {
+            (true, _) => "nobody is asked about what is recorded, and no other question lacks its reply".to_owned(),
+            (false, replies) => format!("all {replies} replies are in the cache"),
+        };
+        return page.wrapped("  ", &format!("Nothing would be sent: {why}."));
     }
     if report.cached > 0 {
-        page.wrapped("  ", &format!("{} replies are in the cache and cost nothing.", count(report.cached)));
+        let what = if is_recorded { "outcomes are recorded or in the cache" } else { "replies are in the cache" };
+        page.wrapped("  ", &format!("{} {what} and cost nothing.", count(report.cached)));
     }
     let tokens =
         format!("{} prompt and {} completion tokens", count(report.prompt_tokens), count(report.completion_tokens));

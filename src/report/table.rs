@@ -15,6 +15,7 @@ use crate::model::event::StopReason;
 use crate::model::grading::Stage;
 use crate::model::outcome::OutcomeKind;
 use crate::model::rate::{Decider, RateName, Target};
+use crate::model::recorded::given_by;
 use crate::model::stop::Look;
 use crate::model::unit::UnitKind;
 
@@ -101,7 +102,12 @@ fn grader_line(grader: &Grader) -> String {
         [one] if *one == grader.model => String::new(),
         models => format!(", served by {}", models.join(" and ")),
     };
-    format!("{}{served}, prompt {} ({})", escape(&grader.model), grader.prompt, grader.prompt_hash.short())
+    let given = given_by(grader.prompt.as_ref(), grader.prompt_hash.as_ref(), grader.recorded.as_ref());
+    let given = match grader.recorded {
+        Some(_) => format!("{given}, not graded by assize"),
+        None => format!("prompt {given}"),
+    };
+    format!("{}{served}, {}", escape(&grader.model), escape(&given))
 }
 
 fn stop(report: &Report) -> String {
@@ -314,6 +320,9 @@ fn health(page: &mut Page, report: &Report) {
         percent(health.cut_share),
         count(health.injection_suspected)
     ));
+    if report.graders.first().is_some_and(|screen| screen.recorded.is_some()) {
+        page.wrapped("  ", "Signs of injection were not looked for at the screen, which is recorded.");
+    }
     if let Some(row) = &health.drift {
         page.line(&format!("  {}", super::drift::line(row)));
     }
@@ -378,6 +387,9 @@ fn ungraded_step(report: &Report) -> String {
     }
     if units(&[OutcomeKind::Failed]) > 0 {
         return "run again: requests that failed are sent again, everything else replays".to_owned();
+    }
+    if units(&[OutcomeKind::NotRecorded]) > 0 {
+        return "add the missing units to the file of verdicts, and mend its unreadable lines".to_owned();
     }
     let is_cut = report.grader_health.cut_share.is_some_and(|share| share > 0.0);
     if report.unit == UnitKind::Conversation && is_cut && units(&[OutcomeKind::CannotJudge]) > 0 {

@@ -2,6 +2,7 @@
 
 use super::drift;
 use super::rate::{count, units};
+use super::recorded;
 use crate::estimate::Recall;
 use crate::estimate::interval::Limits;
 use crate::model::bucket::Bucket;
@@ -13,7 +14,8 @@ use crate::model::unit::{Group, UnitKind};
 
 /// What the counts themselves give reason to warn of, then what the run noted.
 pub(super) fn warnings(tally: &Tally, rates: &[Rate], recalls: &[Recall]) -> Vec<String> {
-    let mut warnings = of_corpus(tally);
+    let mut warnings = recorded::warnings(tally);
+    warnings.extend(of_corpus(tally));
     warnings.extend(of_clusters(tally, rates));
     warnings.extend(of_recall(&tally.plan.group_by, recalls));
     warnings.extend(of_draw(tally));

@@ -7,11 +7,13 @@ use serde_json::Value;
 
 use super::anchors::{AnchorError, AnchorSet};
 use super::census::{self, Census, CensusError, CensusPlace};
+use super::recorded::{Asks, Prompted, read_all};
 use super::sensitivity::{Selection, SensitivityError, select};
 use super::settings::{Audit, CacheMode};
 use super::sizing::{self, Allocation};
 use crate::cache::units::{Snapshot, UnitsError};
 use crate::grade::price::{UnknownPrice, output_limit, price_of};
+use crate::grade::recorded::RecordedError;
 use crate::grade::settings::{EndpointSettings, GraderSettings};
 use crate::model::asking::{Asking, Shown};
 use crate::model::behaviour::Behaviour;
@@ -74,6 +76,9 @@ pub enum AssembleError {
     /// The anchors cannot be used.
     #[error(transparent)]
     Anchors(#[from] AnchorError),
+    /// A file of verdicts cannot be used.
+    #[error(transparent)]
+    Recorded(#[from] RecordedError),
     /// A cap needs a price.
     #[error("{source}, so a cap could not hold")]
     CapWithoutPrice {
@@ -97,10 +102,8 @@ pub struct Stand {
     pub settings: GraderSettings,
     /// Where it is asked.
     pub endpoint: EndpointSettings,
-    /// The prompt version.
-    pub prompt: Prompt,
-    /// The prompt, prepared.
-    pub questioner: Questioner,
+    /// What its verdicts come from.
+    pub asks: Asks,
     /// Sampling parameters: the prompt's, then the audit's.
     pub params: BTreeMap<String, Value>,
     /// The price; nothing is charged against a cap that does not exist.
@@ -167,7 +170,7 @@ pub fn assemble(mut audit: Audit) -> Result<Assembly, AssembleError> {
     let files = Library::open(&audit.workspace.prompts())?.behaviour(&audit.behaviour)?;
     let definitions = Definitions::of(&files.behaviour, audit.definition.as_deref(), audit.confirm.is_some())?;
     let mut warnings = Vec::new();
-    let stands = stands(&audit, &files, &mut warnings)?;
+    let mut stands = stands(&audit, &files, &mut warnings)?;
     if audit.budget.max_cost.is_some() || audit.budget.max_cost_total.is_some() {
         check_capped(&stands)?;
     }
@@ -180,6 +183,7 @@ pub fn assemble(mut audit: Audit) -> Result<Assembly, AssembleError> {
     let mut census = census::take(&audit.corpus, &screener, &audit.sample, &CensusPlace::of(&audit.workspace))?;
     let known = known(&audit, &screener, &mut census)?;
     warnings.extend(known.warnings);
+    read_all(&mut stands, &audit, &files.behaviour, (&census, known.units.as_ref()))?;
     let mut planned = planned(&audit, &files.behaviour, &screener.digest(), &census, &stands);
     planned.known = known.plan;
     planned.identity = with_known(&planned);
@@ -264,6 +268,9 @@ fn stand(
     warnings: &mut Vec<String>,
 ) -> Result<Stand, AssembleError> {
     let endpoint = audit.endpoints.get(&settings.endpoint).expect("the configuration names existing endpoints only");
+    if endpoint.api == ApiKind::Recorded {
+        return Ok(recorded_stand(stage, settings, endpoint));
+    }
     let prompt = asking_about(audit.corpus.unit, files, stage, settings)?;
     let mut params = prompt.params.clone();
     params.extend(settings.params.clone());
@@ -290,7 +297,22 @@ fn stand(
     let failed = |source| AssembleError::Render { label: settings.prompt.to_string(), source };
     let questioner = Questioner::new(asked).map_err(failed)?;
     let (settings, endpoint) = (settings.clone(), endpoint.clone());
-    Ok(Stand { stage, settings, endpoint, prompt, questioner, params, price, unpriced, is_limited })
+    let asks = Asks::Prompt(Box::new(Prompted { prompt, questioner }));
+    Ok(Stand { stage, settings, endpoint, asks, params, price, unpriced, is_limited })
+}
+
+/// A stage that asks nobody: what an audit says of prompt, window and parameters waits for another `api`.
+fn recorded_stand(stage: Stage, settings: &GraderSettings, endpoint: &EndpointSettings) -> Stand {
+    Stand {
+        stage,
+        settings: settings.clone(),
+        endpoint: endpoint.clone(),
+        asks: Asks::Recorded(None),
+        params: BTreeMap::new(),
+        price: Price::FREE,
+        unpriced: None,
+        is_limited: true,
+    }
 }
 
 /// The prompt of a stage, which has to ask about what is graded.
@@ -325,10 +347,11 @@ pub(super) fn planned(
         stage: stand.stage,
         model: stand.settings.model.clone(),
         endpoint: stand.settings.endpoint.clone(),
-        prompt: stand.prompt.label.clone(),
-        prompt_hash: stand.prompt.hash,
+        prompt: stand.asks.prompted().map(|prompted| prompted.prompt.label.clone()),
+        prompt_hash: stand.asks.prompted().map(|prompted| prompted.prompt.hash),
         simulated: stand.endpoint.api == ApiKind::Rehearsal,
-        asking: Some(asking(audit, stand)),
+        asking: stand.asks.prompted().map(|prompted| asking(audit, stand, &prompted.prompt)),
+        recorded: stand.asks.recorded().cloned(),
     };
     Planned {
         audit: audit.name.clone(),
@@ -364,8 +387,8 @@ pub(super) fn planned(
 }
 
 /// What else shapes the verdicts of a stage, for whoever compares two runs.
-fn asking(audit: &Audit, stand: &Stand) -> Asking {
-    let window = stand.settings.window.or(stand.prompt.context).unwrap_or_default();
+fn asking(audit: &Audit, stand: &Stand, prompt: &Prompt) -> Asking {
+    let window = stand.settings.window.or(prompt.context).unwrap_or_default();
     Asking {
         params: stand.params.clone(),
         on_truncated: stand.settings.on_truncated.clone(),
@@ -395,7 +418,7 @@ fn identity(audit: &Audit, behaviour: &Behaviour, census: &Census, stands: &[Sta
             endpoint: _,
             model,
             revision,
-            prompt,
+            prompt: _,
             params: _,
             on_truncated,
             window,
@@ -404,7 +427,7 @@ fn identity(audit: &Audit, behaviour: &Behaviour, census: &Census, stands: &[Sta
         hasher.part(stand.stage.as_str().as_bytes()).part(stand.endpoint.api.as_str().as_bytes());
         hasher.part(stand.endpoint.structured.as_str().as_bytes());
         hasher.part(model.as_bytes()).part(revision.as_bytes());
-        hasher.part(prompt.to_string().as_bytes()).part(stand.prompt.hash.as_bytes());
+        stand.asks.identify(&mut hasher);
         for params in [&stand.params, on_truncated] {
             hasher.number(params.len() as u64);
             for (name, value) in params {

@@ -82,10 +82,24 @@ fn of_grader(name: &str, before: &PlannedGrader, now: &PlannedGrader) -> Vec<Str
     if before.model != now.model {
         reasons.push(format!("the model of the {name} changed from `{}` to `{}`", before.model, now.model));
     }
-    if before.prompt != now.prompt {
-        reasons.push(format!("the prompt of the {name} changed from {} to {}", before.prompt, now.prompt));
-    } else if before.prompt_hash != now.prompt_hash {
-        reasons.push(format!("the text of prompt {} changed", now.prompt));
+    match (&before.prompt, &now.prompt) {
+        (Some(first), Some(second)) if first != second => {
+            reasons.push(format!("the prompt of the {name} changed from {first} to {second}"));
+        }
+        (Some(_), Some(label)) if before.prompt_hash != now.prompt_hash => {
+            reasons.push(format!("the text of prompt {label} changed"));
+        }
+        (Some(_), Some(_)) | (None, None) => {}
+        (Some(_), None) => reasons.push(format!("the {name} is recorded elsewhere now")),
+        (None, Some(_)) => reasons.push(format!("the {name} was recorded elsewhere")),
+    }
+    if let (Some(first), Some(second)) = (&before.recorded, &now.recorded) {
+        if first.digest != second.digest {
+            reasons.push(format!("the recorded verdicts of the {name} changed (`{}`)", second.file));
+        }
+        if first.reading != second.reading {
+            reasons.push(format!("how the recorded verdicts of the {name} are read changed"));
+        }
     }
     if before.simulated != now.simulated {
         let what = if now.simulated { "is simulated now" } else { "was simulated" };
@@ -121,7 +135,7 @@ mod tests {
         let graders = reasons(
             |now| {
                 now.graders[0].model = "gpt-5".to_owned();
-                now.graders[0].prompt = PromptLabel { role: "screen".to_owned(), version: 2 };
+                now.graders[0].prompt = Some(PromptLabel { role: "screen".to_owned(), version: 2 });
                 now.graders.pop();
             },
             Some(&[]),

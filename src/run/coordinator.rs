@@ -425,7 +425,8 @@ impl Coordinator {
             | OutcomeKind::Truncated
             | OutcomeKind::Unparsable
             | OutcomeKind::TooLong
-            | OutcomeKind::Filtered => self.failures_in_a_row = 0,
+            | OutcomeKind::Filtered
+            | OutcomeKind::NotRecorded => self.failures_in_a_row = 0,
         }
         if self.failures_in_a_row >= FAILURES_IN_A_ROW {
             let advice = judged.outcome.failure().map(advice).unwrap_or_default();

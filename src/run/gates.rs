@@ -104,8 +104,8 @@ pub struct Gates {
     /// Which replies count where several rounds asked.
     pub retries: Retries,
     secret: [u8; 32],
-    /// By stage position; empty where nothing may be sent.
-    lines: Vec<Arc<Line>>,
+    /// By stage position, none where nobody is asked; empty where nothing may be sent.
+    lines: Vec<Option<Arc<Line>>>,
     servers: BTreeMap<String, Server>,
     commands: BTreeMap<String, CommandServer>,
     tasks: JoinSet<()>,
@@ -144,6 +144,10 @@ impl Gates {
         let mut shared: BTreeMap<(String, String), Arc<Line>> = BTreeMap::new();
         for stand in stands {
             allow(audit, &stand.endpoint)?;
+            if stand.endpoint.api == ApiKind::Recorded {
+                gates.lines.push(None);
+                continue;
+            }
             let endpoint = gates.located(&stand.endpoint, audit, anchors).await?;
             let key = (endpoint.name.clone(), stand.settings.model.clone());
             let line = if let Some(line) = shared.get(&key) {
@@ -155,7 +159,7 @@ impl Gates {
                 Arc::new(Line::new(Endpoint::new(&endpoint)?, slots, pacer, endpoint.item_deadline))
             };
             shared.insert(key, Arc::clone(&line));
-            gates.lines.push(line);
+            gates.lines.push(Some(line));
         }
         Ok(gates)
     }
@@ -220,7 +224,7 @@ impl Gates {
         let screen = stands.first().expect("every audit has a screen");
         let grader = |repeat| {
             let parts = parts(screen.clone(), behaviour, (epoch, repeat), Retries::default(), self.secret);
-            Ok(Grader::new(parts, self.lines.first().cloned(), cache.clone())?)
+            Ok(Grader::new(parts, self.lines.first().cloned().flatten(), cache.clone())?)
         };
         (0..BASELINE_DRAWS).map(grader).collect()
     }
@@ -240,7 +244,7 @@ impl Gates {
         let (retries, secret) = (self.retries, self.secret);
         let mut graders = stands.into_iter().map(|stand| {
             let parts = parts(stand, behaviour, (epoch, 0), retries, secret);
-            Grader::new(parts, lines.next(), cache.clone())
+            Grader::new(parts, lines.next().flatten(), cache.clone())
         });
         let screen = graders.next().expect("every audit has a screen")?;
         Ok((screen, graders.next().transpose()?))
@@ -266,7 +270,7 @@ fn parts(
     GraderParts {
         stage: stand.stage,
         behaviour: Arc::clone(behaviour),
-        questioner: stand.questioner,
+        answers: stand.asks.into_answers(),
         api: stand.endpoint.api,
         model: stand.settings.model,
         revision: stand.settings.revision,
@@ -286,7 +290,8 @@ fn allow(audit: &Audit, endpoint: &EndpointSettings) -> Result<(), GatesError> {
     let place = match endpoint.api {
         ApiKind::Chat => endpoint.base_url.as_str(),
         ApiKind::Command => ApiKind::Command.as_str(),
-        ApiKind::Rehearsal => return Ok(()),
+        // Nothing is sent to a file.
+        ApiKind::Rehearsal | ApiKind::Recorded => return Ok(()),
     };
     if allowed.is_empty() || allowed.iter().any(|allowed| allowed == place) {
         return Ok(());

@@ -25,8 +25,8 @@ pub fn produced(runs: &Path, behaviour: &str) -> Result<BTreeMap<Version, Produc
                 Event::Judged(one) => {
                     let graders = plan.as_ref().map(|plan| plan.graders.as_slice()).unwrap_or_default();
                     let grader = graders.iter().find(|grader| grader.stage == one.stage);
-                    if let Some((grader, key)) = grader.zip(one.key) {
-                        let version = (grader.prompt.clone(), grader.prompt_hash);
+                    let version = grader.and_then(|grader| grader.prompt.clone().zip(grader.prompt_hash));
+                    if let Some((version, key)) = version.zip(one.key) {
                         judged.entry(version.clone()).or_default().insert((one.ordinal, one.stage));
                         replies.entry(version).or_default().insert(key);
                     }

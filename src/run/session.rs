@@ -19,6 +19,7 @@ use super::gates::{Gates, GatesError};
 use super::ledger::Ledger;
 use super::pipeline::{self, Gate, Notice, PipelineError};
 use super::produced::produced;
+use super::recorded::Prompted;
 use super::resume::{look_back, retried};
 use super::settings::{Audit, CacheMode};
 use super::shutdown::Interrupts;
@@ -395,13 +396,13 @@ pub(super) fn check_prompts(audit: &Audit, stands: &[Stand], may_lock: bool) -> 
     let path = audit.workspace.prompts_lock();
     let mut lock = read_lock(&path)?;
     let mut changed = false;
-    for stand in stands {
-        match lock.check(&audit.behaviour, &stand.prompt) {
+    for Prompted { prompt: used, .. } in stands.iter().filter_map(|stand| stand.asks.prompted()) {
+        match lock.check(&audit.behaviour, used) {
             LockState::Same | LockState::Draft => {}
-            LockState::New => changed |= lock.insert(&audit.behaviour, &stand.prompt),
+            LockState::New => changed |= lock.insert(&audit.behaviour, used),
             LockState::Changed(prompt) => {
                 let produced = produced(&audit.workspace.runs(), &audit.behaviour)?;
-                let version = (stand.prompt.label.clone(), prompt.locked_hash);
+                let version = (used.label.clone(), prompt.locked_hash);
                 let verdicts = produced.get(&version).map_or(0, |produced| produced.verdicts);
                 let (behaviour, label) = (audit.behaviour.clone(), prompt.label.to_string());
                 return Err(ChangedUnderLabel { behaviour, label, verdicts, hint: prompt.hint() }.into());

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use super::assemble::{AssembleError, Stand};
 use super::census::{self, Census, CensusError, CensusPlace};
+use super::recorded::Prompted;
 use super::settings::Audit;
 use crate::cache::units::ReadBuffers;
 use crate::model::event::Ordinal;
@@ -112,8 +113,9 @@ fn costs(pilot: &Census, stands: &[Stand], output_tokens: u64) -> Result<Vec<[f6
         let Some(of_stratum) = stratum else { continue };
         for (stand, pilot) in stands.iter().zip(of_stratum) {
             pilot.units += 1;
-            let around = stand.questioner.overhead_bytes().saturating_sub(stand.questioner.around_bytes(turn));
-            let asked = match stand.questioner.question(&unit.conversation, turn, &mut buffers) {
+            let Some(Prompted { questioner, .. }) = stand.asks.prompted() else { continue };
+            let around = questioner.overhead_bytes().saturating_sub(questioner.around_bytes(turn));
+            let asked = match questioner.question(&unit.conversation, turn, &mut buffers) {
                 Question::Ask(asked) => vec![asked],
                 Question::Chunks { chunks, .. } => chunks.into_iter().flatten().collect(),
                 // Where too little is visible, nothing is asked.

@@ -192,8 +192,9 @@ fn read_by_verdicts(workspace: &Workspace, path: &Path, shown: &str) -> Option<S
 fn prompts(plan: &Planned) -> Vec<looks::LookedAt> {
     let row = |grader: &crate::model::event::PlannedGrader| looks::LookedAt {
         stage: grader.stage,
-        prompt: grader.prompt.to_string(),
-        hash: grader.prompt_hash,
+        // What is looked at of recorded verdicts is their file.
+        prompt: grader.prompt.as_ref().map_or_else(|| "recorded".to_owned(), ToString::to_string),
+        hash: grader.prompt_hash.or(grader.recorded.as_ref().map(|recorded| recorded.digest)).unwrap_or(plan.identity),
         model: grader.model.clone(),
     };
     plan.graders.iter().map(row).collect()

@@ -57,6 +57,16 @@ impl<'a> RawRecords<'a> {
         Ok(Self { file, splitter, format: source.format, undecided, number: 0 })
     }
 
+    /// Opens a file whose records are no conversations.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be opened.
+    pub fn plain(file: &'a SourceFile, max_line_bytes: u64) -> Result<Self, SourceError> {
+        let splitter = Splitter::new(decode::open(file)?, max_line_bytes);
+        Ok(Self { file, splitter, format: Format::Auto, undecided: false, number: 0 })
+    }
+
     /// Reads what is left of the file, and says what the whole of it is.
     ///
     /// # Errors

@@ -28,6 +28,7 @@ const fn rank(outcome: &Outcome) -> u8 {
         | Outcome::Unparsable
         | Outcome::TooLong
         | Outcome::Filtered
+        | Outcome::NotRecorded
         | Outcome::Failed { .. }
         | Outcome::NotCached
         | Outcome::OverBudget

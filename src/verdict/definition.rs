@@ -73,7 +73,7 @@ pub enum DefinitionErrorKind {
     /// What it says hangs on a field that the verdict's question did not have.
     #[error(
         "it hangs on `fields.{field}`, which this verdict was not asked for: run the audit again, or say in the definition what \
-         holds then, as in `fields.{field} in [..., \"{NOT_ASKED}\"]`"
+         holds then, as in `fields.{field} in [..., \"{NOT_ASKED}\"]`; for recorded verdicts, `fields` of their endpoint can answer it"
     )]
     NotAsked {
         /// The field.

@@ -10,9 +10,11 @@ pub mod definition;
 mod failure;
 pub mod parse;
 pub mod quote;
+mod recorded;
 
 pub use body::{Body, NotJson};
 pub use chunks::standing;
 pub use definition::{Definition, DefinitionError};
 pub use failure::ServerError;
 pub use parse::{Context, PARSER_VERSION, Reading, parse, read};
+pub use recorded::{Stated, StatedQuote};

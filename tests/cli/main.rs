@@ -29,6 +29,7 @@ mod model_change;
 mod notify;
 mod plan;
 mod prompts;
+mod recorded;
 mod rehearse;
 mod replay;
 mod report;

@@ -17,7 +17,7 @@ use super::super::loose::Loose;
 use super::super::origin::{Origin, Override};
 use super::super::units;
 use super::super::written::Endpoint;
-use super::{Context, price};
+use super::{Context, price, recorded};
 
 const API_KEY: &str = "OPENAI_API_KEY";
 /// Variables that hold keys by their providers' custom, whether an endpoint names them or not.
@@ -26,9 +26,13 @@ const BASE_URL: &str = "OPENAI_BASE_URL";
 /// Headers of OpenAI's own API, and the variables that fill them.
 const ACCOUNT_HEADERS: [(&str, &str); 2] =
     [("OpenAI-Organization", "OPENAI_ORG_ID"), ("OpenAI-Project", "OPENAI_PROJECT_ID")];
-const APIS: [(&str, ApiKind); 3] =
-    [("chat", ApiKind::Chat), ("command", ApiKind::Command), ("rehearsal", ApiKind::Rehearsal)];
-const LATER_APIS: [&str; 3] = ["responses", "anthropic", "recorded"];
+const APIS: [(&str, ApiKind); 4] = [
+    ("chat", ApiKind::Chat),
+    ("command", ApiKind::Command),
+    ("recorded", ApiKind::Recorded),
+    ("rehearsal", ApiKind::Rehearsal),
+];
+const LATER_APIS: [&str; 2] = ["responses", "anthropic"];
 const STRUCTURED: [(&str, Structured); 3] =
     [("json_schema", Structured::JsonSchema), ("json_object", Structured::JsonObject), ("prompt", Structured::Prompt)];
 const SET: &str = "(set)";
@@ -70,7 +74,8 @@ pub(super) fn check_allowed(
             ApiKind::Chat => (endpoint.base_url.as_str(), "base_url"),
             // Where a program sends what it reads, only its owner knows.
             ApiKind::Command => (ApiKind::Command.as_str(), "command"),
-            ApiKind::Rehearsal => continue,
+            // Nothing is sent to a file.
+            ApiKind::Rehearsal | ApiKind::Recorded => continue,
         };
         if !allowed.is_empty() && !allowed.iter().any(|allowed| allowed == place) {
             let message = format!("`{place}` is not among the endpoints that [privacy] allows");
@@ -92,12 +97,13 @@ fn check(name: String, mut written: Endpoint, ledger: &mut Ledger<'_>, context: 
         }
         // Where it is and who may use it does not matter, so that `api` alone switches to a rehearsal and back.
         ApiKind::Rehearsal => (String::new(), KeySetting::NoKey, BTreeMap::new(), Some(Provider::Rehearsal)),
-        ApiKind::Command => (String::new(), KeySetting::NoKey, BTreeMap::new(), None),
+        ApiKind::Command | ApiKind::Recorded => (String::new(), KeySetting::NoKey, BTreeMap::new(), None),
     };
     ledger.record_written(&at("structured"), written.structured.as_deref().unwrap_or("json_schema"));
     let structured = ledger.choice(&at("structured"), written.structured.as_deref(), &STRUCTURED, &[]);
     let price = price::check(&at("price"), written.price.as_ref(), (api, provider), ledger);
     let command = command(&name, written.command.take(), api, ledger, context);
+    let recorded = (api == ApiKind::Recorded).then(|| recorded::check(&name, &mut written, ledger, context));
     let rehearsal = written.rehearsal.map(|file| context.folder.join(file));
     ledger.record_written(&at("rehearsal"), &rehearsal);
     let limits = context.overrides;
@@ -130,6 +136,7 @@ fn check(name: String, mut written: Endpoint, ledger: &mut Ledger<'_>, context: 
         item_deadline,
         rehearsal,
         command,
+        recorded,
     }
 }
 

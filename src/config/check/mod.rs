@@ -9,6 +9,7 @@ mod gold;
 mod grader;
 mod later;
 mod price;
+mod recorded;
 mod review;
 mod sample;
 
@@ -69,9 +70,11 @@ pub(super) fn audit(mut written: Written, ledger: &mut Ledger<'_>, context: &Con
     let sample = sample::check(&written.sample, classes.as_deref(), seed, ledger, context);
     let assume = sample::assumptions(&written.assume, ledger);
     let key_variables = endpoint::key_variables(&written.endpoint);
-    let endpoints = endpoint::check_all(written.endpoint, &key_variables, ledger, context);
+    let mut endpoints = endpoint::check_all(written.endpoint, &key_variables, ledger, context);
+    recorded::complete(&mut endpoints, &corpus, ledger);
     let anchors = anchors::check(&mut written.grader, ledger, context);
     let (screen, confirm) = grader::check_all(written.grader, &endpoints, ledger);
+    recorded::refuse_anchors(endpoints.get(&screen.endpoint), anchors.is_some(), ledger);
     let gold = gold::check(written.review.as_ref(), ledger);
     let review = review::review(written.review, ledger);
     let compare = review::compare(written.compare, &corpus.group_by, ledger);

@@ -1,6 +1,6 @@
 //! From a unit to its question, and from the question to the reply that counts, if the cache has it.
 
-use super::{Asking, Chunk, Grader, Place, Prepared, Retries, Scratch, Sizes, StageError};
+use super::{Answers, Asking, Chunk, Grader, Place, Prepared, Retries, Scratch, Sizes, StageError};
 use crate::cache::units::SelectedUnit;
 use crate::model::event::Seen;
 use crate::model::hash::Digest;
@@ -42,6 +42,7 @@ const fn is_error(outcome: &Outcome) -> bool {
         | OutcomeKind::EvidenceUnverified
         | OutcomeKind::CannotJudge
         | OutcomeKind::NotCached
+        | OutcomeKind::NotRecorded
         | OutcomeKind::OverBudget
         | OutcomeKind::PastDeadline => false,
     }
@@ -53,7 +54,11 @@ impl Grader {
     /// # Errors
     /// If the cache cannot be read.
     pub fn prepare(&self, unit: &SelectedUnit, scratch: &mut Scratch) -> Result<Prepared, StageError> {
-        let question = self.parts.questioner.question(&unit.conversation, unit.id.turn, &mut scratch.prompt);
+        let questioner = match &self.parts.answers {
+            Answers::Asked(questioner) => questioner,
+            Answers::Recorded(verdicts) => return self.recorded(unit, verdicts),
+        };
+        let question = questioner.question(&unit.conversation, unit.id.turn, &mut scratch.prompt);
         match question {
             Question::CannotJudge(seen) => {
                 let judged = Box::new(self.unasked(unit.ordinal, seen));

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::grade::form::Form;
 use crate::grade::openai::BodyError;
+use crate::grade::recorded::Verdicts;
 use crate::model::behaviour::Behaviour;
 use crate::model::grading::{ApiKind, GradeRequest, Stage, Structured};
 use crate::model::money::Price;
@@ -21,6 +22,15 @@ pub struct Retries {
     pub is_asking: bool,
 }
 
+/// Where a stage's verdicts come from.
+#[derive(Debug)]
+pub enum Answers {
+    /// From a model that is asked, by this prepared prompt.
+    Asked(Box<Questioner>),
+    /// From a file, in which they were recorded elsewhere: nobody is asked.
+    Recorded(Arc<Verdicts>),
+}
+
 /// What a stage is made of.
 #[derive(Debug)]
 pub struct GraderParts {
@@ -28,8 +38,8 @@ pub struct GraderParts {
     pub stage: Stage,
     /// The behaviour.
     pub behaviour: Arc<Behaviour>,
-    /// The prepared prompt.
-    pub questioner: Questioner,
+    /// Where its verdicts come from.
+    pub answers: Answers,
     /// How the model is talked to.
     pub api: ApiKind,
     /// The model asked for.
@@ -55,9 +65,17 @@ pub struct GraderParts {
 }
 
 impl GraderParts {
+    /// The forms of all rounds; none where nobody is asked.
+    pub(super) fn rounds(&self) -> Result<Vec<Round>, BodyError> {
+        match &self.answers {
+            Answers::Asked(questioner) => (0..=self.retries.last).map(|retry| self.round(questioner, retry)).collect(),
+            Answers::Recorded(_) => Ok(Vec::new()),
+        }
+    }
+
     /// The forms of one round.
-    pub(super) fn round(&self, retry: u32) -> Result<Round, BodyError> {
-        let form = |params| Form::new(&self.opening(params, retry), self.price);
+    fn round(&self, questioner: &Questioner, retry: u32) -> Result<Round, BodyError> {
+        let form = |params| Form::new(&self.opening(questioner, params, retry), self.price);
         let mut longer = self.params.clone();
         longer.extend(self.on_truncated.clone());
         let asks_longer = !self.on_truncated.is_empty();
@@ -65,12 +83,12 @@ impl GraderParts {
     }
 
     /// Everything that requests with these parameters have in common; the question is missing.
-    fn opening(&self, params: BTreeMap<String, Value>, retry: u32) -> GradeRequest {
+    fn opening(&self, questioner: &Questioner, params: BTreeMap<String, Value>, retry: u32) -> GradeRequest {
         GradeRequest {
             api: self.api,
             model: self.model.clone(),
-            messages: self.questioner.opening().to_vec(),
-            schema: self.questioner.schema().clone(),
+            messages: questioner.opening().to_vec(),
+            schema: questioner.schema().clone(),
             structured: self.structured,
             params,
             revision: self.revision.clone(),

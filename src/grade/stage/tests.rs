@@ -46,7 +46,7 @@ fn asking_with(cache: ReplyCache, prompt: &str, change: impl FnOnce(&mut Questio
     change(&mut settings);
     let parts = GraderParts {
         stage: Stage::Screen,
-        questioner: Questioner::new(settings).unwrap(),
+        answers: Answers::Asked(Box::new(Questioner::new(settings).unwrap())),
         behaviour: Arc::new(files.behaviour),
         api: ApiKind::Chat,
         model: "m".to_owned(),
@@ -146,7 +146,9 @@ async fn the_highest_round_with_a_reply_counts_and_the_round_of_now_asks_the_res
     let folder = tempfile::tempdir().unwrap();
     let cache = cache(folder.path());
     let (mut grader, unit) = (grader(cache.clone()), unit());
-    grader.rounds = (0..=5).map(|retry| grader.parts.round(retry).unwrap()).collect();
+    grader.parts.retries = Retries { last: 5, is_asking: false };
+    grader.rounds = grader.parts.rounds().unwrap();
+    grader.parts.retries = Retries::default();
     let Prepared::Ask(first) = grader.prepare(&unit, &mut Scratch::default()).unwrap() else {
         panic!("nothing is known")
     };

@@ -77,6 +77,7 @@ pub fn join<E: From<FoldError>>(
 ) -> Result<Joined, E> {
     let mut units: HashMap<Ordinal, Unit> = HashMap::new();
     let mut end = 0;
+    let mut has_scores = true;
     for event in events {
         match event? {
             Event::Admitted(admitted) if admitted.stratum.is_some() => {
@@ -90,9 +91,12 @@ pub fn join<E: From<FoldError>>(
                     mark(unit, &judged, definitions)?;
                 }
             }
+            Event::Planned(planned) => {
+                let recorded = planned.graders.first().and_then(|screen| screen.recorded.as_ref());
+                has_scores = recorded.is_none_or(|recorded| recorded.has_scores);
+            }
             Event::Admitted(_)
             | Event::Opened(_)
-            | Event::Planned(_)
             | Event::Granted(_)
             | Event::Sent(_)
             | Event::Settled(_)
@@ -103,7 +107,13 @@ pub fn join<E: From<FoldError>>(
     let end = end.saturating_sub(set_back);
     let mut units: Vec<(Ordinal, Unit)> = units.into_iter().filter(|(ordinal, _)| ordinal.0 < end).collect();
     units.sort_unstable_by_key(|(ordinal, _)| *ordinal);
-    let units: Vec<Unit> = units.into_iter().map(|(_, unit)| unit).collect();
+    let mut units: Vec<Unit> = units.into_iter().map(|(_, unit)| unit).collect();
+    if !has_scores {
+        // Nobody gave one: a curve over them would only repeat the verdicts.
+        for unit in &mut units {
+            unit.score = None;
+        }
+    }
     let rows = Rows { truths, has_confirmer: definitions.has_confirmer() };
     let mut all = rows.by_address(&units);
     all.extend(rows.by_content(&units));

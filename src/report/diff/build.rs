@@ -74,6 +74,7 @@ fn side(side: &SideTally<'_>) -> SideRow {
         endpoint: planned.endpoint.clone(),
         prompt: planned.prompt.clone(),
         prompt_hash: planned.prompt_hash,
+        recorded: planned.recorded.clone(),
         asking: planned.asking.clone(),
         simulated: planned.simulated,
     });

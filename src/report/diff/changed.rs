@@ -48,7 +48,7 @@ impl Rows {
     }
 
     fn graders(&mut self, stage: &str, a: &GraderRow, b: &GraderRow) {
-        let prompt = |grader: &GraderRow| format!("{} ({})", grader.prompt, grader.prompt_hash.short());
+        let prompt = GraderRow::given_by;
         // One label over one text is one prompt; either alone may change.
         self.add(format!("{stage} prompt"), &prompt(a), &prompt(b));
         let model = |grader: &GraderRow| match listed(&grader.models_served) {

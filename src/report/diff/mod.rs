@@ -23,6 +23,7 @@ use crate::model::asking::Asking;
 use crate::model::grading::{PromptLabel, Stage};
 use crate::model::hash::Digest;
 use crate::model::outcome::OutcomeKind;
+use crate::model::recorded::{Recorded, given_by};
 use crate::model::unit::UnitKind;
 use crate::model::verdict::{Evidence, Judgement};
 
@@ -96,14 +97,25 @@ pub struct GraderRow {
     pub models_served: BTreeSet<String>,
     /// The endpoint's name.
     pub endpoint: String,
-    /// The prompt's label.
-    pub prompt: PromptLabel,
+    /// The prompt's label; null where nobody was asked.
+    pub prompt: Option<PromptLabel>,
     /// The digest of the prompt.
-    pub prompt_hash: Digest,
+    pub prompt_hash: Option<Digest>,
+    /// The file that its verdicts are recorded in, where they were made elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<Recorded>,
     /// Parameters, window and form of output; null in older journals.
     pub asking: Option<Asking>,
     /// Whether it is the simulated one.
     pub simulated: bool,
+}
+
+impl GraderRow {
+    /// Where its verdicts come from, in words.
+    #[must_use]
+    pub fn given_by(&self) -> String {
+        given_by(self.prompt.as_ref(), self.prompt_hash.as_ref(), self.recorded.as_ref())
+    }
 }
 
 /// What a side cost.

@@ -186,9 +186,8 @@ fn flip_list(page: &mut String, diff: &Diff) -> fmt::Result {
 }
 
 fn described(side: &SideRow) -> String {
-    let graders = side.graders.iter().map(|grader| {
-        format!("{} {} ({}), {}", grader.stage.as_str(), grader.prompt, grader.prompt_hash.short(), grader.model)
-    });
+    let graders =
+        side.graders.iter().map(|grader| format!("{} {}, {}", grader.stage.as_str(), grader.given_by(), grader.model));
     let named = side.named.as_ref().map(|named| format!(", counted by `{named}`")).unwrap_or_default();
     format!("run {} of {}{named}: {}", side.run, side.audit, graders.collect::<Vec<_>>().join("; "))
 }

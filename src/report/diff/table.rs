@@ -116,9 +116,8 @@ impl Diff {
 }
 
 fn side(side: &SideRow) -> String {
-    let graders = side.graders.iter().map(|grader| {
-        format!("{} {} ({}), {}", grader.stage.as_str(), grader.prompt, grader.prompt_hash.short(), grader.model)
-    });
+    let graders =
+        side.graders.iter().map(|grader| format!("{} {}, {}", grader.stage.as_str(), grader.given_by(), grader.model));
     let named = side.named.as_ref().map(|named| format!(":{named}")).unwrap_or_default();
     escape(&format!("{}{named} ({}): {}", side.run, side.audit, graders.collect::<Vec<_>>().join("; ")))
 }

@@ -56,7 +56,7 @@ fn everything_that_shapes_a_verdict_is_named() {
             let plan = &mut other.plan;
             plan.graders.truncate(1);
             let grader = &mut plan.graders[0];
-            grader.prompt = PromptLabel { role: "screen".to_owned(), version: 2 };
+            grader.prompt = Some(PromptLabel { role: "screen".to_owned(), version: 2 });
             (grader.model, grader.endpoint, grader.simulated) = ("gpt-5".to_owned(), "other".to_owned(), true);
             let asking = grader.asking.as_mut().unwrap();
             (asking.revision, asking.structured) = ("weights-2".to_owned(), Structured::Prompt);
@@ -76,7 +76,7 @@ fn everything_that_shapes_a_verdict_is_named() {
 
 #[test]
 fn one_change_is_no_warning_and_none_is_the_grader() {
-    let label = |other: &mut Tally| other.plan.graders[0].prompt_hash = Digest::of(b"edited");
+    let label = |other: &mut Tally| other.plan.graders[0].prompt_hash = Some(Digest::of(b"edited"));
     let one = compared(label, Vec::new());
     assert_eq!(one.changed.iter().map(|row| row.what.as_str()).collect::<Vec<_>>(), ["screen prompt"]);
     assert!(one.warnings.iter().all(|warning| warning.ends_with("is in no comparison")), "{:?}", one.warnings);

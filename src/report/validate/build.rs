@@ -71,6 +71,7 @@ fn graders(tally: &Tally, recorded: &Planned) -> Vec<GraderRow> {
             .unwrap_or_default(),
         prompt: planned.prompt.clone(),
         prompt_hash: planned.prompt_hash,
+        recorded: planned.recorded.clone(),
         simulated: planned.simulated,
     };
     recorded.graders.iter().map(row).collect()

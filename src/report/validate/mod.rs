@@ -17,6 +17,7 @@ use serde::Serialize;
 use super::json::GroupFields;
 use crate::model::grading::{PromptLabel, Stage};
 use crate::model::hash::Digest;
+use crate::model::recorded::{Recorded, given_by};
 use crate::model::unit::UnitKind;
 
 pub use build::Validated;
@@ -70,12 +71,23 @@ pub struct GraderRow {
     pub model: String,
     /// Models served, as the server says.
     pub models_served: BTreeSet<String>,
-    /// The prompt's label.
-    pub prompt: PromptLabel,
+    /// The prompt's label; null where nobody was asked.
+    pub prompt: Option<PromptLabel>,
     /// The digest of the prompt.
-    pub prompt_hash: Digest,
+    pub prompt_hash: Option<Digest>,
+    /// The file that its verdicts are recorded in, where they were made elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<Recorded>,
     /// Whether it is the simulated one.
     pub simulated: bool,
+}
+
+impl GraderRow {
+    /// Where its verdicts come from, in words.
+    #[must_use]
+    pub fn given_by(&self) -> String {
+        given_by(self.prompt.as_ref(), self.prompt_hash.as_ref(), self.recorded.as_ref())
+    }
 }
 
 /// What was known. Every labelled unit is in one of `yes`, `no`, `undecided` and `disputed`.

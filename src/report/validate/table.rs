@@ -55,8 +55,8 @@ impl Validation {
             &escape(&format!("{} ({}), {}, {}", self.run, self.audit, self.behaviour, self.definition)),
         );
         for grader in &self.graders {
-            let (stage, prompt, hash) = (grader.stage.as_str(), &grader.prompt, grader.prompt_hash.short());
-            page.wrapped(&format!("{stage:<8}"), &escape(&format!("{prompt} ({hash}), {}", grader.model)));
+            let stage = grader.stage.as_str();
+            page.wrapped(&format!("{stage:<8}"), &escape(&format!("{}, {}", grader.given_by(), grader.model)));
         }
         let LabelsRow { file, units: all, yes, no, undecided, disputed, .. } = &self.labels;
         let apart = match undecided + disputed {

@@ -176,6 +176,7 @@ pub(in crate::run) fn verdict_row(
             let context = verdict::Context { behaviour, conversation: &copy.conversation, seen: &judged.seen, unit };
             (parse(reply.status, &reply.body, &context).verdict(), None)
         }
+        (None, _) if judged.key.is_none() => (None, Some("it was recorded elsewhere, and so were its quotes")),
         (None, _) => (None, Some("the reply is no longer stored")),
         (Some(_), None) => (None, Some("the copy of the conversation is gone")),
     };

@@ -8,14 +8,18 @@ use super::{Check, Health, Visit};
 use crate::clock::{self, UnixMs};
 use crate::grade::price::{PriceTable, price_of};
 use crate::grade::provider::Provider;
+use crate::grade::recorded::{self, RecordedSettings};
 use crate::grade::settings::{EndpointSettings, KeySetting, PriceSetting};
 use crate::journal;
 use crate::model::behaviour::Behaviour;
+use crate::model::grading::Stage;
 use crate::model::money::Price;
+use crate::model::recorded::RecordedLines;
 use crate::prompt::library::read_lock;
 use crate::prompt::lint::lint;
-use crate::prompt::{BehaviourFiles, Library, LockState};
+use crate::prompt::{BehaviourFiles, Library, LockState, Prompt};
 use crate::run::assemble::{Stand, stands};
+use crate::run::recorded::Asks;
 use crate::run::settings::Audit;
 
 /// A run stops to write below this; nothing useful can be done with less.
@@ -38,7 +42,7 @@ pub fn examine(audit: Audit, now: UnixMs) -> Visit {
             match stands(&audit, &files, &mut Vec::new()) {
                 Err(error) => checks.push(Check::new("graders", Health::Failed, error.to_string())),
                 Ok(stands) => {
-                    checks.extend(stands.iter().map(|stand| prompt(&audit, &files, stand)));
+                    checks.extend(stands.iter().map(|stand| questions_of(&audit, &files, stand)));
                     decided = stands;
                 }
             }
@@ -46,10 +50,10 @@ pub fn examine(audit: Audit, now: UnixMs) -> Visit {
         }
     }
     checks.extend(decided.iter().map(|stand| price(stand, now)));
-    checks.extend(cap(&audit));
+    checks.extend(cap(&audit, &decided));
     let mut endpoints: Vec<String> = Vec::new();
     for stand in &decided {
-        if !endpoints.contains(&stand.endpoint.name) {
+        if stand.endpoint.recorded.is_none() && !endpoints.contains(&stand.endpoint.name) {
             checks.push(key(&stand.endpoint));
             endpoints.push(stand.endpoint.name.clone());
         }
@@ -117,19 +121,56 @@ fn time_zones() -> Check {
         .fixed_by("write deadlines with an offset, as 2026-11-24T07:00+01:00")
 }
 
-fn prompt(audit: &Audit, files: &BehaviourFiles, stand: &Stand) -> Check {
-    let about = format!("{} prompt", stand.stage.as_str());
-    let label = &stand.prompt.label;
+/// The prompt of a grader, or the file of one that asks nobody.
+fn questions_of(audit: &Audit, files: &BehaviourFiles, stand: &Stand) -> Check {
+    match (&stand.asks, &stand.endpoint.recorded) {
+        (Asks::Prompt(prompted), _) => prompt(audit, files, (stand.stage, &prompted.prompt)),
+        (Asks::Recorded(_), Some(settings)) => verdicts(audit, &files.behaviour, stand.stage, settings),
+        (Asks::Recorded(_), None) => Check::new("verdicts", Health::Failed, "no file is named"),
+    }
+}
+
+/// A file of verdicts, whatever the sample: a run says how many of its units are in it.
+fn verdicts(audit: &Audit, behaviour: &Behaviour, stage: Stage, settings: &RecordedSettings) -> Check {
+    let about = format!("{} verdicts", stage.as_str());
+    let found = match recorded::examine(settings, behaviour, &audit.corpus.group_by) {
+        Err(error) => {
+            let failed = Check::new(&about, Health::Failed, error.to_string());
+            return error.hint().into_iter().fold(failed, Check::fixed_by);
+        }
+        Ok(found) => found,
+    };
+    let RecordedLines { read, used, empty, unreadable, examples, .. } = &found.lines;
+    let says = format!(
+        "`{}` ({}): {read} lines, {used} with a verdict, {empty} without one, {unreadable} unreadable",
+        found.file,
+        found.digest.short()
+    );
+    match examples.first() {
+        None if *used > 0 => Check::ok(&about, says),
+        None => Check::new(&about, Health::Failed, says).fixed_by("name the file that has the verdicts"),
+        Some(first) => {
+            Check::new(&about, if *used > 0 { Health::Warning } else { Health::Failed }, format!("{says} ({first})"))
+                .fixed_by(
+                    "`columns` says where a line names its unit and its verdict, `values` what its words stand for",
+                )
+        }
+    }
+}
+
+fn prompt(audit: &Audit, files: &BehaviourFiles, (stage, prompt): (Stage, &Prompt)) -> Check {
+    let about = format!("{} prompt", stage.as_str());
+    let label = &prompt.label;
     match read_lock(&audit.workspace.prompts_lock()) {
         Err(error) => return Check::new(&about, Health::Failed, error.to_string()),
         Ok(lock) => {
-            if let LockState::Changed(changed) = lock.check(&audit.behaviour, &stand.prompt) {
+            if let LockState::Changed(changed) = lock.check(&audit.behaviour, prompt) {
                 let says = format!("`{label}` was changed under its label");
                 return Check::new(&about, Health::Failed, says).fixed_by(changed.hint());
             }
         }
     }
-    match lint(&stand.prompt, &files.behaviour) {
+    match lint(prompt, &files.behaviour) {
         Err(error) => Check::new(&about, Health::Failed, format!("`{label}`: {error}")),
         Ok(findings) if findings.is_empty() => Check::ok(&about, format!("`{label}` has nothing to object to")),
         Ok(findings) => {
@@ -189,8 +230,10 @@ fn dollars(price: &Price) -> String {
     format!("${input} in and ${output} out per million tokens{long}")
 }
 
-fn cap(audit: &Audit) -> Option<Check> {
-    audit.budget.max_cost.is_none().then(|| {
+fn cap(audit: &Audit, stands: &[Stand]) -> Option<Check> {
+    // What asks nobody spends nothing.
+    let asks_nobody = !stands.is_empty() && stands.iter().all(|stand| stand.endpoint.recorded.is_some());
+    (audit.budget.max_cost.is_none() && !asks_nobody).then(|| {
         Check::new("cap", Health::Warning, "there is none").fixed_by("set `max_cost` under [budget], or --max-cost")
     })
 }

@@ -21,6 +21,7 @@ use crate::model::money::{NanoUsd, Price};
 use crate::model::unit::UnitKind;
 use crate::rehearse::{self, RehearsalSettings, Server, Truth};
 use crate::run::assemble::Stand;
+use crate::run::recorded::Prompted;
 
 /// A reply of this many tokens is enough to see that there is one; the audit's own limit where that is lower.
 const OUTPUT_TOKENS: u64 = 2_000;
@@ -51,18 +52,19 @@ impl Question {
             ],
             metadata: BTreeMap::new(),
         };
-        let unit = stand.questioner.unit();
+        let Prompted { questioner, .. } = stand.asks.prompted()?;
+        let unit = questioner.unit();
         let turn = unit.is_turn().then_some(1);
-        let asked = match stand.questioner.question(&conversation, turn, &mut crate::prompt::Buffers::default()) {
+        let asked = match questioner.question(&conversation, turn, &mut crate::prompt::Buffers::default()) {
             crate::prompt::Question::Ask(asked) => asked,
             crate::prompt::Question::Chunks { .. } | crate::prompt::Question::CannotJudge(_) => return None,
         };
-        let (messages, seen) = (stand.questioner.messages(&asked), asked.seen);
+        let (messages, seen) = (questioner.messages(&asked), asked.seen);
         let request = GradeRequest {
             api: stand.endpoint.api,
             model: stand.settings.model.clone(),
             messages,
-            schema: stand.questioner.schema().clone(),
+            schema: questioner.schema().clone(),
             structured: stand.endpoint.structured,
             params: limited(&stand.params),
             revision: stand.settings.revision.clone(),
@@ -189,7 +191,7 @@ impl Opened {
         let about = format!("{} endpoint", settings.name);
         let failed = |error: String| Check::new(&about, Health::Failed, error);
         let server = match settings.api {
-            ApiKind::Chat | ApiKind::Command => None,
+            ApiKind::Chat | ApiKind::Command | ApiKind::Recorded => None,
             ApiKind::Rehearsal => {
                 let profile = settings.rehearsal.as_deref().map(RehearsalSettings::open).transpose();
                 let profile = profile.map_err(|error| failed(error.to_string()))?.unwrap_or_default();

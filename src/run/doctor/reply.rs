@@ -140,6 +140,7 @@ fn outcome(about: &str, stand: &Stand, outcome: OutcomeKind) -> Check {
         }
         OutcomeKind::Unparsable
         | OutcomeKind::Failed
+        | OutcomeKind::NotRecorded
         | OutcomeKind::NotCached
         | OutcomeKind::OverBudget
         | OutcomeKind::PastDeadline => {

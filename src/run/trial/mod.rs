@@ -84,6 +84,9 @@ pub enum TrialError {
     /// The flips cannot be put together.
     #[error(transparent)]
     Diff(#[from] DiffError),
+    /// The screen asks nobody.
+    #[error("the verdicts of the screen are recorded in a file, so there is no prompt to try")]
+    Recorded,
     /// There is nothing to try it on.
     #[error("there is no gold for `{0}`, and no run of this audit with verdicts")]
     Nothing(String),

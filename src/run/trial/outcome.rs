@@ -56,8 +56,8 @@ fn begin(audit: &Audit, planned: &Planned, heard: &Heard, reason: &StopReason) -
         schema: TRIAL_SCHEMA,
         audit: audit.name.clone(),
         behaviour: audit.behaviour.clone(),
-        prompt: grader.prompt.clone(),
-        prompt_hash: grader.prompt_hash,
+        prompt: grader.prompt.clone().expect("a trial is of a prompt"),
+        prompt_hash: grader.prompt_hash.expect("a trial is of a prompt"),
         model: grader.model.clone(),
         watermark: planned.watermark(),
         simulated: grader.simulated,
@@ -179,8 +179,8 @@ fn against(base: &Baseline, pairing: &Pairing) -> AgainstRow {
     let grader = base.planned.graders.iter().find(|grader| grader.stage == Stage::Screen);
     AgainstRow {
         run: base.folder.id.clone(),
-        prompt: grader.map(|grader| grader.prompt.clone()),
-        prompt_hash: grader.map(|grader| grader.prompt_hash),
+        prompt: grader.and_then(|grader| grader.prompt.clone()),
+        prompt_hash: grader.and_then(|grader| grader.prompt_hash),
         units: base.chosen.len() as u64,
         flagged: set(&base.flagged, Some(base.flagged_all)),
         random: set(&base.random, None),

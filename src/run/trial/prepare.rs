@@ -17,6 +17,7 @@ use crate::reconcile::Definitions;
 use crate::run::assemble::{self, AssembleError, Assembly, Stand, check_capped, screener, stands};
 use crate::run::census::Census;
 use crate::run::expect::ExpectSettings;
+use crate::run::recorded::Prompted;
 use crate::run::settings::{Audit, CacheMode};
 
 /// Decides a trial. Sends nothing.
@@ -66,9 +67,10 @@ pub(super) fn prepare(audit: &Audit, settings: &TrialSettings) -> Result<Trial, 
 
 fn check_lint(stands: &[Stand], behaviour: &Behaviour) -> Result<(), TrialError> {
     for stand in stands {
-        let label = &stand.prompt.label;
-        let findings = lint(&stand.prompt, behaviour)
-            .map_err(|source| AssembleError::Render { label: label.to_string(), source })?;
+        let Some(Prompted { prompt, .. }) = stand.asks.prompted() else { return Err(TrialError::Recorded) };
+        let label = &prompt.label;
+        let findings =
+            lint(prompt, behaviour).map_err(|source| AssembleError::Render { label: label.to_string(), source })?;
         if !findings.is_empty() {
             return Err(TrialError::Lint { label: label.clone(), findings });
         }
