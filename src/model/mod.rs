@@ -25,6 +25,7 @@ pub mod planned;
 pub mod produced;
 pub mod quoted;
 pub mod rate;
+pub mod repeats;
 pub mod review;
 pub mod review_id;
 pub mod shown;

@@ -23,6 +23,8 @@ pub mod plan;
 pub mod progress;
 pub mod prompt_diff;
 pub mod rate;
+pub mod repeats;
+mod repeats_table;
 mod sensitivity_table;
 mod sequence_table;
 pub mod table;

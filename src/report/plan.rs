@@ -12,6 +12,7 @@ use super::escape::escape;
 pub use super::layout::Style;
 use super::layout::{Page, fitted};
 use super::rate::{count, units};
+use super::repeats_table;
 use crate::estimate::NoSequence;
 use crate::model::event::{Planned, PlannedGrader, PlannedStratum};
 use crate::model::hash::Digest;
@@ -223,6 +224,9 @@ pub fn render(report: &PlanReport, style: Style) -> String {
     for grader in &report.graders {
         let what = format!("{} with {} on {}", escape(&grader.model), grader.prompt, escape(&grader.endpoint));
         page.wrapped(&format!("  {:<9}", grader.stage.as_str()), &what);
+        if let Some(policy) = grader.asking.as_ref().and_then(|asking| asking.repeats.as_ref()) {
+            page.wrapped("           ", &repeats_table::policy(policy));
+        }
     }
     if report.simulated {
         page.wrapped("           ", "simulated: nothing leaves this machine, and the dollars are not real");

@@ -9,6 +9,7 @@ pub use super::layout::Style;
 use super::layout::{Ink, Page, fitted};
 use super::people_table;
 use super::rate::{count, units};
+use super::repeats_table;
 use super::sensitivity_table;
 use super::sequence_table;
 use crate::model::event::StopReason;
@@ -34,6 +35,7 @@ pub fn render(report: &Report, style: Style) -> String {
     estimate_table::comparisons(&mut page, report);
     rungs(&mut page, report);
     sensitivity_table::sensitivity(&mut page, report);
+    repeats_table::repeats(&mut page, report);
     health(&mut page, report);
     cost(&mut page, report);
     if !report.warnings.is_empty() {
@@ -314,6 +316,9 @@ fn health(page: &mut Page, report: &Report) {
         percent(health.cut_share),
         count(health.injection_suspected)
     ));
+    if let Some(row) = &health.flip_rate {
+        page.wrapped("  flip rate  ", &repeats_table::flips(Stage::Screen, row));
+    }
     if let Some(row) = &health.drift {
         page.line(&format!("  {}", super::drift::line(row)));
     }

@@ -87,6 +87,10 @@ fn of_grader(name: &str, before: &PlannedGrader, now: &PlannedGrader) -> Vec<Str
     } else if before.prompt_hash != now.prompt_hash {
         reasons.push(format!("the text of prompt {} changed", now.prompt));
     }
+    let repeats = |grader: &PlannedGrader| grader.asking.as_ref().and_then(|asking| asking.repeats);
+    if repeats(before) != repeats(now) {
+        reasons.push(format!("`repeats` of the {name} changed"));
+    }
     if before.simulated != now.simulated {
         let what = if now.simulated { "is simulated now" } else { "was simulated" };
         reasons.push(format!("the {name} grader {what}"));

@@ -32,6 +32,7 @@ pub mod mine;
 pub mod notify;
 pub mod pipeline;
 pub mod produced;
+pub mod repeater;
 pub mod resume;
 pub mod review;
 pub mod sensitivity;

@@ -9,6 +9,7 @@ mod gold;
 mod grader;
 mod later;
 mod price;
+mod repeats;
 mod review;
 mod sample;
 

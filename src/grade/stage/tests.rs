@@ -53,6 +53,7 @@ fn asking_with(cache: ReplyCache, prompt: &str, change: impl FnOnce(&mut Questio
         revision: String::new(),
         epoch: String::new(),
         repeat: 0,
+        is_further: false,
         retries: Retries::default(),
         structured: Structured::JsonSchema,
         params: limit(1_000),
