@@ -165,7 +165,7 @@ fn messages(text: &mut String, messages: &[Message], turn: Option<u32>, around: 
 /// Every asking of a question that was asked more than once.
 fn askings_of(text: &mut String, judged: &Judged) -> std::fmt::Result {
     let Some(repeated) = &judged.repeated else { return Ok(()) };
-    writeln!(text, "    asked {} times ({}):", repeated.askings.len(), repeated.cause.as_str())?;
+    writeln!(text, "    asked {} times ({}):", repeated.askings.len(), repeated.cause.at(judged.stage))?;
     for (number, asking) in (1..).zip(&repeated.askings) {
         let said = match asking.outcome.finding() {
             Some(finding) => format!("{}, score {}", finding.verdict.as_str(), finding.score),

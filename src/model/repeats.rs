@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::event::JudgedChunk;
+use super::grading::Stage;
 use super::hash::Digest;
 use super::outcome::Outcome;
 
@@ -57,6 +58,17 @@ impl RepeatCause {
             Self::Flagged => "flagged",
             Self::NearThreshold => "near threshold",
             Self::Random => "at random",
+        }
+    }
+
+    /// The same in the word of a stage, whose confirmer flags nothing.
+    #[must_use]
+    pub const fn at(self, stage: Stage) -> &'static str {
+        match (self, stage) {
+            (Self::Flagged, Stage::Confirm) => "upheld",
+            (Self::Flagged, Stage::Screen) | (Self::NearThreshold | Self::Random, Stage::Screen | Stage::Confirm) => {
+                self.as_str()
+            }
         }
     }
 

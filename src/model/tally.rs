@@ -135,6 +135,8 @@ pub struct RepeatCounts {
     pub askings: u64,
     /// Those of them without a usable verdict.
     pub missing: u64,
+    /// Those of the latter that a read-only replay found no reply of.
+    pub not_cached: u64,
     /// Units with a second usable verdict.
     pub pairs: u64,
     /// Those of them whose second usable verdict contradicts the first.
@@ -150,10 +152,11 @@ pub struct RepeatCounts {
 impl RepeatCounts {
     /// Counts those of other units as well.
     pub const fn add(&mut self, other: Self) {
-        let Self { units, askings, missing, pairs, flips, contradicted, changed, undecided } = other;
+        let Self { units, askings, missing, not_cached, pairs, flips, contradicted, changed, undecided } = other;
         self.units += units;
         self.askings += askings;
         self.missing += missing;
+        self.not_cached += not_cached;
         self.pairs += pairs;
         self.flips += flips;
         self.contradicted += contradicted;

@@ -7,8 +7,8 @@ use super::definitions::Definitions;
 use super::unit::UnitState;
 use crate::model::event::{Judged, Ordinal};
 use crate::model::grading::Stage;
-use crate::model::outcome::OutcomeKind;
-use crate::model::repeats::RepeatCause;
+use crate::model::outcome::{Outcome, OutcomeKind};
+use crate::model::repeats::{RepeatCause, Repeated};
 use crate::model::tally::{RepeatCounts, RepeatTally};
 use crate::model::unit::Group;
 use crate::verdict::DefinitionError;
@@ -38,7 +38,7 @@ impl RepeatedUnits {
     ) -> Result<(), DefinitionError> {
         let place = (judged.ordinal, judged.stage);
         let asked = match &judged.repeated {
-            Some(repeated) => asked(repeated.cause, &definitions.answers(judged)?, kind, definitions.says(judged)?),
+            Some(repeated) => asked(repeated, &definitions.answers(judged)?, kind, definitions.says(judged)?),
             None => None,
         };
         match asked {
@@ -71,8 +71,13 @@ impl RepeatedUnits {
     }
 }
 
+fn is_not_cached(outcome: &Outcome) -> bool {
+    outcome.kind() == OutcomeKind::NotCached
+}
+
 /// What one unit adds; nothing without a first answer, which causes no repeats either.
-fn asked(cause: RepeatCause, answers: &[Option<bool>], kind: OutcomeKind, holds: bool) -> Option<Asked> {
+fn asked(repeated: &Repeated, answers: &[Option<bool>], kind: OutcomeKind, holds: bool) -> Option<Asked> {
+    let cause = repeated.cause;
     let (first, further) = answers.split_first()?;
     let first_says = (*first)?;
     let second = further.iter().flatten().next();
@@ -82,6 +87,7 @@ fn asked(cause: RepeatCause, answers: &[Option<bool>], kind: OutcomeKind, holds:
         units: 1,
         askings: further.len() as u64,
         missing: further.iter().filter(|says| says.is_none()).count() as u64,
+        not_cached: repeated.askings.iter().skip(1).filter(|asking| is_not_cached(&asking.outcome)).count() as u64,
         pairs: flag(second.is_some()),
         flips: flag(second.is_some_and(|second| *second != first_says)),
         contradicted: flag(further.iter().flatten().any(|says| *says != first_says)),

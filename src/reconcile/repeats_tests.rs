@@ -254,6 +254,7 @@ fn what_further_askings_say_is_counted_by_cause() {
         units: 2,
         askings: 4,
         missing: 1,
+        not_cached: 0,
         pairs: 2,
         flips: 2,
         contradicted: 2,

@@ -37,11 +37,18 @@ pub struct RepeatRow {
     pub units: u64,
     pub askings: u64,
     pub missing: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub not_cached: u64,
     pub pairs: u64,
     pub flips: u64,
     pub contradicted: u64,
     pub changed: u64,
     pub undecided: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(value: &u64) -> bool {
+    *value == 0
 }
 
 /// Units whose second usable verdict contradicts the first, with exact limits. Each unit is one trial, however often it was
@@ -110,7 +117,8 @@ fn of_stage(tally: &Tally, stage: Stage, policy: Repeats) -> StageRepeats {
 }
 
 fn repeat_row(tally: &Tally, row: &RepeatTally) -> RepeatRow {
-    let RepeatCounts { units, askings, missing, pairs, flips, contradicted, changed, undecided } = row.counts;
+    let RepeatCounts { units, askings, missing, not_cached, pairs, flips, contradicted, changed, undecided } =
+        row.counts;
     RepeatRow {
         cause: row.cause,
         first_says_yes: row.first_says,
@@ -118,6 +126,7 @@ fn repeat_row(tally: &Tally, row: &RepeatTally) -> RepeatRow {
         units,
         askings,
         missing,
+        not_cached,
         pairs,
         flips,
         contradicted,
@@ -129,7 +138,8 @@ fn repeat_row(tally: &Tally, row: &RepeatTally) -> RepeatRow {
 /// How often the screen contradicts itself about what it clears, by the units that were drawn for it; or why that is not known.
 pub(super) fn flip_rate(repeats: &[StageRepeats]) -> Result<FlipRateRow, String> {
     let Some(screen) = repeats.iter().find(|stage| stage.stage == Stage::Screen) else {
-        return Err("no unit was graded twice".to_owned());
+        let reason = if repeats.is_empty() { "no unit was graded twice" } else { "the screen has no `repeats`" };
+        return Err(reason.to_owned());
     };
     let drawn = screen.flip_rates.iter().find(|row| row.cause == RepeatCause::Random && !row.first_says_yes);
     match drawn {

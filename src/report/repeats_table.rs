@@ -78,7 +78,8 @@ pub(super) fn policy(policy: &Repeats) -> String {
         parts.push(format!("{near_threshold} within {near} points of the threshold"));
     }
     if *random > 0.0 {
-        parts.push(format!("one more of {:.4}% of all others", random * 100.0));
+        // A share of a millionth is as small as anybody writes.
+        parts.push(format!("one more of {}% of all others", (random * 1e6).round() / 1e4));
     }
     format!("rule `{}`: {}", rule.as_str(), parts.join(", "))
 }

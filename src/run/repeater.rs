@@ -141,6 +141,14 @@ impl Repeater {
         Ok(Sitting::Decided(Box::new(self.definitions.join(cause, endings)?)))
     }
 
+    /// Why a unit is asked again after its first asking, and the askings that it has in all then.
+    fn again(&self, first: &Judged, unit: &SelectedUnit) -> Result<Option<(RepeatCause, u32)>, StageError> {
+        if self.further.is_empty() {
+            return Ok(None);
+        }
+        Ok(self.definitions.asked_again(first, self.is_drawn(unit))?)
+    }
+
     /// The further askings that a unit needs after its first; none where nothing is asked again.
     fn prepare_further(
         &self,
@@ -148,10 +156,7 @@ impl Repeater {
         unit: &SelectedUnit,
         scratch: &mut Scratch,
     ) -> Result<Option<(RepeatCause, Vec<Prepared>)>, StageError> {
-        if self.further.is_empty() {
-            return Ok(None);
-        }
-        let Some((cause, askings)) = self.definitions.asked_again(first, self.is_drawn(unit))? else { return Ok(None) };
+        let Some((cause, askings)) = self.again(first, unit)? else { return Ok(None) };
         let graders = self.further.iter().take(askings as usize - 1);
         let further: Result<Vec<_>, _> = graders.map(|grader| grader.prepare(unit, scratch)).collect();
         Ok(Some((cause, further?)))
@@ -222,7 +227,7 @@ pub(super) async fn judge(
         }
         Sitting::First(asked) => {
             let first = repeater.first.judge(&unit, asked, desk).await?;
-            if repeater.further.is_empty() {
+            if repeater.again(&first.judged, &unit)?.is_none() {
                 return Ok((unit, first));
             }
             match prepared_further(gate, stage, unit, first).await? {

@@ -30,6 +30,7 @@ mod notify;
 mod plan;
 mod prompts;
 mod rehearse;
+mod repeats;
 mod replay;
 mod report;
 mod retry_errors;

@@ -114,6 +114,69 @@ fn a_run_that_is_killed_resumes_to_the_same_report_and_a_replay_sends_nothing() 
     assert!(grader.repeated() <= 4 * (SLOTS + COMMIT_GROUP), "{}", grader.repeated());
 }
 
+/// Grades whole conversations, many of them in several chunks.
+fn in_chunks(workspace: &Workspace) {
+    let file = workspace.path("audit.toml");
+    let text = fs::read_to_string(&file).unwrap().replace("[behaviour]", "unit = \"conversation\"\n[behaviour]");
+    let text = ["screen", "confirm"].into_iter().fold(text, |text, stage| {
+        let prompt = |version| format!("prompt = \"{stage}@{version}\"\n");
+        text.replace(&prompt(1), &format!("{}window = {{ max_chars = 2_200 }}\n", prompt(2)))
+    });
+    fs::write(&file, text).unwrap();
+}
+
+#[test]
+fn a_conversation_in_chunks_is_asked_about_again_chunk_by_chunk() {
+    let (workspace, grader) = repeating(CONVERSATIONS, PROFILE, POLICY);
+    in_chunks(&workspace);
+    let report = workspace.run(&[]).expect(0);
+    let both = [Stage::Screen, Stage::Confirm].map(|stage| judged(&workspace, stage));
+    let mut questions = 0;
+    for (_, judged) in both.iter().flatten() {
+        let once = judged.chunks.len().max(1);
+        let Some(repeated) = &judged.repeated else {
+            questions += once;
+            continue;
+        };
+        assert!(
+            repeated.askings.iter().all(|asking| asking.chunks.len().max(1) == once),
+            "every asking reads all of it"
+        );
+        questions += once * repeated.askings.len();
+    }
+    let repeated = both.iter().flatten().filter(|(_, judged)| judged.repeated.is_some() && judged.chunks.len() > 1);
+    assert!(repeated.count() > 5);
+    assert_eq!(grader.stats().distinct_bodies, questions as u64);
+    let replayed = workspace.run(&["--cache", "read-only"]).expect(0);
+    assert_eq!((replayed.digest, replayed.requests.sent), (report.digest, 0));
+
+    let (workspace, grader) = repeating(CONVERSATIONS, PROFILE, POLICY);
+    in_chunks(&workspace);
+    let cap = report.spend.usd * 0.5;
+    let cut = workspace.run(&["--max-cost", &format!("{cap:.9}")]).expect(3);
+    assert!(cut.funnel.not_admitted > 0 && cut.funnel.unfinished == 0 && cut.funnel.ungraded == 0, "{:?}", cut.funnel);
+    assert!(grader.billed().usd() <= cap && workspace.spent().usd() <= cap);
+    assert_eq!(workspace.run(&["--max-cost", "1000"]).expect(0).digest, report.digest);
+}
+
+#[test]
+fn a_read_only_replay_that_lacks_repeats_says_so() {
+    let (workspace, grader) = prepared(CONVERSATIONS, PROFILE);
+    audit(&workspace, &grader, None);
+    workspace.run(&[]).expect(0);
+    let sent = grader.stats().requests;
+    audit(&workspace, &grader, Some("{ flagged = 1, near_threshold = 1, random = 0.2 }"));
+    let random = workspace.run(&["--cache", "read-only"]).expect(5);
+    assert_eq!((random.funnel.ungraded, random.grader_health.flip_rate.as_ref()), (0, None));
+    audit(&workspace, &grader, Some("{ flagged = 3, near_threshold = 1, random = 0.0 }"));
+    let flagged = workspace.run(&["--cache", "read-only"]).expect(5);
+    assert_eq!((flagged.funnel.flagged, flagged.funnel.confirmed), (0, 0), "no flag without its repeats");
+    let undecided: u64 = flagged.repeats[0].rows.iter().map(|row| row.undecided).sum();
+    assert!(undecided > 0 && flagged.funnel.ungraded == undecided, "{:?}", flagged.funnel);
+    assert!(flagged.warnings.iter().any(|warning| warning.contains("lack a repeat")), "{:?}", flagged.warnings);
+    assert_eq!(grader.stats().requests, sent);
+}
+
 #[test]
 fn a_cap_covers_every_repeat_of_what_it_admits() {
     let (workspace, _grader) = repeating(CONVERSATIONS, PROFILE, POLICY);
