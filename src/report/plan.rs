@@ -177,11 +177,23 @@ impl PlanReport {
             buys: Buys::new(prospect),
             sized_by_cap,
             from_run: prospect.measured.as_ref().map(|measured| measured.run.clone()),
-            assumptions: rests_on::sentences(prospect, planned.unit),
+            assumptions: assumptions(planned, prospect),
             assume: rests_on::restated(prospect),
             warnings,
         }
     }
+}
+
+/// What the figures rest on, in words.
+fn assumptions(planned: &Planned, prospect: &Prospect) -> Vec<String> {
+    let mut sentences = rests_on::sentences(prospect, planned.unit);
+    let policies = || planned.graders.iter().filter_map(|grader| planned.repeats(grader.stage));
+    if policies().any(|policy| policy.near_threshold > 1) {
+        sentences.push(
+            "as many first scores lie near the threshold as are flagged: `repeats` asks about them again".to_owned(),
+        );
+    }
+    sentences
 }
 
 /// How `stop_when` would go, in words.
