@@ -192,6 +192,7 @@ fn sized(allocation: &Allocation) -> String {
 fn exit_of(ended: &Ended, cache: CacheMode) -> Exit {
     let missed = |stage: &crate::model::tally::StageTally| stage.outcomes.get(&OutcomeKind::NotCached).copied();
     let missed = missed(&ended.tally.screen).or_else(|| ended.tally.confirm.as_ref().and_then(missed));
+    let missed_repeats = ended.tally.repeats.iter().any(|row| row.counts.not_cached > 0);
     match &ended.reason {
         StopReason::Unusable { .. } | StopReason::ModelChanged { .. } => Exit::GraderUnusable,
         StopReason::Interrupted => Exit::Interrupted,
@@ -199,7 +200,7 @@ fn exit_of(ended: &Ended, cache: CacheMode) -> Exit {
         StopReason::Budget | StopReason::Deadline => Exit::StoppedEarly,
         StopReason::Unexpected { .. } => Exit::Incomplete,
         StopReason::Finished | StopReason::NarrowEnough(_)
-            if cache == CacheMode::ReadOnly && missed.is_some_and(|units| units > 0) =>
+            if cache == CacheMode::ReadOnly && (missed_repeats || missed.is_some_and(|units| units > 0)) =>
         {
             Exit::CacheMiss
         }

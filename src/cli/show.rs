@@ -162,6 +162,21 @@ fn messages(text: &mut String, messages: &[Message], turn: Option<u32>, around: 
     Ok(())
 }
 
+/// Every asking of a question that was asked more than once.
+fn askings_of(text: &mut String, judged: &Judged) -> std::fmt::Result {
+    let Some(repeated) = &judged.repeated else { return Ok(()) };
+    writeln!(text, "    asked {} times ({}):", repeated.askings.len(), repeated.cause.at(judged.stage))?;
+    for (number, asking) in (1..).zip(&repeated.askings) {
+        let said = match asking.outcome.finding() {
+            Some(finding) => format!("{}, score {}", finding.verdict.as_str(), finding.score),
+            None => asking.outcome.kind().as_str().to_owned(),
+        };
+        let stands = if asking.key.is_some() && asking.key == judged.key { "  <- stands for all" } else { "" };
+        writeln!(text, "      {number}. {said}{stands}")?;
+    }
+    Ok(())
+}
+
 fn verdict_of(text: &mut String, judged: &Judged, verdict: Option<&Verdict>) -> std::fmt::Result {
     let replayed = if judged.replayed { ", replayed" } else { "" };
     write!(text, "  {}: {}", judged.stage.as_str(), judged.outcome.kind())?;
@@ -184,6 +199,7 @@ fn verdict_of(text: &mut String, judged: &Judged, verdict: Option<&Verdict>) -> 
         let said: Vec<_> = said.collect();
         writeln!(text, "    read in {} chunks: {}", said.len(), said.join(", "))?;
     }
+    askings_of(text, judged)?;
     if judged.seen.cut && judged.key.is_some() {
         writeln!(text, "    {:.1}% of what it asks for was shown", judged.seen.coverage * 100.0)?;
     }

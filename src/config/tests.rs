@@ -9,6 +9,7 @@ use crate::grade::provider::Provider;
 use crate::grade::settings::{Concurrency, KeySetting, OnModelChange, PriceSetting};
 use crate::model::grading::ApiKind;
 use crate::model::money::{NanoUsd, Price};
+use crate::model::repeats::{RepeatRule, Repeats};
 use crate::model::unit::UnitKind;
 use crate::plan::settings::SampleSize;
 use crate::run::expect::ExpectSettings;
@@ -95,6 +96,8 @@ fn the_whole_schema_is_read() {
     assert_eq!((endpoint.request_timeout, endpoint.item_deadline), (Duration::from_secs(90), Duration::from_mins(15)));
     assert_eq!(audit.screen.prompt.to_string(), "screen@2");
     assert_eq!(audit.screen.params["max_completion_tokens"], 2_000);
+    let repeats = Repeats { rule: RepeatRule::Majority, flagged: 3, near_threshold: 3, near: 10, random: 0.01 };
+    assert_eq!((audit.screen.repeats, audit.confirm.as_ref().unwrap().repeats), (Some(repeats), None));
     assert_eq!(audit.confirm.as_ref().unwrap().model, "o4");
     assert_eq!(audit.confirm.as_ref().unwrap().on_model_change, OnModelChange::Split);
     let expected = ExpectSettings {
@@ -124,6 +127,22 @@ fn the_shortest_file_gets_every_default() {
     }
     let here = std::path::absolute(FIXTURES).unwrap();
     insta::assert_snapshot!(table.replace(here.to_str().unwrap(), "FIXTURES"));
+}
+
+#[test]
+fn a_table_of_repeats_has_defaults_and_may_switch_all_of_them_off() {
+    let repeats = |table: &str| {
+        let (folder, request) = minimal("", "");
+        let file = folder.path().join(AUDIT_FILE);
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(&file, text.replace("[grader.screen]", &format!("[grader.screen]\nrepeats = {table}"))).unwrap();
+        load(&request).unwrap().audit.screen.repeats
+    };
+    let default = Repeats { rule: RepeatRule::Majority, flagged: 3, near_threshold: 3, near: 10, random: 0.01 };
+    assert_eq!(repeats("{}"), Some(default));
+    let changed = Repeats { rule: RepeatRule::Any, flagged: 2, random: 0.0, ..default };
+    assert_eq!(repeats(r#"{ rule = "any", flagged = 2, random = 0 }"#), Some(changed));
+    assert_eq!(repeats("{ flagged = 1, near_threshold = 1, random = 0.0 }"), None);
 }
 
 #[test]

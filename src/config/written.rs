@@ -156,11 +156,21 @@ pub(super) struct Grader {
     pub(super) params: BTreeMap<String, Value>,
     pub(super) on_truncated: BTreeMap<String, Value>,
     pub(super) on_model_change: Option<String>,
-    pub(super) repeats: Later,
+    pub(super) repeats: Option<Repeats>,
     pub(super) anchors: Option<Anchors>,
     pub(super) window: Option<Window>,
     pub(super) datamark: Option<bool>,
     pub(super) cleared: Option<Loose>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Repeats {
+    pub(super) rule: Option<String>,
+    pub(super) flagged: Option<u32>,
+    pub(super) near_threshold: Option<u32>,
+    pub(super) near: Option<u8>,
+    pub(super) random: Option<f64>,
 }
 
 #[derive(Default, Deserialize)]

@@ -15,6 +15,7 @@ use super::slots::AUTO_CEILING;
 use crate::clock::UnixMs;
 use crate::model::grading::{ApiKind, PromptLabel, Structured};
 use crate::model::money::{NanoUsd, Price};
+use crate::model::repeats::Repeats;
 use crate::model::stop::StopWhen;
 use crate::prompt::WindowSettings;
 
@@ -142,6 +143,8 @@ pub struct GraderSettings {
     pub window: Option<WindowSettings>,
     /// When a second model is served.
     pub on_model_change: OnModelChange,
+    /// Which units are asked about again, if any.
+    pub repeats: Option<Repeats>,
 }
 
 /// `[budget]`.

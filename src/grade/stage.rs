@@ -185,7 +185,7 @@ impl Grader {
 
     /// Whoever has something behind it goes first.
     fn lane(&self, asking: &Asking) -> Lane {
-        let is_first = self.parts.stage == Stage::Screen && !asking.place.is_longer;
+        let is_first = self.parts.stage == Stage::Screen && !asking.place.is_longer && !self.parts.is_further;
         if is_first { Lane::Fresh } else { Lane::Urgent }
     }
 
@@ -204,6 +204,24 @@ impl Grader {
         }
     }
 
+    /// The most that asking the same once more can cost, truncation included, where the question tells.
+    #[must_use]
+    pub fn bound_once_more(&self, prepared: &Prepared) -> Option<NanoUsd> {
+        match prepared {
+            Prepared::Ask(_) if self.line.is_none() => Some(NanoUsd::ZERO),
+            Prepared::Ask(asking) => Some(self.bound_of_all(message_bound(&asking.text))),
+            Prepared::Decided { .. } | Prepared::Chunks(_) => None,
+        }
+    }
+
+    /// A question of so many prompt tokens in every form that it can take.
+    fn bound_of_all(&self, question: u64) -> NanoUsd {
+        // Rounds differ in their key, not in what they can cost.
+        let Round { first, longer } = self.round(0);
+        let forms = [Some(first), longer.as_ref()];
+        forms.into_iter().flatten().map(|form| form.bound_of(question)).sum()
+    }
+
     fn bound_of(&self, asking: &Asking) -> NanoUsd {
         if self.line.is_none() {
             return NanoUsd::ZERO;
@@ -212,29 +230,21 @@ impl Grader {
         asking.bound + longer.unwrap_or_default()
     }
 
-    /// The most that this stage can cost after `first`, at which the unit has the question `asked`. Where both show the
-    /// same of a conversation, the length of one question tells the other's.
-    ///
-    /// # Errors
-    /// If the cache cannot be read.
-    pub fn bound_after(&self, first: &Self, asked: &Prepared, unit: &SelectedUnit) -> Result<NanoUsd, StageError> {
+    /// The most that asking this stage once can cost after `first`, at which the unit has the question `asked`. Where both
+    /// show the same of a conversation, the length of one question tells the other's; elsewhere it has to be prepared.
+    #[must_use]
+    pub fn bound_after(&self, first: &Self, asked: &Prepared, unit: &SelectedUnit) -> Option<NanoUsd> {
         if self.line.is_none() {
-            return Ok(NanoUsd::ZERO);
+            return Some(NanoUsd::ZERO);
         }
         let (ours, theirs, asking) = match (&self.parts.answers, &first.parts.answers, asked) {
             (Answers::Asked(ours), Answers::Asked(theirs), Prepared::Ask(asking)) if ours.shows_as(theirs) => {
                 (ours, theirs, asking)
             }
-            (Answers::Asked(_) | Answers::Recorded(_), ..) => {
-                return Ok(self.bound(&self.prepare(unit, &mut Scratch::default())?));
-            }
+            (Answers::Asked(_) | Answers::Recorded(_), ..) => return None,
         };
         let around = |questioner: &Questioner| questioner.around_bytes(unit.id.turn) as u64;
-        let question = message_bound(&asking.text) - around(theirs) + around(ours);
-        // Rounds differ in their key, not in what they can cost.
-        let Round { first, longer } = self.round(0);
-        let forms = [Some(first), longer.as_ref()];
-        Ok(forms.into_iter().flatten().map(|form| form.bound_of(question)).sum())
+        Some(self.bound_of_all(message_bound(&asking.text) - around(theirs) + around(ours)))
     }
 
     /// How a prepared unit ended here, if that is known without asking.
@@ -381,7 +391,19 @@ impl Grader {
         };
         let (stage, parser) = (self.parts.stage, PARSER_VERSION);
         let chunks = Vec::new();
-        Judged { ordinal, stage, outcome, key, parser, replayed, served, seen, chunks, injection_suspected }
+        Judged {
+            ordinal,
+            stage,
+            outcome,
+            key,
+            parser,
+            replayed,
+            served,
+            seen,
+            chunks,
+            injection_suspected,
+            repeated: None,
+        }
     }
 
     /// How the unit's line in a file of verdicts ends it. What whoever recorded it was shown, and whether that talked to a
@@ -405,6 +427,7 @@ impl Grader {
             seen,
             chunks: Vec::new(),
             injection_suspected: false,
+            repeated: None,
         }
     }
 }

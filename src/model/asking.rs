@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::conversation::Channel;
 use super::grading::Structured;
+use super::repeats::Repeats;
 
 /// The settings of one stage that shape its verdicts. Money, limits and time are no part of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,6 +27,9 @@ pub struct Asking {
     pub window: Shown,
     /// Which parts of a message are shown.
     pub channels: BTreeSet<Channel>,
+    /// Which units are asked about again, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<Repeats>,
 }
 
 /// How much of a conversation a grader is shown.

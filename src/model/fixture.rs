@@ -164,6 +164,7 @@ pub(crate) fn judged(ordinal: u64, stage: Stage, outcome: Outcome) -> Judged {
         seen: Seen::default(),
         chunks: Vec::new(),
         injection_suspected: false,
+        repeated: None,
     }
 }
 

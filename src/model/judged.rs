@@ -6,6 +6,7 @@ use super::event::Ordinal;
 use super::grading::Stage;
 use super::hash::Digest;
 use super::outcome::Outcome;
+use super::repeats::{JudgedAsking, Repeated};
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
 fn is_false(value: &bool) -> bool {
@@ -41,6 +42,20 @@ pub struct Judged {
     /// Text in the transcript imitates delimiters or addresses a grader.
     #[serde(default, skip_serializing_if = "is_false")]
     pub injection_suspected: bool,
+    /// Where the grader was asked more than once: every asking. Outcome, key and chunks are then those of the one that stands
+    /// for all of them, or of one that is missing where nothing can be said without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeated: Option<Box<Repeated>>,
+}
+
+impl Judged {
+    /// Forgets every asking but the first, for whoever compares with what was asked once.
+    pub fn keep_first_asking(&mut self) {
+        let askings = self.repeated.take().map(|repeated| repeated.askings).unwrap_or_default();
+        if let Some(JudgedAsking { outcome, key, served, chunks }) = askings.into_iter().next() {
+            (self.outcome, self.key, self.served, self.chunks) = (outcome, key, served, chunks);
+        }
+    }
 }
 
 /// How one chunk of a conversation ended.

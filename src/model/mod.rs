@@ -26,6 +26,7 @@ pub mod produced;
 pub mod quoted;
 pub mod rate;
 pub mod recorded;
+pub mod repeats;
 pub mod review;
 pub mod review_id;
 pub mod shown;

@@ -13,6 +13,7 @@ use super::hash::Digest;
 use super::known_plan::KnownPlan;
 use super::money::NanoUsd;
 use super::recorded::{Recorded, given_by};
+use super::repeats::Repeats;
 use super::review::ReviewDraw;
 use super::stop::StopWhen;
 use super::unit::{Group, Stratum, UnitKind};
@@ -198,6 +199,13 @@ impl Planned {
     #[must_use]
     pub fn watermark(&self) -> Option<&'static str> {
         self.graders.iter().any(|grader| grader.prompt.as_ref().is_some_and(PromptLabel::is_draft)).then_some(WATERMARK)
+    }
+
+    /// What a stage is asked about again, if anything.
+    #[must_use]
+    pub fn repeats(&self, stage: Stage) -> Option<Repeats> {
+        let grader = self.graders.iter().find(|grader| grader.stage == stage)?;
+        grader.asking.as_ref()?.repeats
     }
 
     /// Whether only what both graders say yes to reaches people: then the confirmer is part of the gate.

@@ -12,6 +12,7 @@ use super::hash::Digest;
 use super::money::{NanoUsd, Usage};
 use super::outcome::OutcomeKind;
 use super::rate::{Decider, Level};
+use super::repeats::RepeatCause;
 use super::review::{CellTally, Route};
 use super::stop::Look;
 use super::unit::{Group, Stratum, UnitId};
@@ -108,6 +109,60 @@ pub struct KnownTally {
     pub ungraded: u64,
     /// Items that were not admitted or have not ended.
     pub unfinished: u64,
+}
+
+/// Units that one stage was asked about more than once, of one group, by cause and by what the first asking says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepeatTally {
+    /// The stage.
+    pub stage: Stage,
+    /// Why they were asked about again.
+    pub cause: RepeatCause,
+    /// Whether the first asking says yes.
+    pub first_says: bool,
+    /// The group.
+    pub group: Group,
+    /// What became of them.
+    pub counts: RepeatCounts,
+}
+
+/// What further askings say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RepeatCounts {
+    /// Units.
+    pub units: u64,
+    /// Askings after the first.
+    pub askings: u64,
+    /// Those of them without a usable verdict.
+    pub missing: u64,
+    /// Those of the latter that a read-only replay found no reply of.
+    pub not_cached: u64,
+    /// Units with a second usable verdict.
+    pub pairs: u64,
+    /// Those of them whose second usable verdict contradicts the first.
+    pub flips: u64,
+    /// Units of which any two askings contradict each other.
+    pub contradicted: u64,
+    /// Units that the rule decides otherwise than the first asking alone.
+    pub changed: u64,
+    /// Units that the rule cannot decide, because a verdict is missing.
+    pub undecided: u64,
+}
+
+impl RepeatCounts {
+    /// Counts those of other units as well.
+    pub const fn add(&mut self, other: Self) {
+        let Self { units, askings, missing, not_cached, pairs, flips, contradicted, changed, undecided } = other;
+        self.units += units;
+        self.askings += askings;
+        self.missing += missing;
+        self.not_cached += not_cached;
+        self.pairs += pairs;
+        self.flips += flips;
+        self.contradicted += contradicted;
+        self.changed += changed;
+        self.undecided += undecided;
+    }
 }
 
 /// One grading stage, counted over the units that reached it: all admitted units at the screen, the flagged ones at
@@ -246,6 +301,8 @@ pub struct Tally {
     pub known: Vec<KnownTally>,
     /// Visits to anchors, which are no units: no other figure includes one, requests and spend apart.
     pub visits: Visits,
+    /// Units that a grader was asked about more than once, known positives apart.
+    pub repeats: Vec<RepeatTally>,
     /// The screen.
     pub screen: StageTally,
     /// The confirmer, if there is one.
@@ -284,6 +341,7 @@ impl Tally {
             queue: Vec::new(),
             known: Vec::new(),
             visits: Visits::default(),
+            repeats: Vec::new(),
             screen: StageTally::default(),
             confirm: None,
             set_back: 0,

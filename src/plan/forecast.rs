@@ -6,6 +6,7 @@
 
 use std::ops::AddAssign;
 
+use super::repeats::RepeatLoad;
 use super::settings::Assumptions;
 use crate::model::money::{NanoUsd, Price, Usage};
 
@@ -66,6 +67,8 @@ pub struct StageLoad {
     pub price: Price,
     /// How fast requests may go.
     pub limits: Limits,
+    /// What is asked again of its units.
+    pub repeats: RepeatLoad,
 }
 
 /// Questions of the units that have any: one each, but for conversations that are too long for one.
@@ -169,27 +172,29 @@ pub fn forecast(load: &Load) -> Forecast {
     let Load { screen, confirm, known, shared_limits, assume, paid_per_unit } = load;
     let open = screen.unanswered();
     let mut low = screen.low(*assume);
-    let mut expected = screen.expected(0, *assume);
+    let mut expected = screen.expected(0, assume.flag_rate, *assume);
     let mut worst = screen.worst(0);
     if let Some(known) = known {
         low += known.screen.low(*assume);
-        expected += known.screen.expected(0, *assume);
+        expected += known.screen.expected(0, assume.sensitivity, *assume);
         worst += known.screen.worst(0);
     }
     let known = known.filter(|known| known.is_confirmed).map_or(0, |known| known.screen.units);
     let mut time = screen.limits.time(&expected);
     if let Some(confirm) = confirm {
         let passed = share(open, assume.flag_rate) + share(known, assume.sensitivity);
-        let flagged = confirm.expected(passed, *assume);
+        // A second grader that upholds all of it repeats all of it.
+        let flagged = confirm.expected(passed, 1.0, *assume);
         low += confirm.low(*assume);
         expected += flagged;
-        worst += confirm.worst(open + known);
+        worst += confirm.worst(open + screen.repeats.undecided + known);
         let separate = confirm.limits.time(&flagged);
         time = if *shared_limits { screen.limits.time(&expected) } else { slower(time, separate) };
     }
     if let Some(paid) = paid_per_unit {
         // What was paid is known better than what easy prompts cost.
-        expected.cost = NanoUsd(paid.0.saturating_mul(open)).min(worst.cost);
+        let repeated = screen.usual(screen.repeats.open, *assume).cost;
+        expected.cost = (NanoUsd(paid.0.saturating_mul(open)) + repeated).min(worst.cost);
         low.cost = low.cost.min(expected.cost);
     }
     Forecast {
@@ -230,17 +235,25 @@ impl StageLoad {
 
     fn low(&self, assume: Assumptions) -> Volume {
         let reply = self.usual_reply(assume) / SHORT_REPLY_DIVISOR;
-        let requests = self.questions.usual(self.unanswered());
+        let requests = self.questions.usual(self.unanswered().saturating_add(self.repeats.low()));
         self.volume(requests, (self.mean_request_bytes, EASY_BYTES_PER_TOKEN), reply)
     }
 
-    fn expected(&self, further: u64, assume: Assumptions) -> Volume {
-        let requests = self.questions.usual(self.unanswered().saturating_add(further));
+    /// With so many units more than those that certainly reach the stage, of which the given share is answered with yes.
+    fn expected(&self, further: u64, yes_rate: f64, assume: Assumptions) -> Volume {
+        let units = self.unanswered().saturating_add(further);
+        let repeated = self.repeats.expected(units, further, yes_rate);
+        self.usual(units.saturating_add(repeated), assume)
+    }
+
+    fn usual(&self, askings: u64, assume: Assumptions) -> Volume {
+        let requests = self.questions.usual(askings);
         self.volume(requests, (self.mean_request_bytes, BYTES_PER_TOKEN), self.usual_reply(assume))
     }
 
     fn worst(&self, further: u64) -> Volume {
-        let requests = self.questions.worst(self.unanswered().saturating_add(further));
+        let units = self.unanswered().saturating_add(further);
+        let requests = self.questions.worst(units.saturating_add(self.repeats.worst(units, further)));
         let largest = (self.most_request_bytes.max(self.mean_request_bytes), 1);
         let mut worst = self.volume(requests, largest, self.most_output_tokens);
         if let Some(most) = self.most_output_tokens_after_truncation {
@@ -303,7 +316,7 @@ fn slower(one: Option<Time>, other: Option<Time>) -> Option<Time> {
     clippy::cast_sign_loss,
     reason = "an expectation needs no 53 bits, and the cast saturates"
 )]
-fn share(units: u64, rate: f64) -> u64 {
+pub(super) fn share(units: u64, rate: f64) -> u64 {
     ((units as f64 * rate).ceil() as u64).min(units)
 }
 
@@ -312,6 +325,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::repeats::{RepeatRule, Repeats};
 
     /// 10,000 units, 2,000 of them cached; requests of 4,000 bytes; prices as of a small model.
     fn stage() -> StageLoad {
@@ -330,6 +344,7 @@ mod tests {
                 concurrency: 8,
                 seconds_per_request: Some(6.0),
             },
+            repeats: RepeatLoad::default(),
         }
     }
 
@@ -443,6 +458,24 @@ mod tests {
     }
 
     #[test]
+    fn repeats_are_forecast_with_what_they_repeat() {
+        let policy = Repeats { rule: RepeatRule::Majority, flagged: 3, near_threshold: 1, near: 10, random: 0.01 };
+        let repeats = RepeatLoad { policy: Some(policy), drawn: 80, open: 10, undecided: 5 };
+        let screen = StageLoad { repeats, ..stage() };
+        let of_confirm = RepeatLoad { policy: Some(Repeats { random: 0.0, ..policy }), ..RepeatLoad::default() };
+        let confirm = StageLoad { units: 0, cached: 0, repeats: of_confirm, ..stage() };
+        let alone = forecast(&Load { screen, ..load() });
+        // 40 of 8,000 are flagged as assumed, and two further askings follow on each.
+        assert_eq!(
+            (alone.requests_low, alone.requests_expected, alone.requests_worst),
+            (8_000 + 90, 8_000 + 90 + 80, 8_000 + 10 + 16_000)
+        );
+        let both = forecast(&Load { screen, confirm: Some(confirm), ..load() });
+        assert_eq!(both.requests_expected, 8_170 + 40 * 3);
+        assert_eq!(both.requests_worst, 24_010 + 8_005 * 3, "those that wait for their repeats may be flagged too");
+    }
+
+    #[test]
     fn a_full_cache_costs_nothing() {
         let screen = StageLoad { cached: 10_000, ..stage() };
         let forecast =
@@ -459,6 +492,8 @@ mod tests {
             most_output_tokens in 0..u64::MAX,
             most_output_tokens_after_truncation in prop::option::of(0..u64::MAX),
             (asked, further, most) in (0..1_000_u64, 0.0..=1.0, 1..50_u64),
+            (flagged, near_threshold, random, drawn) in (1..9_u32, 1..9_u32, 0.0..=1.0, 0.0..=1.0),
+            open in 0..1_000_u64,
         ) -> StageLoad {
             #[expect(
                 clippy::cast_precision_loss,
@@ -467,8 +502,11 @@ mod tests {
                 reason = "small counts"
             )]
             let of = asked + ((asked * (most - 1)) as f64 * further) as u64;
+            let policy = Repeats { rule: RepeatRule::Majority, flagged, near_threshold, near: 10, random };
+            let drawn = share(units.saturating_sub(cached), drawn);
             StageLoad {
                 questions: Questions { of, units: asked, most },
+                repeats: RepeatLoad { policy: Some(policy), drawn, open, undecided: open },
                 units, cached, mean_request_bytes, most_request_bytes, most_output_tokens,
                 most_output_tokens_after_truncation, ..stage()
             }

@@ -11,6 +11,7 @@ pub mod predict;
 pub mod prospect;
 pub mod questions;
 pub mod reading;
+pub mod repeats;
 pub mod sample;
 pub mod settings;
 pub mod stopping;

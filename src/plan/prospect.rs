@@ -9,6 +9,7 @@ use super::levers::{Gain, gains};
 use super::measured::{Measured, restated};
 use super::predict::{ASSUMED_KNOWN, Known, Outline, Prediction, predict, width};
 use super::reading::{Reads, reads};
+use super::repeats::usual_askings;
 use super::settings::Assumptions;
 use crate::estimate::sensitivity::Sensitivity;
 use crate::model::event::Planned;
@@ -207,8 +208,8 @@ const fn count(units: u64) -> f64 {
 /// What a question costs at the screen and at the second grader, in US dollars: by prices and tokens, and in the same
 /// proportion so much that the planned units cost on average what units of a run have cost.
 fn costs_per_question(outline: &Outline, load: &Load) -> [f64; 2] {
-    let costs = [Some(&load.screen), load.confirm.as_ref()]
-        .map(|stage| stage.map_or(0.0, |stage| cost_per_question(stage, &load.assume)));
+    let stages = [(Some(&load.screen), load.assume.flag_rate), (load.confirm.as_ref(), 1.0)];
+    let costs = stages.map(|(stage, yes_rate)| stage.map_or(0.0, |stage| cost_per_unit(stage, yes_rate, &load.assume)));
     let graded: f64 = outline.slices.iter().map(|slice| slice.graded).sum();
     let flagged: f64 = outline.slices.iter().map(|slice| slice.graded * slice.expected.flagged()).sum();
     let by_price = graded * costs[0] + flagged * costs[1];
@@ -218,12 +219,12 @@ fn costs_per_question(outline: &Outline, load: &Load) -> [f64; 2] {
     }
 }
 
-/// In US dollars.
-fn cost_per_question(stage: &StageLoad, assume: &Assumptions) -> f64 {
+/// In US dollars, with the repeats that follow where this share of units is answered with yes.
+fn cost_per_unit(stage: &StageLoad, yes_rate: f64, assume: &Assumptions) -> f64 {
     let prompt_tokens = stage.mean_request_bytes.div_ceil(super::forecast::BYTES_PER_TOKEN);
     let completion_tokens = assume.output_tokens.min(stage.most_output_tokens);
     let question = stage.price.cost(&Usage { prompt_tokens, completion_tokens, ..Usage::default() }).usd();
-    question * stage.questions.per_unit()
+    question * stage.questions.per_unit() * usual_askings(stage.repeats.policy.as_ref(), yes_rate)
 }
 
 #[cfg(test)]

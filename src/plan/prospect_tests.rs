@@ -27,6 +27,7 @@ fn load() -> Load {
             concurrency: 8,
             seconds_per_request: None,
         },
+        repeats: crate::plan::repeats::RepeatLoad::default(),
     };
     let assume = Assumptions { prevalence: 1e-3, ..Assumptions::default() };
     Load {

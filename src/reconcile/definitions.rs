@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use crate::model::behaviour::{Behaviour, DEFINITION_CONFIRM, DEFINITION_SCREEN};
-use crate::model::event::Judged;
+use crate::model::event::{Judged, Planned};
 use crate::model::grading::Stage;
-use crate::model::outcome::Outcome;
+use crate::model::outcome::{Outcome, OutcomeKind};
+use crate::model::repeats::Repeats;
 use crate::verdict::{Definition, DefinitionError};
 
 /// The definitions of a run. Cheap to clone.
@@ -17,6 +18,10 @@ pub struct Definitions {
     confirm: Option<Arc<Definition>>,
     /// What the audit counts.
     audited: Arc<Definition>,
+    /// The behaviour's threshold.
+    pub(super) threshold: u8,
+    /// What is asked again at the screen and at the confirmer, where that is part of the rule.
+    repeats: [Option<Repeats>; 2],
 }
 
 impl Definitions {
@@ -30,7 +35,36 @@ impl Definitions {
             screen: compile(DEFINITION_SCREEN)?,
             confirm: has_confirmer.then(|| compile(DEFINITION_CONFIRM)).transpose()?,
             audited: compile(audited.unwrap_or(&behaviour.name))?,
+            threshold: behaviour.threshold,
+            repeats: [None; 2],
         })
+    }
+
+    /// The same, with the repeats of the screen and of the confirmer.
+    #[must_use]
+    pub fn repeating(self, screen: Option<Repeats>, confirm: Option<Repeats>) -> Self {
+        Self { repeats: [screen, confirm], ..self }
+    }
+
+    /// The same, with the repeats of a plan.
+    #[must_use]
+    pub fn repeating_as(self, plan: &Planned) -> Self {
+        self.repeating(plan.repeats(Stage::Screen), plan.repeats(Stage::Confirm))
+    }
+
+    /// The same over first askings alone, where nothing is asked again.
+    #[must_use]
+    pub fn asked_once(self) -> Self {
+        self.repeating(None, None)
+    }
+
+    /// What a stage is asked again, if anything.
+    pub(super) const fn repeats(&self, stage: Stage) -> Option<&Repeats> {
+        let [screen, confirm] = &self.repeats;
+        match stage {
+            Stage::Screen => screen.as_ref(),
+            Stage::Confirm => confirm.as_ref(),
+        }
     }
 
     /// The same, with another definition for what the screen flags.
@@ -52,8 +86,19 @@ impl Definitions {
     ///
     /// A definition cannot be evaluated over this outcome.
     pub fn pass(&self, judged: &Judged) -> Result<bool, DefinitionError> {
-        let is_screened = judged.stage == Stage::Screen && judged.outcome.kind().is_usable();
-        Ok(self.hold(judged)? || (is_screened && judged.injection_suspected))
+        Ok(self.outcome(judged)?.1)
+    }
+
+    /// The kind of the outcome that stands for a stage, and whether it takes its unit one step further. Where the grader was
+    /// asked more than once, both follow from all askings: by other definitions than the run's own another one may stand.
+    ///
+    /// # Errors
+    ///
+    /// A definition cannot be evaluated over this outcome.
+    pub fn outcome(&self, judged: &Judged) -> Result<(OutcomeKind, bool), DefinitionError> {
+        let decision = self.decide(judged, |outcome| self.hold_of(judged.stage, outcome))?;
+        let is_screened = judged.stage == Stage::Screen && decision.kind.is_usable();
+        Ok((decision.kind, decision.holds || (is_screened && judged.injection_suspected)))
     }
 
     /// Whether the screen's own answer is yes, whatever else goes on to people out of caution. Only a usable ending has one.
@@ -69,16 +114,17 @@ impl Definitions {
     /// the audited definition must hold as well. Without a confirmer people decide about everything that is flagged:
     /// a narrower definition must not clear what the screen is unsure of, such as evidence that was not found. An
     /// outcome without a usable verdict takes its unit nowhere, whatever a definition says: missing is neither yes nor
-    /// no. Of a conversation that was read in chunks, one chunk is enough.
+    /// no. Of a conversation that was read in chunks, one chunk is enough. Where the grader was asked more than once, the
+    /// rule of its repeats says what its answers come to.
     ///
     /// # Errors
     ///
     /// A definition cannot be evaluated over this outcome.
     pub(super) fn hold(&self, judged: &Judged) -> Result<bool, DefinitionError> {
-        in_any_chunk(judged, |outcome| self.hold_of(judged.stage, outcome))
+        Ok(self.decide(judged, |outcome| self.hold_of(judged.stage, outcome))?.holds)
     }
 
-    fn hold_of(&self, stage: Stage, outcome: &Outcome) -> Result<bool, DefinitionError> {
+    pub(super) fn hold_of(&self, stage: Stage, outcome: &Outcome) -> Result<bool, DefinitionError> {
         match (stage, &self.confirm) {
             (Stage::Screen, _) => self.screen.holds(outcome),
             (Stage::Confirm, Some(confirm)) => Ok(confirm.holds(outcome)? && self.audited.holds(outcome)?),
@@ -120,6 +166,22 @@ impl Definitions {
     /// Present and suspected are flagged; the confirmer upholds present; the audit counts whatever comes through.
     pub(crate) fn plain(has_confirmer: bool) -> Self {
         Self::counting("score >= 0", has_confirmer)
+    }
+
+    /// The same, and what the screen scores at this or more is flagged, whatever its verdict.
+    pub(crate) fn flagging_score(self, score: u8) -> Self {
+        use crate::model::behaviour::DefinitionText;
+        let text = DefinitionText { description: String::new(), expression: format!("score >= {score}") };
+        let behaviour = Behaviour {
+            name: "scored".to_owned(),
+            definition: String::new(),
+            threshold: 0,
+            labels: Vec::new(),
+            exclusions: Vec::new(),
+            fields: Vec::new(),
+            definitions: [("scored".to_owned(), text.clone())].into(),
+        };
+        self.flagging(Definition::compile("scored", &text, &behaviour).unwrap())
     }
 
     /// As [`Definitions::plain`], and the audit counts by this expression.

@@ -12,6 +12,7 @@ use super::error::FoldError;
 use super::gold::{self, Gold};
 use super::known::KnownUnits;
 use super::labels::{Labels, Ruling};
+use super::repeated::RepeatedUnits;
 use super::review::{self, Readable, Reading};
 use super::unit::{Address, Mark, UnitState};
 use crate::model::anchor::{AnchorVisit, Visits};
@@ -66,6 +67,8 @@ pub struct Fold {
     parsers: Vec<u32>,
     /// Names of served models.
     models: Vec<String>,
+    /// Units that a grader was asked about more than once.
+    repeated: RepeatedUnits,
     attempts: Attempts,
     visits: Visits,
     labels: Vec<Label>,
@@ -92,6 +95,7 @@ impl Fold {
             codes: HashMap::new(),
             parsers: Vec::new(),
             models: Vec::new(),
+            repeated: RepeatedUnits::default(),
             attempts: Attempts::default(),
             visits: Visits::default(),
             labels: Vec::new(),
@@ -202,6 +206,7 @@ impl Fold {
         }
         self.count_missed(&mut counts, &mut reading);
         counts.complete_cleared();
+        let repeats = self.repeated.finish();
         let (mut requests, spend) = self.attempts.finish();
         requests.replayed = counts.replayed;
         counts.confirmed.sort();
@@ -218,6 +223,7 @@ impl Fold {
             set_back: set_back as u64,
             known,
             visits: self.visits,
+            repeats,
             parser,
             injection_suspected: counts.injection_suspected,
             requests,
@@ -299,9 +305,8 @@ impl Fold {
     fn judged(&mut self, judged: &Judged) -> Result<(), FoldError> {
         let Judged { ordinal, stage, outcome, .. } = judged;
         let (ordinal, stage) = (*ordinal, *stage);
-        let held = self.definitions.pass(judged);
-        let holds = held.map_err(|source| FoldError::Definition { ordinal, stage, source })?;
-        let kind = outcome.kind();
+        let failed = |source| FoldError::Definition { ordinal, stage, source };
+        let (kind, holds) = self.definitions.outcome(judged).map_err(failed)?;
         let mark = Mark {
             kind,
             parser: self.parser_index(judged.parser),
@@ -316,6 +321,7 @@ impl Fold {
             return Ok(());
         }
         self.unit(ordinal)?.set(stage, mark);
+        self.repeated.judged(judged, kind, &self.definitions).map_err(failed)?;
         match stage {
             // A cleared unit's name is not needed again: a resume that judges it otherwise admits it anew first.
             Stage::Screen if kind.is_usable() && !holds => {
@@ -483,6 +489,7 @@ impl Fold {
             counts.confirmed.push(named.confirmed(by, stratum, route));
         }
         counts.stages(unit);
+        self.repeated.count(ordinal, unit, &counts.strata[stratum as usize].stratum.group);
         counts.conversation(stratum, unit);
         Ok(Some(bucket))
     }

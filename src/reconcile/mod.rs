@@ -15,6 +15,8 @@ mod fold;
 mod gold;
 mod known;
 mod labels;
+mod repeated;
+mod repeats;
 mod review;
 mod rule;
 mod unit;

@@ -126,7 +126,8 @@ impl Desk {
     }
 
     async fn answer(&self, asked: &Asked, (key, number): (Option<&HeaderValue>, u64), body: &[u8]) -> Sent {
-        let identity = identity(body, asked.transcript().map(|fenced| fenced.nonce));
+        let nonce = asked.transcript().map(|fenced| fenced.nonce).filter(|_| !self.settings.askings_differ);
+        let identity = identity(body, nonce);
         let key = key.map_or(identity.as_bytes().as_slice(), HeaderValue::as_bytes);
         let attempt = self.ledger.attempt(identity);
         let late = match self.settings.faults.of_attempt(self.settings.seed, key, attempt) {

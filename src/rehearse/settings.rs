@@ -50,6 +50,9 @@ pub struct RehearsalSettings {
     pub suspected_share: Probability,
     /// Texts that the grader obeys: where one of them stands in a transcript, it answers that nothing is there.
     pub obeys: Vec<String>,
+    /// Whether askings of one question are told apart by their nonce where the client names no key: repeats differ then as with
+    /// a key. Another workspace's nonces are others, and so are its answers.
+    pub askings_differ: bool,
     /// Time to a reply, in milliseconds.
     pub latency_ms: u64,
     /// Up to this much is added to the latency, uniformly, in milliseconds.
@@ -91,6 +94,7 @@ impl Default for RehearsalSettings {
             specificity: const { Probability::literal(0.995) },
             suspected_share: Probability::NEVER,
             obeys: Vec::new(),
+            askings_differ: false,
             latency_ms: 0,
             latency_jitter_ms: 0,
             requests_per_minute: None,

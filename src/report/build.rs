@@ -8,6 +8,7 @@ use super::json::{
     WorkspaceSpend,
 };
 use super::people;
+use super::repeats;
 use super::warnings::warnings;
 use crate::estimate::{self, Recall};
 use crate::model::comparison::{Comparisons, DifferenceFigure, RatioFigure};
@@ -50,6 +51,7 @@ impl Report {
             review: review(tally),
             sensitivity: sensitivity(tally),
             people_err: people::people_err(tally),
+            repeats: repeats::repeats(tally),
             grader_health: health(tally),
             labels: labels(tally),
             confirmed_units: confirmed_units(tally),
@@ -272,14 +274,18 @@ fn health(tally: &Tally) -> GraderHealth {
         Ok(row) => (Some(row), None),
         Err(reason) => (None, Some(reason)),
     };
+    let (flip_rate, flip_rate_reason) = match repeats::flip_rate(&repeats::repeats(tally)) {
+        Ok(row) => (Some(row), None),
+        Err(reason) => (None, Some(reason)),
+    };
     GraderHealth {
         ungraded_share: has_admitted.then(|| rounded(tally.ungraded_share())),
         ungraded_share_reason: (!has_admitted).then(|| "no unit was admitted".to_owned()),
         cut_share: uncut_reason.is_none().then(|| rounded(tally.screen.cut as f64 / screened as f64)),
         cut_share_reason: uncut_reason.map(str::to_owned),
         injection_suspected: tally.injection_suspected,
-        flip_rate: (),
-        flip_rate_reason: "no unit was graded twice".to_owned(),
+        flip_rate,
+        flip_rate_reason,
         drift,
         drift_reason,
         agreement: (),

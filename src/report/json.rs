@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 pub use super::drift::DriftRow;
 pub use super::known::{SensitivityCount, SensitivityRow};
 pub use super::people::PeopleErrRow;
+pub use super::repeats::{FlipRateRow, RepeatRow, StageRepeats};
 use crate::model::comparison::Comparisons;
 use crate::model::event::StopReason;
 use crate::model::grading::{PromptLabel, Stage};
@@ -79,6 +80,9 @@ pub struct Report {
     /// How often people err; absent where no person has decided about anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub people_err: Option<PeopleErrRow>,
+    /// What graders were asked more than once, by stage; absent where nothing was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repeats: Vec<StageRepeats>,
     /// How far the graders can be believed.
     pub grader_health: GraderHealth,
     /// People's decisions.
@@ -419,10 +423,11 @@ pub struct GraderHealth {
     pub cut_share_reason: Option<String>,
     /// Admitted units whose text imitates delimiters or addresses a grader.
     pub injection_suspected: u64,
-    /// How often a grader contradicts itself: null.
-    pub flip_rate: (),
-    /// Why.
-    pub flip_rate_reason: String,
+    /// How often the screen contradicts itself about units that it clears, of those that were asked about again at random.
+    pub flip_rate: Option<FlipRateRow>,
+    /// Why it is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flip_rate_reason: Option<String>,
     /// Whether the grader changed since its baseline was drawn.
     pub drift: Option<DriftRow>,
     /// Why it is unknown.

@@ -24,6 +24,8 @@ pub mod progress;
 pub mod prompt_diff;
 pub mod rate;
 mod recorded;
+pub mod repeats;
+mod repeats_table;
 mod sensitivity_table;
 mod sequence_table;
 pub mod table;

@@ -12,6 +12,7 @@ use super::escape::escape;
 pub use super::layout::Style;
 use super::layout::{Page, fitted};
 use super::rate::{count, units};
+use super::repeats_table;
 use crate::estimate::NoSequence;
 use crate::model::event::{Planned, PlannedGrader, PlannedStratum};
 use crate::model::hash::Digest;
@@ -176,11 +177,23 @@ impl PlanReport {
             buys: Buys::new(prospect),
             sized_by_cap,
             from_run: prospect.measured.as_ref().map(|measured| measured.run.clone()),
-            assumptions: rests_on::sentences(prospect, planned.unit),
+            assumptions: assumptions(planned, prospect),
             assume: rests_on::restated(prospect),
             warnings,
         }
     }
+}
+
+/// What the figures rest on, in words.
+fn assumptions(planned: &Planned, prospect: &Prospect) -> Vec<String> {
+    let mut sentences = rests_on::sentences(prospect, planned.unit);
+    let policies = || planned.graders.iter().filter_map(|grader| planned.repeats(grader.stage));
+    if policies().any(|policy| policy.near_threshold > 1) {
+        sentences.push(
+            "as many first scores lie near the threshold as are flagged: `repeats` asks about them again".to_owned(),
+        );
+    }
+    sentences
 }
 
 /// How `stop_when` would go, in words.
@@ -224,6 +237,9 @@ pub fn render(report: &PlanReport, style: Style) -> String {
         let given = grader.prompt.as_ref().map_or_else(|| grader.given_by(), ToString::to_string);
         let what = format!("{} with {} on {}", escape(&grader.model), escape(&given), escape(&grader.endpoint));
         page.wrapped(&format!("  {:<9}", grader.stage.as_str()), &what);
+        if let Some(policy) = grader.asking.as_ref().and_then(|asking| asking.repeats.as_ref()) {
+            page.wrapped("           ", &repeats_table::policy(policy));
+        }
     }
     if report.simulated {
         page.wrapped("           ", "simulated: nothing leaves this machine, and the dollars are not real");

@@ -9,6 +9,7 @@ pub use super::layout::Style;
 use super::layout::{Ink, Page, fitted};
 use super::people_table;
 use super::rate::{count, units};
+use super::repeats_table;
 use super::sensitivity_table;
 use super::sequence_table;
 use crate::model::event::StopReason;
@@ -35,6 +36,7 @@ pub fn render(report: &Report, style: Style) -> String {
     estimate_table::comparisons(&mut page, report);
     rungs(&mut page, report);
     sensitivity_table::sensitivity(&mut page, report);
+    repeats_table::repeats(&mut page, report);
     health(&mut page, report);
     cost(&mut page, report);
     if !report.warnings.is_empty() {
@@ -322,6 +324,9 @@ fn health(page: &mut Page, report: &Report) {
     ));
     if report.graders.first().is_some_and(|screen| screen.recorded.is_some()) {
         page.wrapped("  ", "Signs of injection were not looked for at the screen, which is recorded.");
+    }
+    if let Some(row) = &health.flip_rate {
+        page.wrapped("  flip rate  ", &repeats_table::flips(Stage::Screen, row));
     }
     if let Some(row) = &health.drift {
         page.line(&format!("  {}", super::drift::line(row)));

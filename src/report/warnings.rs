@@ -3,6 +3,7 @@
 use super::drift;
 use super::rate::{count, units};
 use super::recorded;
+use super::repeats;
 use crate::estimate::Recall;
 use crate::estimate::interval::Limits;
 use crate::model::bucket::Bucket;
@@ -23,6 +24,7 @@ pub(super) fn warnings(tally: &Tally, rates: &[Rate], recalls: &[Recall]) -> Vec
     warnings.extend(of_look(tally));
     warnings.extend(of_models(tally));
     warnings.extend(drift::warnings(tally));
+    warnings.extend(repeats::warnings(tally));
     warnings.extend(of_labels(tally));
     let repeated = tally.requests.repeated;
     if repeated > 0 {

@@ -174,6 +174,8 @@ impl Anchors {
         fresh: Vec<Grader>,
     ) -> Result<Self, StageError> {
         let plan = AnchorPlan { anchors: set.anchors.len() as u64, draws: BASELINE_DRAWS, rate: set.rate, baseline: 0 };
+        // Like is compared with like: one asking with one asking.
+        let definitions = definitions.asked_once();
         let mut anchors = Self { set, definitions, baseline, fresh, plan };
         let missing = anchors.missing()?.len() as u64;
         anchors.plan.baseline = anchors.plan.anchors * u64::from(anchors.plan.draws) - missing;

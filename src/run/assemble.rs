@@ -22,6 +22,7 @@ use crate::model::grading::{ApiKind, PromptLabel, Stage};
 use crate::model::hash::{Digest, PartHasher};
 use crate::model::known_plan::KnownPlan;
 use crate::model::money::{NanoUsd, Price};
+use crate::model::repeats::Repeats;
 use crate::model::unit::{CLASS_NONE, UnitKind};
 use crate::prefilter::{CuesError, Rules, Screener};
 use crate::prompt::library::LibraryError;
@@ -169,6 +170,7 @@ pub struct Assembly {
 pub fn assemble(mut audit: Audit) -> Result<Assembly, AssembleError> {
     let files = Library::open(&audit.workspace.prompts())?.behaviour(&audit.behaviour)?;
     let definitions = Definitions::of(&files.behaviour, audit.definition.as_deref(), audit.confirm.is_some())?;
+    let definitions = definitions.repeating(audit.screen.repeats, audit.confirm.as_ref().and_then(|one| one.repeats));
     let mut warnings = Vec::new();
     let mut stands = stands(&audit, &files, &mut warnings)?;
     if audit.budget.max_cost.is_some() || audit.budget.max_cost_total.is_some() {
@@ -396,6 +398,7 @@ fn asking(audit: &Audit, stand: &Stand, prompt: &Prompt) -> Asking {
         structured: stand.endpoint.structured,
         window: Shown { neighbours: window.neighbours, max_chars: window.max_chars, min_coverage: window.min_coverage },
         channels: audit.corpus.channels.clone(),
+        repeats: stand.settings.repeats,
     }
 }
 
@@ -423,6 +426,7 @@ fn identity(audit: &Audit, behaviour: &Behaviour, census: &Census, stands: &[Sta
             on_truncated,
             window,
             on_model_change: _,
+            repeats,
         } = &stand.settings;
         hasher.part(stand.stage.as_str().as_bytes()).part(stand.endpoint.api.as_str().as_bytes());
         hasher.part(stand.endpoint.structured.as_str().as_bytes());
@@ -435,6 +439,12 @@ fn identity(audit: &Audit, behaviour: &Behaviour, census: &Census, stands: &[Sta
             }
         }
         hasher.part(format!("{window:?}").as_bytes());
+        // Runs that ask everything once are what they were before there were repeats.
+        if let Some(Repeats { rule, flagged, near_threshold, near, random }) = repeats {
+            hasher.part(b"repeats").part(rule.as_str().as_bytes());
+            hasher.number(u64::from(*flagged)).number(u64::from(*near_threshold)).number(u64::from(*near));
+            hasher.number(random.to_bits());
+        }
     }
     // A refresh asks everything again under its run's id: another run, not the rest of one.
     if audit.cache == CacheMode::Refresh {

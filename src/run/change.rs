@@ -101,6 +101,10 @@ fn of_grader(name: &str, before: &PlannedGrader, now: &PlannedGrader) -> Vec<Str
             reasons.push(format!("how the recorded verdicts of the {name} are read changed"));
         }
     }
+    let repeats = |grader: &PlannedGrader| grader.asking.as_ref().and_then(|asking| asking.repeats);
+    if repeats(before) != repeats(now) {
+        reasons.push(format!("`repeats` of the {name} changed"));
+    }
     if before.simulated != now.simulated {
         let what = if now.simulated { "is simulated now" } else { "was simulated" };
         reasons.push(format!("the {name} grader {what}"));
@@ -118,10 +122,14 @@ fn listed(files: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
     use super::*;
+    use crate::model::asking::{Asking, Shown};
     use crate::model::fixture::planned;
-    use crate::model::grading::PromptLabel;
+    use crate::model::grading::{PromptLabel, Structured};
     use crate::model::hash::Digest;
+    use crate::model::repeats::{RepeatRule, Repeats};
 
     fn reasons(change: impl FnOnce(&mut Planned), files: Option<&[String]>) -> String {
         let before = planned(&[("core", "rl", 90, 60)]);
@@ -141,6 +149,18 @@ mod tests {
             Some(&[]),
         );
         insta::assert_snapshot!(graders, @"the model of the screen changed from `gpt-5-mini` to `gpt-5`; the prompt of the screen changed from screen@1 to screen@2; the confirm grader is gone");
+        let policy = |now: &mut Planned| {
+            now.graders[0].asking = Some(Asking {
+                params: BTreeMap::new(),
+                on_truncated: BTreeMap::new(),
+                revision: String::new(),
+                structured: Structured::JsonSchema,
+                window: Shown { neighbours: 4, max_chars: 100, min_coverage: 0.5 },
+                channels: BTreeSet::new(),
+                repeats: Some(Repeats { rule: RepeatRule::Any, flagged: 2, near_threshold: 1, near: 10, random: 0.0 }),
+            });
+        };
+        assert_eq!(reasons(policy, Some(&[])), "`repeats` of the screen changed");
         let sample = reasons(|now| (now.strata[0].planned, now.seed) = (70, 8), Some(&[]));
         insta::assert_snapshot!(sample, @"the seed or the draw changed; the size of the sample changed");
         let files: Vec<_> = (0..7).map(|n| format!("`{n}.jsonl` changed")).collect();

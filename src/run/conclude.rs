@@ -73,6 +73,7 @@ impl Conclusion {
         let files = Library::open(&workspace.prompts())?.behaviour(&planned.behaviour)?;
         let with_confirmer = planned.graders.iter().any(|grader| grader.stage == Stage::Confirm);
         let definitions = Definitions::of(&files.behaviour, Some(&planned.definition), with_confirmer)?;
+        let definitions = definitions.repeating_as(planned);
         let meaning = meaning_digest(&files.behaviour);
         let behaviour = planned.behaviour.clone();
         let (workspace, planned) = (workspace.clone(), planned.clone());
@@ -161,7 +162,8 @@ pub fn tallies(
     let mut conclusions = Vec::new();
     for (definitions, _) in rules {
         let own = Conclusion::begin(workspace, &planned)?;
-        conclusions.push(Conclusion { fold: Fold::new(definitions.clone()), ..own });
+        let definitions = definitions.clone().repeating_as(&planned);
+        conclusions.push(Conclusion { fold: Fold::new(definitions), ..own });
     }
     for event in folder.events() {
         let event = event?;

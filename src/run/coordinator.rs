@@ -434,6 +434,10 @@ impl Coordinator {
             self.stop(StopReason::Unusable { message });
         }
         self.check_served(judged.stage, judged.served.as_deref());
+        // What was asked at random is in no figure that a mixture could spoil, but whoever wants one model wants to know.
+        if let Some(repeated) = judged.repeated.as_ref().filter(|_| !self.split.contains(&judged.stage)) {
+            repeated.askings.iter().for_each(|asking| self.check_served(judged.stage, asking.served.as_deref()));
+        }
     }
 
     /// Verdicts of two served models, replayed ones included, are never mixed unnoticed.

@@ -161,7 +161,7 @@ impl Counted {
         let has_confirmer = recorded.graders.iter().any(|grader| grader.stage == Stage::Confirm);
         let counted = sided.definition.as_deref().unwrap_or(&recorded.definition);
         let named = sided.definition.as_deref().map(|name| Definition::of(&behaviour, name).map(Arc::new));
-        let definitions = Definitions::of(&behaviour, Some(counted), has_confirmer)?;
+        let definitions = Definitions::of(&behaviour, Some(counted), has_confirmer)?.repeating_as(&recorded);
         let mut side = Side::new(SideRules { definitions, named: named.transpose()? });
         // The report refuses what must not be counted: verdicts of several parsers, events that contradict each other.
         let tally = conclude::tally(workspace, &sided.folder)?;

@@ -7,18 +7,21 @@ use super::assemble::{Assembly, Stand};
 use super::folder::FolderError;
 use super::gates::{Gates, GatesError};
 use super::ledger::Ledger;
+use super::repeater::{Repeater, Sitting};
 use super::resume::{earlier_cap, look_back, rounds};
 use super::settings::Audit;
 use super::sizing::Allocation;
-use crate::cache::units::{ReadBuffers, Units};
+use crate::cache::units::{ReadBuffers, SelectedUnit, Units};
 use crate::cache::{Access, CacheError, CacheSettings, ReplyCache};
 use crate::grade::price::output_limit;
 use crate::grade::stage::{Grader, Retries, Scratch, Sizes, StageError};
 use crate::model::event::{Ordinal, Planned};
 use crate::model::money::{NanoUsd, Price};
+use crate::model::repeats::Repeats;
 use crate::plan::forecast::{Forecast, KnownLoad, Limits, Load, Questions, StageLoad, forecast};
 use crate::plan::measured::Measured;
 use crate::plan::prospect::{Prospect, believe, prospect};
+use crate::plan::repeats::RepeatLoad;
 use crate::reconcile::Definitions;
 
 /// Why there is no forecast.
@@ -65,6 +68,12 @@ struct Survey {
     /// Questions of all of them, and of the unit that has most.
     sizes: Sizes,
     most_questions: u64,
+    /// Units without a reply that are drawn to be asked once more.
+    drawn: u64,
+    /// Further askings without a reply, of units whose first one has one.
+    open: u64,
+    /// Units that may go on, which depends on those.
+    undecided: u64,
 }
 
 impl Survey {
@@ -74,6 +83,9 @@ impl Survey {
         self.asked += other.asked;
         self.sizes.add(other.sizes);
         self.most_questions = self.most_questions.max(other.most_questions);
+        self.drawn += other.drawn;
+        self.open += other.open;
+        self.undecided += other.undecided;
     }
 
     /// A unit reaches the stage; its reply may be `known`.
@@ -130,13 +142,13 @@ pub async fn outlook(assembly: Assembly, measured: Option<Measured>) -> Result<O
     gates.retries = Retries { last, is_asking: audit.retry_errors };
     planned.planted.clone_from(&gates.planted);
     let terms: Vec<_> = stands.iter().map(|stand| Terms::new(&audit, stand)).collect();
-    let (screen, confirm) = gates.graders(stands, &behaviour, "", &cache)?;
+    let (screen, confirm) = gates.graders(stands, (&behaviour, &definitions), &planned, ("", &cache))?;
     let units = Units::new(known, census.units);
     let surveys = survey(&units, &screen, confirm.as_ref(), &definitions)?;
-    let known = terms
-        .first()
-        .filter(|_| units.known() > 0)
-        .map(|terms| KnownLoad { screen: terms.load(&surveys.known), is_confirmed: planned.gate_includes_confirmer() });
+    let known = terms.first().filter(|_| units.known() > 0).map(|terms| KnownLoad {
+        screen: terms.without_draw().load(&surveys.known),
+        is_confirmed: planned.gate_includes_confirmer(),
+    });
     let surveys = [surveys.screened, surveys.confirmed];
     let mut loads = terms.iter().zip(surveys).map(|(terms, survey)| terms.load(&survey));
     let mut load = Load {
@@ -160,7 +172,7 @@ pub async fn outlook(assembly: Assembly, measured: Option<Measured>) -> Result<O
 /// # Errors
 /// As [`outlook`].
 pub(super) async fn greatest(assembly: Assembly) -> Result<(u64, NanoUsd), ForecastError> {
-    let Assembly { audit, behaviour, definitions, census, known, stands, .. } = assembly;
+    let Assembly { audit, behaviour, definitions, census, known, stands, planned, .. } = assembly;
     let access = Access::ReadOnly;
     let settings = CacheSettings { replies: audit.workspace.replies(), index: audit.workspace.index(), access };
     let (cache, _warnings) = ReplyCache::open(&settings)?;
@@ -168,7 +180,7 @@ pub(super) async fn greatest(assembly: Assembly) -> Result<(u64, NanoUsd), Forec
     let ledger = Ledger::open(&audit.workspace.accounts())?;
     gates.retries = Retries { last: rounds(&audit.workspace.runs(), &ledger)?, is_asking: false };
     let terms: Vec<_> = stands.iter().map(|stand| Terms::new(&audit, stand)).collect();
-    let (screen, _) = gates.graders(stands, &behaviour, "", &cache)?;
+    let (screen, _) = gates.graders(stands, (&behaviour, &definitions), &planned, ("", &cache))?;
     let surveys = survey(&Units::new(known, census.units), &screen, None, &definitions)?;
     let terms = terms.first().expect("every audit has a screen");
     let load = |survey: &Survey| Load {
@@ -198,8 +210,8 @@ struct Surveys {
 /// flag.
 fn survey(
     units: &Units,
-    screen: &Grader,
-    confirm: Option<&Grader>,
+    screen: &Repeater,
+    confirm: Option<&Repeater>,
     definitions: &Definitions,
 ) -> Result<Surveys, StageError> {
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get) as u64;
@@ -208,18 +220,15 @@ fn survey(
         let (mut next, mut reader, mut scratch) = (first, units.reader(ReadBuffers::default()), Scratch::default());
         while next < units.len() {
             let unit = reader.get(Ordinal(next))?;
-            let question = screen.prepare(&unit, &mut scratch)?;
-            let judged = Grader::known(&question);
             let is_sampled = unit.stratum.is_some();
             let asked = if is_sampled { &mut screened } else { &mut known };
-            asked.size(screen.sizes(&question));
-            asked.reached(judged.is_some());
-            let flagged = judged.map_or(Ok(false), |judged| definitions.pass(judged))?;
+            let flagged = looked_up(asked, screen, &unit, definitions, &mut scratch)?;
             if let Some(grader) = confirm.filter(|_| is_sampled) {
-                let question = grader.prepare(&unit, &mut scratch)?;
-                confirmed.size(grader.sizes(&question));
                 if flagged {
-                    confirmed.reached(Grader::known(&question).is_some());
+                    looked_up(&mut confirmed, grader, &unit, definitions, &mut scratch)?;
+                } else {
+                    let question = grader.first.prepare(&unit, &mut scratch)?;
+                    confirmed.size(grader.first.sizes(&question));
                 }
             }
             next += threads;
@@ -239,8 +248,35 @@ fn survey(
     })
 }
 
+/// Adds a unit that reaches a stage; whether it is known to go on from there.
+fn looked_up(
+    survey: &mut Survey,
+    stage: &Repeater,
+    unit: &SelectedUnit,
+    definitions: &Definitions,
+    scratch: &mut Scratch,
+) -> Result<bool, StageError> {
+    let question = stage.first.prepare(unit, scratch)?;
+    survey.size(stage.first.sizes(&question));
+    let Some(first) = Grader::known(&question) else {
+        survey.reached(false);
+        survey.drawn += u64::from(stage.is_drawn(unit));
+        return Ok(false);
+    };
+    survey.reached(true);
+    match stage.prepare_after(Box::new(first.clone()), unit, scratch)? {
+        Sitting::Decided(judged) => Ok(definitions.pass(&judged)?),
+        Sitting::Further(further) => {
+            survey.open += further.open();
+            survey.undecided += u64::from(further.decides());
+            Ok(!further.decides() && definitions.pass(further.first())?)
+        }
+        Sitting::First(_) => Ok(false),
+    }
+}
+
 /// What a stage's requests cost and how fast they may go.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Terms {
     /// Endpoint and model: what shares limits.
     line: (String, String),
@@ -248,6 +284,7 @@ struct Terms {
     most_output_tokens: u64,
     most_output_tokens_after_truncation: Option<u64>,
     limits: Limits,
+    repeats: Option<Repeats>,
 }
 
 impl Terms {
@@ -267,7 +304,13 @@ impl Terms {
                 concurrency: stand.endpoint.max_concurrency.most(),
                 seconds_per_request: None,
             },
+            repeats: stand.settings.repeats,
         }
+    }
+
+    /// For known positives, which no draw is about.
+    fn without_draw(&self) -> Self {
+        Self { repeats: self.repeats.map(|policy| Repeats { random: 0.0, ..policy }), ..self.clone() }
     }
 
     fn load(&self, survey: &Survey) -> StageLoad {
@@ -281,6 +324,12 @@ impl Terms {
             most_output_tokens_after_truncation: self.most_output_tokens_after_truncation,
             price: self.price,
             limits: self.limits,
+            repeats: RepeatLoad {
+                policy: self.repeats,
+                drawn: survey.drawn,
+                open: survey.open,
+                undecided: survey.undecided,
+            },
         }
     }
 }

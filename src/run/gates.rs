@@ -13,6 +13,7 @@ use super::assemble::Stand;
 use super::conclude::ConcludeError;
 use super::gold::labelled;
 use super::pipeline::window;
+use super::repeater::Repeater;
 use super::sensitivity::{SensitivityError, for_each_item};
 use super::settings::Audit;
 use crate::cache::ReplyCache;
@@ -26,9 +27,10 @@ use crate::grade::slots::Slots;
 use crate::grade::stage::{Grader, GraderParts, Retries};
 use crate::model::anchor::BASELINE_DRAWS;
 use crate::model::behaviour::Behaviour;
-use crate::model::event::PlantedTruth;
+use crate::model::event::{Planned, PlantedTruth};
 use crate::model::grading::ApiKind;
 use crate::model::verdict::Judgement;
+use crate::reconcile::Definitions;
 use crate::rehearse::{self, RehearsalSettings, RehearseError, Server, SettingsError, TruthError};
 
 /// Why the gates cannot be opened.
@@ -223,28 +225,36 @@ impl Gates {
     ) -> Result<Vec<Grader>, GatesError> {
         let screen = stands.first().expect("every audit has a screen");
         let grader = |repeat| {
-            let parts = parts(screen.clone(), behaviour, (epoch, repeat), Retries::default(), self.secret);
+            let which = Which { epoch, repeat, is_further: false };
+            let parts = parts(screen.clone(), behaviour, which, Retries::default(), self.secret);
             Ok(Grader::new(parts, self.lines.first().cloned().flatten(), cache.clone())?)
         };
         (0..BASELINE_DRAWS).map(grader).collect()
     }
 
-    /// The graders of all stages: the screen and, if there is one, the confirmer.
+    /// The graders of all stages: the screen and, if there is one, the confirmer; each with as many as its repeats in this
+    /// plan need.
     ///
     /// # Errors
     /// If a grader's requests cannot be written.
     pub fn graders(
         &mut self,
         stands: Vec<Stand>,
-        behaviour: &Arc<Behaviour>,
-        epoch: &str,
-        cache: &ReplyCache,
-    ) -> Result<(Grader, Option<Grader>), GatesError> {
+        (behaviour, definitions): (&Arc<Behaviour>, &Definitions),
+        plan: &Planned,
+        (epoch, cache): (&str, &ReplyCache),
+    ) -> Result<(Repeater, Option<Repeater>), GatesError> {
         let mut lines = std::mem::take(&mut self.lines).into_iter();
         let (retries, secret) = (self.retries, self.secret);
         let mut graders = stands.into_iter().map(|stand| {
-            let parts = parts(stand, behaviour, (epoch, 0), retries, secret);
-            Grader::new(parts, lines.next().flatten(), cache.clone())
+            let (stage, line) = (stand.stage, lines.next().flatten());
+            let grader = |repeat| {
+                let which = Which { epoch, repeat, is_further: repeat > 0 };
+                let parts = parts(stand.clone(), behaviour, which, retries, secret);
+                Grader::new(parts, line.clone(), cache.clone())
+            };
+            let further: Result<Vec<_>, _> = (1..=Repeater::further_of(plan.repeats(stage))).map(grader).collect();
+            Ok::<_, BodyError>(Repeater::new(stage, (grader(0)?, further?), plan, definitions))
         });
         let screen = graders.next().expect("every audit has a screen")?;
         Ok((screen, graders.next().transpose()?))
@@ -259,11 +269,19 @@ impl Gates {
     }
 }
 
-/// A stage's grader, whose replies are kept under this epoch and repeat.
+/// Which asking of a stage is meant: under what its replies are kept, and whether one came before it.
+#[derive(Clone, Copy)]
+struct Which<'a> {
+    epoch: &'a str,
+    repeat: u32,
+    is_further: bool,
+}
+
+/// A stage's grader for one asking.
 fn parts(
     stand: Stand,
     behaviour: &Arc<Behaviour>,
-    (epoch, repeat): (&str, u32),
+    Which { epoch, repeat, is_further }: Which<'_>,
     retries: Retries,
     secret: [u8; 32],
 ) -> GraderParts {
@@ -276,6 +294,7 @@ fn parts(
         revision: stand.settings.revision,
         epoch: epoch.to_owned(),
         repeat,
+        is_further,
         retries,
         structured: stand.endpoint.structured,
         params: stand.params,

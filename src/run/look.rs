@@ -165,7 +165,8 @@ impl Story {
 
 fn definitions(workspace: &Workspace, planned: &Planned) -> Result<Definitions, LookError> {
     let behaviour = Library::open(&workspace.prompts())?.behaviour(&planned.behaviour)?.behaviour;
-    Ok(Definitions::of(&behaviour, Some(&planned.definition), planned.graders.len() > 1)?)
+    let definitions = Definitions::of(&behaviour, Some(&planned.definition), planned.graders.len() > 1)?;
+    Ok(definitions.repeating_as(planned))
 }
 
 /// When something was last written into a run's folder.

@@ -33,6 +33,7 @@ pub mod notify;
 pub mod pipeline;
 pub mod produced;
 pub mod recorded;
+pub mod repeater;
 pub mod resume;
 pub mod review;
 pub mod sensitivity;

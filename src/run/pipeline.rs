@@ -2,7 +2,8 @@
 //!
 //! `run` feeds units in order of admission through `prepare`, which reads them, renders their questions and looks their
 //! replies up, many at a time. A unit whose replies are all there is decided and goes to the coordinator as it is. Any
-//! other is taken on by `follow`: it waits for its admission, is screened, confirmed if it is flagged, and reported. The
+//! other is taken on by `follow`: it waits for its admission, is screened, confirmed if it is flagged, each as often as the
+//! policy of repeats says (`repeater`), and reported. The
 //! coordinator, at the same time, admits, decides, journals and shows every event.
 
 use std::ops::Range;
@@ -16,13 +17,15 @@ use super::coordinator::{Coordinator, Effects, Start};
 use super::disks::{DiskNotice, Disks};
 use super::feed::{Step, feed};
 use super::gates::Window;
+use super::repeater::{self, Repeater, Sitting};
 use super::shutdown::Interrupts;
 use crate::cache::units::{ReadBuffers, SelectedUnit, Units};
 use crate::clock::{self, UnixMs};
 use crate::grade::desk::{Decided, Desk, Entry, Leave, Message, Stopping};
-use crate::grade::stage::{Grader, Prepared, Scratch, Sizes, StageError};
+use crate::grade::stage::{Scratch, StageError};
 use crate::journal::{Batch, JournalError, Writer};
 use crate::model::event::{Admitted, Event, Ordinal, Part, StopReason};
+use crate::model::grading::Stage;
 use crate::model::money::NanoUsd;
 use crate::model::unit::UnitKind;
 use crate::reconcile::Definitions;
@@ -43,9 +46,9 @@ pub struct Gate {
     /// Known positives, then the selected units, each in order of admission.
     pub units: Units,
     /// The first grading.
-    pub screen: Grader,
+    pub screen: Repeater,
     /// The second grading, of what is flagged.
-    pub confirm: Option<Grader>,
+    pub confirm: Option<Repeater>,
     /// Whether known positives are asked about a second time as well.
     pub confirms_known: bool,
     /// What is asked again on purpose, if anything.
@@ -62,8 +65,16 @@ pub struct Gate {
 
 impl Gate {
     /// The second grader, where this unit goes to one if it is flagged.
-    fn confirmer_of(&self, unit: &SelectedUnit) -> Option<&Grader> {
+    fn confirmer_of(&self, unit: &SelectedUnit) -> Option<&Repeater> {
         self.confirm.as_ref().filter(|_| unit.stratum.is_some() || self.confirms_known)
+    }
+
+    /// A stage that the run has.
+    pub(super) fn stage(&self, stage: Stage) -> &Repeater {
+        match stage {
+            Stage::Screen => &self.screen,
+            Stage::Confirm => self.confirm.as_ref().expect("only a run with a confirmer has second questions"),
+        }
     }
 }
 
@@ -214,9 +225,9 @@ pub(super) enum Ready {
 /// A unit with a question.
 pub(super) struct Candidate {
     unit: SelectedUnit,
-    screen: Prepared,
-    /// Its second question, where the first one is decided.
-    confirm: Option<Prepared>,
+    screen: Sitting,
+    /// Where it stands at the second stage, where the first one is decided.
+    confirm: Option<Sitting>,
     /// The most that its whole path can cost.
     path: NanoUsd,
     /// Size of its conversation, of which its questions are made.
@@ -263,13 +274,15 @@ pub(super) fn prepare(
 }
 
 fn ready(gate: &Gate, unit: SelectedUnit, bytes: usize, scratch: &mut Scratch) -> Result<Ready, StageError> {
-    let screen = gate.screen.prepare(&unit, scratch)?;
-    let Prepared::Decided { judged, .. } = screen else {
-        let later =
-            gate.confirmer_of(&unit).map(|grader| grader.bound_after(&gate.screen, &screen, &unit)).transpose()?;
-        let path = gate.screen.bound(&screen) + later.unwrap_or_default();
-        let bytes = bytes + screen.chunk_bytes();
-        return Ok(Ready::Asks(Box::new(Candidate { unit, screen, confirm: None, path, bytes })));
+    let judged = match gate.screen.prepare(&unit, scratch)? {
+        Sitting::Decided(judged) => judged,
+        screen @ (Sitting::First(_) | Sitting::Further(_)) => {
+            let confirmer = confirmer_after(gate, &screen, &unit)?;
+            let later = confirmer.map(|grader| grader.bound_after(&gate.screen, &screen, &unit)).transpose()?;
+            let path = gate.screen.bound(&screen, &unit)? + later.unwrap_or_default();
+            let bytes = bytes + screen.chunk_bytes();
+            return Ok(Ready::Asks(Box::new(Candidate { unit, screen, confirm: None, path, bytes })));
+        }
     };
     let mut events = vec![Event::Admitted(admitted(gate, &unit))];
     // A unit that is known not to be flagged never reaches the confirmer: money held back for that would turn away
@@ -277,9 +290,9 @@ fn ready(gate: &Gate, unit: SelectedUnit, bytes: usize, scratch: &mut Scratch) -
     let flagged = gate.definitions.pass(&judged)?;
     if let (true, Some(grader)) = (flagged, gate.confirmer_of(&unit)) {
         match grader.prepare(&unit, scratch)? {
-            Prepared::Decided { judged: second, .. } => events.extend([Event::Judged(judged), Event::Judged(second)]),
-            confirm @ (Prepared::Ask(_) | Prepared::Chunks(_)) => {
-                let (path, screen) = (grader.bound(&confirm), Prepared::Decided { judged, sizes: Sizes::default() });
+            Sitting::Decided(second) => events.extend([Event::Judged(judged), Event::Judged(second)]),
+            confirm @ (Sitting::First(_) | Sitting::Further(_)) => {
+                let (path, screen) = (grader.bound(&confirm, &unit)?, Sitting::Decided(judged));
                 let bytes = bytes + confirm.chunk_bytes();
                 return Ok(Ready::Asks(Box::new(Candidate { unit, screen, confirm: Some(confirm), path, bytes })));
             }
@@ -294,6 +307,20 @@ fn ready(gate: &Gate, unit: SelectedUnit, bytes: usize, scratch: &mut Scratch) -
     Ok(Ready::Decided(Decided { ordinal: unit.ordinal, events, lines }))
 }
 
+/// The second grader of a unit that has a question at the first stage. Where only what was asked at random is open, it is
+/// known whether the unit is flagged.
+fn confirmer_after<'a>(
+    gate: &'a Gate,
+    screen: &Sitting,
+    unit: &SelectedUnit,
+) -> Result<Option<&'a Repeater>, StageError> {
+    let may_flag = match screen {
+        Sitting::Further(further) if !further.decides() => gate.definitions.pass(further.first())?,
+        Sitting::Decided(_) | Sitting::First(_) | Sitting::Further(_) => true,
+    };
+    Ok(gate.confirmer_of(unit).filter(|_| may_flag))
+}
+
 /// Units that are decided: all that is left for them is their turn.
 pub(super) async fn pass(units: Vec<Decided>, desk: Desk) -> Result<Step, StageError> {
     let count = units.len() as u64;
@@ -306,13 +333,13 @@ pub(super) async fn follow(gate: Arc<Gate>, candidate: Candidate, desk: Desk) ->
     if desk.admit(admitted(&gate, &unit), path).await? == Entry::Closed {
         return Ok(Step::Followed(Entry::Closed, bytes));
     }
-    let first = gate.screen.judge(&unit, screen, &desk).await?;
+    let (unit, first) = repeater::judge(&gate, Stage::Screen, (unit, screen), &desk).await?;
     let flagged = gate.definitions.pass(&first.judged)?;
-    let confirmer = gate.confirmer_of(&unit).filter(|_| flagged);
-    desk.judged(first, confirmer.is_none()).await?;
-    if let Some(grader) = confirmer {
-        let (unit, question) = second_question(&gate, unit, confirm).await?;
-        let second = grader.judge(&unit, question, &desk).await?;
+    let goes_on = flagged && gate.confirmer_of(&unit).is_some();
+    desk.judged(first, !goes_on).await?;
+    if goes_on {
+        let second = second_question(&gate, unit, confirm).await?;
+        let (_, second) = repeater::judge(&gate, Stage::Confirm, second, &desk).await?;
         desk.judged(second, true).await?;
     }
     Ok(Step::Followed(Entry::Admitted, bytes))
@@ -322,15 +349,14 @@ pub(super) async fn follow(gate: Arc<Gate>, candidate: Candidate, desk: Desk) ->
 async fn second_question(
     gate: &Arc<Gate>,
     unit: SelectedUnit,
-    prepared: Option<Prepared>,
-) -> Result<(SelectedUnit, Prepared), StageError> {
+    prepared: Option<Sitting>,
+) -> Result<(SelectedUnit, Sitting), StageError> {
     if let Some(prepared) = prepared {
         return Ok((unit, prepared));
     }
     let gate = Arc::clone(gate);
     let prepared = tokio::task::spawn_blocking(move || {
-        let grader = gate.confirm.as_ref().expect("only a run with a confirmer has second questions");
-        let prepared = grader.prepare(&unit, &mut Scratch::default())?;
+        let prepared = gate.stage(Stage::Confirm).prepare(&unit, &mut Scratch::default())?;
         Ok((unit, prepared))
     });
     prepared.await.map_err(|_| StageError::Thread)?

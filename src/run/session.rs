@@ -217,7 +217,7 @@ async fn grade(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Resul
     let anchors = anchors.filter(|_| !replay_only && missing.is_empty());
     let anchors = anchored(anchors, (&gates, &stands), &behaviour, &definitions, (&folder.id, &cache))?;
     planned.anchors = anchors.as_ref().map(|anchors| anchors.plan().clone());
-    let (screen, confirm) = gates.graders(stands, &behaviour, &epoch, &cache)?;
+    let (screen, confirm) = gates.graders(stands, (&behaviour, &definitions), &planned, (&epoch, &cache))?;
     let window = gates.window.clone();
     let disks = vec![audit.workspace.runs(), audit.workspace.replies(), audit.workspace.units()];
     start.disks = Disks::new(disks, window.most());
@@ -431,7 +431,8 @@ pub(super) fn deadline(audit: &Audit) -> Option<Deadline> {
     let requests = audit.budget.deadline.filter(|_| audit.cache != CacheMode::ReadOnly)?;
     let longest = |grader: &GraderSettings| {
         let once = audit.endpoints.get(&grader.endpoint).map_or(0, |endpoint| endpoint.item_deadline.as_millis());
-        if grader.on_truncated.is_empty() { once } else { 2 * once }
+        let asking = if grader.on_truncated.is_empty() { once } else { 2 * once };
+        asking * u128::from(grader.repeats.map_or(1, |repeats| repeats.most()))
     };
     let path = longest(&audit.screen) + audit.confirm.as_ref().map_or(0, longest);
     let path = u64::try_from(path).unwrap_or(u64::MAX);

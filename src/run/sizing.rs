@@ -18,6 +18,7 @@ use crate::model::unit::Stratum;
 use crate::plan::auto::{Demand, USABLE_SHARE, sizes};
 use crate::plan::expectation::assumed;
 use crate::plan::forecast::BYTES_PER_TOKEN;
+use crate::plan::repeats::usual_askings;
 use crate::plan::settings::{Allocate, SampleSettings, SampleSize};
 use crate::prefilter::Screener;
 use crate::prompt::{Buffers, Question};
@@ -65,12 +66,17 @@ pub(super) fn decide(
     let costs = costs(&pilot, stands, audit.assume.output_tokens)?;
     let has_confirmer = stands.iter().any(|stand| stand.stage == Stage::Confirm);
     let expected = assumed(&pilot.strata, &audit.assume, has_confirmer);
+    let askings = |stage, yes_rate| {
+        let stand = stands.iter().find(|stand: &&Stand| stand.stage == stage);
+        usual_askings(stand.and_then(|stand| stand.settings.repeats.as_ref()), yes_rate)
+    };
     let demands =
         pilot.strata.iter().zip(&expected).zip(&costs).map(|((planned, expected), [screen, confirm])| Demand {
             units: planned.units,
             is_hit: planned.stratum.class != crate::model::unit::CLASS_NONE,
             rate: expected.confirmed(),
-            cost: screen + expected.flagged() * confirm,
+            cost: screen * askings(Stage::Screen, audit.assume.flag_rate)
+                + expected.flagged() * confirm * askings(Stage::Confirm, 1.0),
             fixed: audit.sample.sizes.get(&planned.stratum.class).map(|size| fixed(*size, planned.units)),
         });
     let demands: Vec<Demand> = demands.collect();

@@ -120,7 +120,7 @@ pub fn validate(
     let tally = conclude::tally(workspace, folder)?;
     let behaviour = Library::open(&workspace.prompts())?.behaviour(&recorded.behaviour)?.behaviour;
     let has_confirmer = recorded.graders.iter().any(|grader| grader.stage == Stage::Confirm);
-    let definitions = Definitions::of(&behaviour, Some(&recorded.definition), has_confirmer)?;
+    let definitions = Definitions::of(&behaviour, Some(&recorded.definition), has_confirmer)?.repeating_as(&recorded);
 
     let path = path_of(workspace, source);
     let bytes = std::fs::read(&path).map_err(failed(&path))?;

@@ -56,7 +56,7 @@ fn a_mistake_has_its_line_its_column_and_the_nearest_key() {
 fn what_comes_later_is_refused_and_never_ignored() {
     let night = Night::new(1);
     night.workspace.edit("audit.toml", "[grader.confirm]", "lane = \"x\"\n[grader.confirm]");
-    night.workspace.edit("audit.toml", "lane = \"x\"\n", "repeats = { rule = \"majority\", flagged = 3 }\n");
+    night.workspace.edit("audit.toml", "lane = \"x\"\n", "datamark = true\n");
     let ended = night.workspace.run(&["run"]).expect(2);
     assert!(ended.stderr.contains("not available yet"), "{}", ended.stderr);
 }

@@ -31,6 +31,7 @@ mod plan;
 mod prompts;
 mod recorded;
 mod rehearse;
+mod repeats;
 mod replay;
 mod report;
 mod retry_errors;

@@ -27,6 +27,7 @@ mod newer;
 mod nights;
 mod outage;
 mod process;
+mod repeats;
 mod small_disk;
 mod whole;
 mod workspace;

@@ -11,7 +11,7 @@ use crate::prompt::WindowSettings;
 use super::super::ledger::Ledger;
 use super::super::nearest;
 use super::super::written::{Grader, Graders, Window};
-use super::require_share;
+use super::{recorded, repeats, require_share};
 
 const REHEARSAL_MODEL: &str = "rehearsal";
 const ON_CHANGE: [(&str, OnModelChange); 2] = [("stop", OnModelChange::Stop), ("split", OnModelChange::Split)];
@@ -43,6 +43,7 @@ fn placeholder(stage: Stage) -> GraderSettings {
         on_truncated: BTreeMap::new(),
         window: None,
         on_model_change: OnModelChange::default(),
+        repeats: None,
     }
 }
 
@@ -77,7 +78,9 @@ fn check(
     ledger.record_written(&at("on_model_change"), written.on_model_change.as_deref().unwrap_or("stop"));
     let on_model_change = ledger.choice(&at("on_model_change"), written.on_model_change.as_deref(), &ON_CHANGE, &[]);
     let on_model_change = on_model_change.unwrap_or_default();
-    GraderSettings { endpoint, model, revision, prompt, params, on_truncated, window, on_model_change }
+    let repeats = repeats::check(&at("repeats"), written.repeats, ledger);
+    recorded::refuse_repeats(&at("repeats"), settings, repeats.is_some(), ledger);
+    GraderSettings { endpoint, model, revision, prompt, params, on_truncated, window, on_model_change, repeats }
 }
 
 fn prompt(stage: Stage, written: Option<String>, ledger: &mut Ledger<'_>) -> PromptLabel {

@@ -2,7 +2,7 @@
 
 use super::super::ledger::Ledger;
 use super::super::loose::Loose;
-use super::super::written::{Corpus, Endpoint, Grader, Later, LaterSection, Written};
+use super::super::written::{Corpus, Endpoint, Grader, LaterSection, Written};
 
 /// Notes a problem for every key whose capability comes later, unless it says what this version does anyway.
 pub(super) fn refuse(written: &Written, ledger: &mut Ledger<'_>) {
@@ -40,8 +40,6 @@ fn endpoint(path: &str, written: &Endpoint, ledger: &mut Ledger<'_>) {
 
 fn grader(path: &str, written: &Grader, ledger: &mut Ledger<'_>) {
     let at = |key: &str| format!("{path}.{key}");
-    let present = |key: &Later| key.is_some();
-    any(&at("repeats"), present(&written.repeats), ledger);
     any(&at("datamark"), written.datamark == Some(true), ledger);
     any(&at("cleared"), written.cleared.as_ref().is_some_and(|cleared| *cleared != Loose::Whole(0)), ledger);
 }

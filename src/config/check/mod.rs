@@ -10,6 +10,7 @@ mod grader;
 mod later;
 mod price;
 mod recorded;
+mod repeats;
 mod review;
 mod sample;
 

@@ -154,3 +154,9 @@ pub(super) fn refuse_anchors(endpoint: Option<&EndpointSettings>, has_anchors: b
         "cannot be asked of recorded verdicts, which do not drift: take them away",
     );
 }
+
+/// Nor does it give a second answer.
+pub(super) fn refuse_repeats(path: &str, endpoint: Option<&EndpointSettings>, has_repeats: bool, ledger: &mut Ledger<'_>) {
+    let is_recorded = endpoint.is_some_and(|endpoint| endpoint.recorded.is_some());
+    ledger.require(path, !(is_recorded && has_repeats), "cannot be asked of recorded verdicts: take them away");
+}

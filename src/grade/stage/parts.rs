@@ -50,6 +50,8 @@ pub struct GraderParts {
     pub epoch: String,
     /// Part of the key: the same question, asked once more.
     pub repeat: u32,
+    /// Whether it asks what was asked before of units that are under way: then it goes before new ones.
+    pub is_further: bool,
     /// Which replies count where several rounds asked.
     pub retries: Retries,
     /// How replies are held to the schema.

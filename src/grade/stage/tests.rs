@@ -53,6 +53,7 @@ fn asking_with(cache: ReplyCache, prompt: &str, change: impl FnOnce(&mut Questio
         revision: String::new(),
         epoch: String::new(),
         repeat: 0,
+        is_further: false,
         retries: Retries::default(),
         structured: Structured::JsonSchema,
         params: limit(1_000),
@@ -116,6 +117,25 @@ async fn a_path_costs_what_is_still_to_be_asked() {
     let decided = grader.prepare(&unit, &mut Scratch::default()).unwrap();
     assert_eq!(grader.bound(&decided), NanoUsd::ZERO);
     assert_eq!(Grader::known(&decided).map(|judged| &judged.outcome), Some(&Outcome::Truncated));
+}
+
+#[tokio::test]
+async fn whatever_repeats_goes_before_new_units_and_costs_what_the_first_asking_costs() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = cache(folder.path());
+    let (first, mut further, unit) = (grader(cache.clone()), grader(cache.clone()), unit());
+    further.parts.repeat = 1;
+    further.parts.is_further = true;
+    further.rounds = further.parts.rounds().unwrap();
+    let prepared = [&first, &further].map(|grader| grader.prepare(&unit, &mut Scratch::default()).unwrap());
+    let [one, again] = prepared.each_ref().map(asking);
+    assert_ne!(one.key, again.key, "each asking is work of its own");
+    assert_eq!((first.lane(one), further.lane(again)), (Lane::Fresh, Lane::Urgent));
+    assert_eq!(first.bound_once_more(&prepared[0]), Some(further.bound(&prepared[1])));
+    cache.put(&truncated(one.key)).await.unwrap();
+    let cut = first.prepare(&unit, &mut Scratch::default()).unwrap();
+    assert!(first.bound(&cut) < first.bound(&prepared[0]), "what is paid for is not reserved again");
+    assert_eq!(first.bound_once_more(&cut), Some(further.bound(&prepared[1])), "a repeat begins anew");
 }
 
 /// A reply without a verdict that no longer answer can mend.

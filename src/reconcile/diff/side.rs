@@ -7,7 +7,6 @@ use crate::model::event::{Admitted, Event, Judged, Ordinal, Planned};
 use crate::model::grading::Stage;
 use crate::model::outcome::OutcomeKind;
 use crate::model::unit::Stratum;
-use crate::reconcile::definitions::in_any_chunk;
 use crate::reconcile::{Definitions, FoldError};
 use crate::verdict::Definition;
 
@@ -150,19 +149,18 @@ impl Side {
     }
 
     fn judged(&mut self, judged: &Judged) -> Result<(), FoldError> {
-        let Judged { ordinal, stage, outcome, .. } = judged;
+        let Judged { ordinal, stage, .. } = judged;
         let Some(unit) = self.units.get_mut(ordinal) else { return Ok(()) };
         let failed = |source| FoldError::Definition { ordinal: *ordinal, stage: *stage, source };
-        let passes = self.rules.definitions.pass(judged).map_err(failed)?;
+        let (kind, passes) = self.rules.definitions.outcome(judged).map_err(failed)?;
         // What is compared is what graders say, not what is done for caution.
         let says_yes = self.rules.definitions.hold(judged).map_err(failed)?;
-        let kind = outcome.kind();
         match stage {
             Stage::Screen => {
                 let named = self.rules.named.as_ref().filter(|_| kind.is_usable());
-                let is_yes = named
-                    .map_or(Ok(says_yes), |named| in_any_chunk(judged, |outcome| named.holds(outcome)))
-                    .map_err(failed)?;
+                let decided = named.map(|named| self.rules.definitions.decide(judged, |outcome| named.holds(outcome)));
+                let decided = decided.transpose().map_err(failed)?;
+                let (kind, is_yes) = decided.map_or((kind, says_yes), |decided| (decided.kind, decided.holds));
                 unit.screen = Some(Mark { kind, is_yes, passes });
             }
             Stage::Confirm => unit.confirm = Some(Mark { kind, is_yes: says_yes, passes }),

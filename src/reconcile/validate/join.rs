@@ -129,8 +129,7 @@ fn mark(unit: &mut Unit, judged: &Judged, definitions: &Definitions) -> Result<(
     let failed = |source| FoldError::Definition { ordinal: judged.ordinal, stage: judged.stage, source };
     // What is measured is what graders say, not what is done for caution.
     let says_yes = definitions.hold(judged).map_err(failed)?;
-    let passes = definitions.pass(judged).map_err(failed)?;
-    let kind = judged.outcome.kind();
+    let (kind, passes) = definitions.outcome(judged).map_err(failed)?;
     let standing = if kind.is_usable() { Standing::Decided(says_yes) } else { Standing::Undecided(kind) };
     let mark = Some(Mark { standing, passes });
     match judged.stage {

@@ -156,6 +156,24 @@ async fn without_a_key_the_body_without_nonce_counts() {
     assert_eq!((stats.requests, stats.distinct_bodies), (2, 1));
 }
 
+#[tokio::test]
+async fn a_grader_may_tell_askings_apart_by_their_nonce() {
+    let server = serve("sensitivity = 0.5\naskings_differ = true").await;
+    let ask = async |nonce: &str| {
+        let request = client().post(format!("{}/chat/completions", server.base_url()));
+        request.body(question(&guilty(), nonce)).send().await.unwrap().text().await.unwrap()
+    };
+    let mut answers = std::collections::BTreeSet::new();
+    for nonce in 0..20_u64 {
+        let nonce = format!("{nonce:016x}");
+        let answer = ask(&nonce).await;
+        assert_eq!(answer, ask(&nonce).await, "reruns agree");
+        answers.insert(answer);
+    }
+    assert!(answers.len() > 15, "{}", answers.len());
+    assert_eq!(server.stats().distinct_bodies, 20);
+}
+
 /// The status, body and headers that one certain fault gives.
 async fn with_fault(fault: &str) -> (Server, reqwest::Result<reqwest::Response>) {
     let server = serve(&format!("sensitivity = 1.0\n[faults]\n{fault} = 1.0")).await;

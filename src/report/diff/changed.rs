@@ -7,6 +7,7 @@ use serde_json::json;
 use super::{Changed, GraderRow, SideRow};
 use crate::model::asking::Asking;
 use crate::model::grading::Stage;
+use crate::model::repeats::Repeats;
 
 /// Everything that differs, one row each. What `behaviour.toml` tells graders is part of a prompt's digest; what it counts
 /// by is the same on both sides, as it stands now.
@@ -66,7 +67,7 @@ impl Rows {
     }
 
     fn asking(&mut self, stage: &str, a: &Asking, b: &Asking) {
-        let Asking { params, on_truncated, revision, structured, window, channels } = a;
+        let Asking { params, on_truncated, revision, structured, window, channels, repeats } = a;
         self.add(format!("{stage} params"), &json!(params).to_string(), &json!(b.params).to_string());
         let truncated = [on_truncated, &b.on_truncated].map(|params| json!(params).to_string());
         self.add(format!("{stage} on_truncated"), &truncated[0], &truncated[1]);
@@ -74,6 +75,8 @@ impl Rows {
         self.add(format!("{stage} structured"), structured.as_str(), b.structured.as_str());
         self.add(format!("{stage} window"), &json!(window).to_string(), &json!(b.window).to_string());
         self.add(format!("{stage} channels"), &json!(channels).to_string(), &json!(b.channels).to_string());
+        let policy = |repeats: Option<Repeats>| repeats.map(|repeats| json!(repeats).to_string()).unwrap_or_default();
+        self.add(format!("{stage} repeats"), &policy(*repeats), &policy(b.repeats));
     }
 }
 

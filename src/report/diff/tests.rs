@@ -28,6 +28,7 @@ fn asking() -> Asking {
         structured: Structured::JsonSchema,
         window: Shown { neighbours: 4, max_chars: 32_000, min_coverage: 0.6 },
         channels: [Channel::Final].into(),
+        repeats: None,
     }
 }
 

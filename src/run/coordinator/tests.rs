@@ -4,6 +4,7 @@ use super::silence::SILENT_ATTEMPTS;
 use super::*;
 use crate::model::event::Admitted;
 use crate::model::fixture::{graded, judged};
+use crate::model::repeats::{JudgedAsking, RepeatCause, Repeated};
 use crate::model::unit::{Group, UnitId};
 use crate::model::verdict::Judgement;
 use crate::run::disks::Disks;
@@ -353,6 +354,29 @@ fn a_second_served_model_stops_the_run_unless_the_stage_is_split() {
         bench.say(served(Stage::Confirm, "b"));
         bench.say(served(Stage::Screen, "b"));
         assert_eq!(bench.coordinator.stopping(), stopping);
+    }
+}
+
+#[test]
+fn a_repeat_that_another_model_served_stops_the_run_even_where_it_decides_nothing() {
+    let asking = |model: &str| JudgedAsking {
+        outcome: graded(Judgement::Absent),
+        key: None,
+        served: Some(model.to_owned()),
+        chunks: Vec::new(),
+    };
+    for (second, split, stopping) in [
+        ("a", BTreeSet::new(), Stopping::No),
+        ("b", BTreeSet::new(), Stopping::Draining),
+        ("b", BTreeSet::from([Stage::Screen]), Stopping::No),
+    ] {
+        let mut bench = Bench::new(None);
+        bench.coordinator.split = split;
+        let judged = judged(0, Stage::Screen, graded(Judgement::Absent));
+        let repeated = Repeated { cause: RepeatCause::Random, askings: vec![asking("a"), asking(second)] };
+        let judged = Judged { served: Some("a".to_owned()), repeated: Some(Box::new(repeated)), ..judged };
+        bench.say(Message::Judged { judged: Box::new(judged), settlement: None, is_last: true });
+        assert_eq!(bench.coordinator.stopping(), stopping, "{second}");
     }
 }
 

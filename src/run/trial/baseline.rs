@@ -73,7 +73,11 @@ impl Baseline {
         let mut numbers: HashMap<Ordinal, u64> = HashMap::new();
         let mut flags: BTreeMap<Ordinal, bool> = BTreeMap::new();
         for event in folder.events() {
-            let event = event?;
+            let mut event = event?;
+            // A trial asks once.
+            if let Event::Judged(judged) = &mut event {
+                judged.keep_first_asking();
+            }
             side.event(&event)?;
             match &event {
                 Event::Admitted(admitted) if admitted.stratum.is_some() => {

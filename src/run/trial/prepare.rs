@@ -103,6 +103,7 @@ fn of_screen(audit: &Audit) -> Audit {
     let mut audit = audit.clone();
     (audit.confirm, audit.gold, audit.cache, audit.retry_errors) = (None, None, CacheMode::On, false);
     (audit.budget.deadline, audit.budget.stop_when) = (None, None);
+    audit.screen.repeats = None;
     audit.expect = ExpectSettings::default();
     audit
 }

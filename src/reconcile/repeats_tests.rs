@@ -1,0 +1,288 @@
+//! What askings come to: the whole table of three, and the cases that a policy tells apart.
+
+use std::fmt::Write;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::event::Event;
+use crate::model::fixture::{admitted, graded, judged, opened, planned, unit};
+use crate::model::grading::Stage;
+use crate::model::outcome::FailureKind;
+use crate::model::tally::{RepeatCounts, Tally};
+use crate::model::verdict::Finding;
+use crate::model::verdict::Judgement::{self, Absent, Present, Suspected};
+use crate::reconcile::Fold;
+
+const POLICY: Repeats = Repeats { rule: RepeatRule::Majority, flagged: 3, near_threshold: 3, near: 10, random: 0.5 };
+
+/// Flags present and suspected; the threshold is 0, so that a score of 10 is near it.
+fn rules(policy: Repeats) -> Definitions {
+    Definitions::plain(true).repeating(Some(policy), Some(policy))
+}
+
+fn scored(verdict: Judgement, score: u8) -> Outcome {
+    let Outcome::Graded { finding } = graded(verdict) else { panic!("a verdict has a finding") };
+    Outcome::Graded { finding: Finding { score, ..finding } }
+}
+
+/// Clear of the threshold, either way.
+fn says(yes: bool) -> Outcome {
+    scored(if yes { Present } else { Absent }, 90)
+}
+
+fn screened(outcome: Outcome) -> Judged {
+    judged(0, Stage::Screen, outcome)
+}
+
+fn joined(rules: &Definitions, cause: RepeatCause, outcomes: &[Outcome]) -> Judged {
+    rules.join(cause, outcomes.iter().cloned().map(screened).collect()).unwrap()
+}
+
+#[test]
+fn every_three_askings_have_their_answer() {
+    let shown = |says: Option<bool>| match says {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "?",
+    };
+    let all = [Some(true), Some(false), None];
+    let mut table = format!("{:<14}{:<10}{:<10}{}\n", "askings", "majority", "any", "all");
+    for first in all {
+        for second in all {
+            for third in all {
+                let askings = [first, second, third];
+                let [majority, any, every] =
+                    [RepeatRule::Majority, RepeatRule::Any, RepeatRule::All].map(|rule| shown(answer(rule, &askings)));
+                let askings = askings.map(shown).join(" ");
+                writeln!(table, "{askings:<14}{majority:<10}{any:<10}{every}").unwrap();
+            }
+        }
+    }
+    insta::assert_snapshot!(table);
+}
+
+proptest! {
+    /// Whatever the missing ones would have said, an answer stays what it is; and without one, they could tip it.
+    #[test]
+    fn an_answer_is_given_exactly_where_nothing_can_change_it(
+        rule in prop::sample::select(vec![RepeatRule::Majority, RepeatRule::Any, RepeatRule::All]),
+        askings in prop::collection::vec(prop::option::of(any::<bool>()), 1..8),
+    ) {
+        let filled = |with| askings.iter().map(|says| Some(says.unwrap_or(with))).collect::<Vec<_>>();
+        let (low, high) = (answer(rule, &filled(false)), answer(rule, &filled(true)));
+        prop_assert!(low.is_some() && high.is_some());
+        prop_assert_eq!(answer(rule, &askings), low.filter(|_| low == high));
+    }
+}
+
+#[test]
+fn first_verdicts_cause_repeats() {
+    let rules = rules(POLICY);
+    let again = |outcome, is_drawn| rules.asked_again(&screened(outcome), is_drawn).unwrap();
+    assert_eq!(again(says(true), false), Some((RepeatCause::Flagged, 3)));
+    assert_eq!(again(scored(Absent, 10), true), Some((RepeatCause::NearThreshold, 3)), "near goes before chance");
+    assert_eq!(again(scored(Absent, 11), false), None);
+    assert_eq!(again(says(false), true), Some((RepeatCause::Random, 2)));
+    assert_eq!(again(Outcome::Refused, true), None, "without a verdict nothing is asked again");
+    let near = Definitions::plain(true).repeating(Some(Repeats { near: 0, ..POLICY }), None);
+    assert_eq!(near.asked_again(&screened(scored(Absent, 1)), false).unwrap(), None);
+    let confirmed = judged(0, Stage::Confirm, says(true));
+    assert_eq!(near.asked_again(&confirmed, true).unwrap(), None, "the confirmer has no policy");
+    assert_eq!(near.asked_once().asked_again(&screened(says(true)), true).unwrap(), None);
+}
+
+#[test]
+fn the_ending_that_stands_is_the_first_that_says_so() {
+    let rules = rules(POLICY);
+    let of = |outcomes: &[Outcome]| joined(&rules, RepeatCause::Flagged, outcomes);
+    let (yes, no) = (says(true), says(false));
+    let lost = of(&[yes.clone(), no.clone(), no.clone()]);
+    assert_eq!((&lost.outcome, rules.outcome(&lost).unwrap()), (&no, (OutcomeKind::Graded, false)));
+    let kept = of(&[yes.clone(), no.clone(), scored(Suspected, 60)]);
+    assert_eq!((&kept.outcome, rules.outcome(&kept).unwrap()), (&yes, (OutcomeKind::Graded, true)));
+    let unsure = of(&[yes.clone(), no.clone(), Outcome::Refused]);
+    assert_eq!((&unsure.outcome, rules.outcome(&unsure).unwrap()), (&Outcome::Refused, (OutcomeKind::Refused, false)));
+    let decided = of(&[yes.clone(), yes.clone(), Outcome::Refused]);
+    assert_eq!(rules.outcome(&decided).unwrap(), (OutcomeKind::Graded, true), "whatever the missing one says");
+    let failed = Outcome::Failed { failure: FailureKind::Timeout };
+    let open = of(&[yes, Outcome::Refused, failed.clone()]);
+    assert_eq!(open.outcome, failed, "what a rerun may mend is named first");
+}
+
+#[test]
+fn what_was_asked_at_random_decides_nothing() {
+    let rules = rules(POLICY);
+    for second in [says(true), says(false), Outcome::OverBudget] {
+        let judged = joined(&rules, RepeatCause::Random, &[says(false), second]);
+        assert_eq!(
+            (judged.outcome.clone(), rules.outcome(&judged).unwrap()),
+            (says(false), (OutcomeKind::Graded, false))
+        );
+    }
+}
+
+#[test]
+fn signs_of_talking_to_the_grader_go_on_whatever_the_majority_says() {
+    let rules = rules(POLICY);
+    let talks = |outcome| Judged { injection_suspected: true, ..screened(outcome) };
+    let endings = vec![talks(says(true)), talks(says(false)), talks(says(false))];
+    let judged = rules.join(RepeatCause::Flagged, endings).unwrap();
+    assert_eq!((rules.pass(&judged).unwrap(), rules.says(&judged).unwrap()), (true, false));
+    let endings = vec![talks(says(true)), talks(says(false)), talks(Outcome::Refused)];
+    let judged = rules.join(RepeatCause::Flagged, endings).unwrap();
+    assert!(!rules.pass(&judged).unwrap(), "without a verdict nothing goes on");
+}
+
+#[test]
+fn another_definition_is_held_to_the_same_policy() {
+    let policy = Repeats { near_threshold: 1, ..POLICY };
+    let rules = rules(policy);
+    let wider = Definitions::plain(true).flagging_score(50).repeating(Some(policy), None);
+    // Cleared by its own definition and asked once; the wider one flags it, and would have asked twice more.
+    let once = screened(scored(Absent, 60));
+    assert_eq!(rules.outcome(&once).unwrap(), (OutcomeKind::Graded, false));
+    assert_eq!(
+        wider.outcome(&once).unwrap(),
+        (OutcomeKind::NotCached, false),
+        "nobody knows what the others would say"
+    );
+    // Asked three times because it was flagged; by score, the first asking alone clears it.
+    let thrice = joined(&rules, RepeatCause::Flagged, &[scored(Present, 40), says(true), says(true)]);
+    assert!(rules.pass(&thrice).unwrap());
+    assert_eq!(wider.outcome(&thrice).unwrap(), (OutcomeKind::Graded, false));
+    let any =
+        Definitions::plain(true).flagging_score(50).repeating(Some(Repeats { rule: RepeatRule::Any, ..policy }), None);
+    assert_eq!(any.outcome(&once).unwrap(), (OutcomeKind::Graded, true), "one yes is enough, whatever the others say");
+}
+
+#[test]
+fn a_first_asking_can_be_had_alone() {
+    let rules = rules(POLICY);
+    let mut judged = joined(&rules, RepeatCause::Flagged, &[says(true), says(false), says(false)]);
+    judged.keep_first_asking();
+    assert_eq!(judged, screened(says(true)));
+}
+
+#[test]
+fn an_older_reader_finds_the_ending_that_stands() {
+    let judged = joined(&rules(POLICY), RepeatCause::Flagged, &[says(true), says(false), says(false)]);
+    let json = serde_json::to_value(&judged).unwrap();
+    assert_eq!((json["outcome"].as_str(), json["finding"]["verdict"].as_str()), (Some("graded"), Some("absent")));
+    assert_eq!(json["repeated"]["askings"].as_array().unwrap().len(), 3);
+    assert_eq!(serde_json::from_value::<Judged>(json).unwrap(), judged);
+    let once = serde_json::to_value(screened(says(true))).unwrap();
+    assert!(once.get("repeated").is_none());
+}
+
+/// What a random unit of a journal says, asking by asking.
+fn any_outcome() -> impl Strategy<Value = Outcome> {
+    prop_oneof![
+        3 => Just(says(false)),
+        1 => Just(says(true)),
+        1 => Just(scored(Absent, 5)),
+        1 => Just(Outcome::Refused),
+        1 => Just(Outcome::NotCached),
+    ]
+}
+
+fn tally_of(policy: Repeats, units: &[(Vec<Outcome>, bool)]) -> Tally {
+    let rules = rules(policy);
+    let mut fold = Fold::new(rules.clone());
+    let count = units.len() as u64;
+    for event in [opened(0), Event::Planned(Box::new(planned(&[("core", "rl", count, count)])))] {
+        fold.event(&event);
+    }
+    for ((ordinal, turn), (outcomes, is_drawn)) in (0..).zip(0_u32..).zip(units) {
+        fold.event(&admitted(ordinal, 0, unit("rl", "c", turn)));
+        let asking = |stage| {
+            let first = judged(ordinal, stage, outcomes[0].clone());
+            let Some((cause, askings)) = rules.asked_again(&first, *is_drawn && policy.random > 0.0).unwrap() else {
+                return first;
+            };
+            let further = outcomes.iter().cycle().skip(1).take(askings as usize - 1);
+            let further = further.map(|outcome| judged(ordinal, stage, outcome.clone()));
+            rules.join(cause, std::iter::once(first).chain(further).collect()).unwrap()
+        };
+        let screen = asking(Stage::Screen);
+        let goes_on = rules.pass(&screen).unwrap();
+        fold.event(&Event::Judged(Box::new(screen)));
+        if goes_on {
+            fold.event(&Event::Judged(Box::new(asking(Stage::Confirm))));
+        }
+    }
+    fold.finish().unwrap()
+}
+
+proptest! {
+    #[test]
+    fn random_repeats_change_no_figure_but_their_own(
+        units in prop::collection::vec((prop::collection::vec(any_outcome(), 3..=3), any::<bool>()), 1..40),
+    ) {
+        let with = tally_of(POLICY, &units);
+        let without = tally_of(Repeats { random: 0.0, ..POLICY }, &units);
+        let of_gate = |tally: &Tally| {
+            let rows = tally.repeats.iter().filter(|row| row.cause.is_of_gate());
+            rows.cloned().collect::<Vec<_>>()
+        };
+        prop_assert_eq!(of_gate(&with), of_gate(&without));
+        prop_assert_eq!(Tally { repeats: Vec::new(), ..with }, Tally { repeats: Vec::new(), ..without });
+    }
+}
+
+#[test]
+fn what_further_askings_say_is_counted_by_cause() {
+    let (yes, no) = (says(true), says(false));
+    let tally = tally_of(
+        POLICY,
+        &[
+            (vec![yes.clone(), no.clone(), no.clone()], false),
+            (vec![yes.clone(), Outcome::Refused, no.clone()], false),
+            (vec![scored(Absent, 5), yes.clone(), yes.clone()], true),
+            (vec![no.clone(), yes.clone(), no.clone()], true),
+            (vec![no.clone(), Outcome::Refused, no], true),
+        ],
+    );
+    let rows: Vec<_> = tally.repeats.iter().filter(|row| row.stage == Stage::Screen).collect();
+    let [flagged, near, random] = rows.as_slice() else { panic!("{rows:?}") };
+    assert_eq!(
+        (flagged.cause, near.cause, random.cause),
+        (RepeatCause::Flagged, RepeatCause::NearThreshold, RepeatCause::Random)
+    );
+    assert_eq!((flagged.first_says, near.first_says, random.first_says), (true, false, false));
+    let expected = RepeatCounts {
+        units: 2,
+        askings: 4,
+        missing: 1,
+        not_cached: 0,
+        pairs: 2,
+        flips: 2,
+        contradicted: 2,
+        changed: 1,
+        undecided: 1,
+    };
+    assert_eq!(flagged.counts, expected);
+    let expected = RepeatCounts {
+        units: 1,
+        askings: 2,
+        pairs: 1,
+        flips: 1,
+        contradicted: 1,
+        changed: 1,
+        ..RepeatCounts::default()
+    };
+    assert_eq!(near.counts, expected);
+    let expected = RepeatCounts {
+        units: 2,
+        askings: 2,
+        missing: 1,
+        pairs: 1,
+        flips: 1,
+        contradicted: 1,
+        ..RepeatCounts::default()
+    };
+    assert_eq!(random.counts, expected);
+    // Of the three the majority decides, one is cleared, one is flagged and one is neither.
+    assert_eq!((tally.screen.outcomes[&OutcomeKind::Graded], tally.screen.outcomes[&OutcomeKind::Refused]), (4, 1));
+    assert_eq!(tally.confirm.unwrap().reached(), 1);
+}

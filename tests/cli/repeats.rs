@@ -1,0 +1,106 @@
+//! `repeats`: what the report, `show`, `plan`, `config` and `diff` say of askings of one question.
+
+use crate::support::Night;
+
+const SCREEN: &str = "repeats = { flagged = 3, near_threshold = 3, near = 15, random = 0.2 }\n";
+const CONFIRM: &str = "repeats = { rule = \"any\", flagged = 2, near_threshold = 1, random = 0.0 }\n";
+const PROFILE: &str = "askings_differ = true\nspecificity = 0.8";
+
+/// A night whose graders tell askings apart, with nonces that are the same each time.
+fn night() -> Night {
+    let night = Night::with(24, PROFILE, PROFILE);
+    night.workspace.write("cache/secret", [7; 32]);
+    night
+}
+
+fn repeat(night: &Night) {
+    night.workspace.edit("audit.toml", "[grader.confirm]", &format!("{SCREEN}\n[grader.confirm]"));
+    night.workspace.edit("audit.toml", "[budget]", &format!("{CONFIRM}\n[budget]"));
+}
+
+/// The part of a page under a heading.
+fn section(page: &str, heading: &str) -> String {
+    let (_, rest) = page.split_once(heading).unwrap_or_else(|| panic!("there is no `{heading}`:\n{page}"));
+    format!("{heading}{}", rest.split("\n\n").next().unwrap_or(rest))
+}
+
+#[test]
+fn the_report_tells_who_was_asked_again_and_how_often_a_grader_flips() {
+    let night = night();
+    let once = night.workspace.run(&["run", "--format", "json"]).expect(0).json();
+    repeat(&night);
+    let report = night.workspace.run(&["run", "--format", "json"]).expect(0).json();
+    let page = night.workspace.run(&["report"]).expect(0).stdout;
+    insta::assert_snapshot!(format!("{}\n\n{}", section(&page, "Repeats"), section(&page, "Grader health")));
+    let stages: Vec<_> =
+        report["repeats"].as_array().unwrap().iter().map(|stage| stage["stage"].as_str().unwrap()).collect();
+    assert_eq!(stages, ["screen", "confirm"]);
+    assert!(once.get("repeats").is_none() && once["grader_health"]["flip_rate"].is_null());
+    assert_eq!(once["grader_health"]["flip_rate_reason"], "no unit was graded twice");
+    let rate = &report["grader_health"]["flip_rate"];
+    assert!(rate["lower"].as_f64() <= rate["estimate"].as_f64() && rate["estimate"].as_f64() <= rate["upper"].as_f64());
+
+    let table = night.workspace.run(&["report", "--definitions", "--format", "json"]).expect(0).json();
+    assert_eq!(
+        table["rows"][0]["flagged"], report["funnel"]["flagged"],
+        "the run's own rule gives the run's own figures"
+    );
+    let [first, second] = [&once, &report].map(|report| report["run"].as_str().unwrap());
+    let diff = night.workspace.run(&["diff", first, second, "--format", "json"]).expect(0).json();
+    let changed: Vec<_> =
+        diff["changed"].as_array().unwrap().iter().map(|row| row["what"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(changed, ["screen repeats", "confirm repeats"]);
+}
+
+#[test]
+fn every_asking_of_a_unit_can_be_seen() {
+    let night = night();
+    repeat(&night);
+    night.workspace.run(&["run"]).expect(0);
+    let listed =
+        night.workspace.run(&["ls", "--format", "json", "--status", "confirmed", "--limit", "1"]).expect(0).json();
+    let unit = listed["unit"].as_str().unwrap().to_owned();
+    let page = night.workspace.run(&["show", &unit]).expect(0).stdout;
+    insta::assert_snapshot!(section(&page, "Verdicts"));
+}
+
+#[test]
+fn a_plan_knows_what_stored_first_answers_cause() {
+    let night = night();
+    night.workspace.report();
+    repeat(&night);
+    let requests = night.workspace.run(&["plan", "--format", "json"]).expect(0).json()["requests"].clone();
+    let before = night.requests();
+    let report = night.workspace.report().json();
+    let [low, expected, worst] = [0, 1, 2].map(|index| requests[index].as_u64().unwrap());
+    let further = |stage: &serde_json::Value| {
+        stage["rows"].as_array().unwrap().iter().map(|row| row["askings"].as_u64().unwrap()).sum::<u64>()
+    };
+    let of_screen = further(&report["repeats"][0]);
+    let sent = night.requests();
+    assert_eq!(sent.0 - before.0, of_screen, "first askings replay");
+    // Every first answer of the screen is stored, so its repeats are counted one by one; what they leave flagged is not known.
+    assert_eq!(low, of_screen, "{requests}");
+    let all = sent.0 - before.0 + sent.1 - before.1;
+    assert!(low <= all && all <= worst && low <= expected && expected <= worst, "{requests} and {all}");
+}
+
+#[test]
+fn a_plan_counts_repeats_and_settings_name_them() {
+    let night = night();
+    let requests = || night.workspace.run(&["plan", "--format", "json"]).expect(0).json()["requests"].clone();
+    let once = requests();
+    repeat(&night);
+    let again = requests();
+    let of = |requests: &serde_json::Value, index: usize| requests[index].as_u64().unwrap();
+    let units = of(&once, 0);
+    // At worst all are flagged: three askings of the screen and two of the confirmer where there was one of each.
+    assert_eq!((of(&once, 2), of(&again, 2)), (2 * units, 5 * units));
+    assert!(of(&again, 0) > units && of(&again, 1) > of(&once, 1), "{once} {again}");
+    let page = night.workspace.run(&["plan"]).expect(0).stdout;
+    assert!(page.contains("as many first scores lie near the threshold"), "{page}");
+    assert!(page.contains("rule `majority`: 3 askings of what the first one says yes to"), "{page}");
+    let config = night.workspace.run(&["config"]).expect(0).stdout;
+    let lines: Vec<_> = config.lines().filter(|line| line.contains(".repeats")).collect();
+    insta::assert_snapshot!(lines.join("\n"));
+}
