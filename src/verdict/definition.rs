@@ -72,8 +72,8 @@ pub enum DefinitionErrorKind {
     Evaluation(String),
     /// What it says hangs on a field that the verdict's question did not have.
     #[error(
-        "it hangs on `fields.{field}`, which this verdict was not asked for: run the audit again, or say in the definition what \
-         holds then, as in `fields.{field} in [..., \"{NOT_ASKED}\"]`"
+        "it hangs on `fields.{field}`, which a stored verdict was not asked for: run the audit again, or say in the definition \
+         what holds then, as in `fields.{field} in [..., \"{NOT_ASKED}\"]`"
     )]
     NotAsked {
         /// The field.
