@@ -32,6 +32,7 @@ mod warnings;
 
 pub use escape::escape;
 pub use json::{RateRow, Report};
+pub use layout::watermark_line;
 
 #[cfg(test)]
 mod tests;

@@ -142,6 +142,9 @@ impl Status {
 /// One unit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ListedUnit {
+    /// That a grader's prompt is a draft: nothing of it is for publication.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watermark: Option<&'static str>,
     /// Its address, as `assize show` takes it.
     pub unit: String,
     /// Its group: values by field.
@@ -323,6 +326,7 @@ fn row(planned: &Planned, behaviour: &Behaviour, candidate: Candidate) -> Option
     // What the screen clears is not asked a second time, whatever an earlier session did.
     let confirm = confirm.filter(|_| status.is_among(&[Status::Flagged]));
     Some(ListedUnit {
+        watermark: planned.watermark(),
         unit: unit.to_string(),
         group: planned.group_by.iter().cloned().zip(unit.group.0).collect(),
         class: planned.strata.get(stratum as usize)?.stratum.class.clone(),

@@ -163,6 +163,7 @@ impl Found<'_> {
         Mined {
             run: run.to_owned(),
             simulated: planned.graders.iter().any(|grader| grader.simulated),
+            watermark: planned.watermark(),
             unit: planned.unit,
             behaviour: planned.behaviour.clone(),
             first: side(&sides.first, self.conversations[0]),
