@@ -9,7 +9,7 @@ use crate::report::watermark_line;
 use crate::run::anchors::{Announced, Drawn, draw};
 use crate::run::settings::CacheMode;
 
-use super::args::{AnchorsCommand, AuditArgs};
+use super::args::{AnchorsCommand, BaselineArgs};
 use super::exit::{Exit, Failure};
 use super::invocation::Invocation;
 use super::printer::{Printer, counted};
@@ -22,8 +22,8 @@ pub(super) fn run(invocation: &Invocation, command: &AnchorsCommand, printer: Pr
     }
 }
 
-fn baseline(invocation: &Invocation, args: &AuditArgs, printer: Printer) -> Result<Exit, Failure> {
-    let assembly = assembled(invocation, args, printer)?;
+fn baseline(invocation: &Invocation, args: &BaselineArgs, printer: Printer) -> Result<Exit, Failure> {
+    let assembly = assembled(invocation, &args.audit(), printer)?;
     if assembly.audit.cache != CacheMode::On {
         return Err(Failure::new(Exit::Usage, anyhow!("a baseline asks what is not there, and nothing else"))
             .with_hint(

@@ -36,6 +36,30 @@ fn a_baseline_is_announced_drawn_once_and_shown() {
 }
 
 #[test]
+fn a_baseline_takes_only_flags_that_do_something() {
+    let night = night();
+    for flag in [&["--limit", "1"][..], &["--retry-errors"], &["--strict"]] {
+        let refused = night.workspace.run(&[&["anchors", "baseline"], flag].concat()).expect(2).stderr;
+        assert!(refused.contains("unexpected argument"), "{flag:?}: {refused}");
+    }
+    let help = night.workspace.run(&["anchors", "baseline", "--help"]).expect(0).stdout;
+    for flag in
+        ["--max-cost", "--deadline", "--max-concurrency", "--max-requests-per-minute", "--max-tokens-per-minute"]
+    {
+        assert!(help.contains(flag), "{flag}: {help}");
+    }
+    assert!(!help.contains("--limit") && !help.contains("--cache"), "{help}");
+    let read_only = night.workspace.assize(&["anchors", "baseline"]).env("ASSIZE_CACHE", "read-only").run().expect(2);
+    assert!(read_only.stderr.contains("leave `--cache` away"), "{}", read_only.stderr);
+    night.workspace.run(&["anchors", "baseline", "--deadline", "2026-01-01T00:00Z"]).expect(3);
+    let poor = night.workspace.run(&["anchors", "baseline", "--max-cost", "0", "--format", "json"]).expect(3).json();
+    assert_eq!((&poor["there"], &poor["spent_usd"]), (&serde_json::json!(0), &serde_json::json!(0.0)));
+    assert_eq!(night.requests(), (0, 0), "a passed deadline and an empty purse are heard");
+    night.workspace.run(&["anchors", "baseline", "-j", "1", "--max-cost", "1"]).expect(0);
+    assert_eq!(night.requests(), (16, 0));
+}
+
+#[test]
 fn anchors_that_cannot_be_used_are_refused_with_advice() {
     let night = night();
     let shown = |ended: crate::support::Ended| ended.shown();
