@@ -30,7 +30,7 @@ use crate::prompt::BehaviourFiles;
 use crate::reconcile::Definitions;
 
 pub use baseline::{Announced, Drawn, draw};
-pub(super) use visit::visit;
+pub(super) use visit::{retell, visit};
 
 /// The epoch of baseline draws; a run's id is that of its visits.
 pub(super) const BASELINE_EPOCH: &str = "anchor baseline";
