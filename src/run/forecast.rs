@@ -1,5 +1,7 @@
 //! What a run would do, found out without sending anything: every planned unit is rendered and looked up.
 
+mod anchors;
+
 use std::num::NonZeroUsize;
 use std::thread;
 
@@ -16,6 +18,7 @@ use crate::grade::price::output_limit;
 use crate::grade::stage::{Grader, Retries, Scratch, Sizes, StageError};
 use crate::model::event::{Ordinal, Planned};
 use crate::model::money::{NanoUsd, Price};
+use crate::plan::anchors::{AnchorForecast, forecast_anchors};
 use crate::plan::forecast::{Forecast, KnownLoad, Limits, Load, Questions, StageLoad, forecast};
 use crate::plan::measured::Measured;
 use crate::plan::prospect::{Prospect, believe, prospect};
@@ -45,8 +48,10 @@ pub struct Outlook {
     pub planned: Planned,
     /// What is known about the units.
     pub load: Load,
-    /// What it would cost, and how long it would take.
+    /// What it would cost, and how long it would take: units, and visits to anchors.
     pub forecast: Forecast,
+    /// The part of it that goes to anchors, where the audit has any.
+    pub anchors: Option<AnchorForecast>,
     /// What it should buy.
     pub prospect: Prospect,
     /// The sizes that the cap decided, where the audit leaves them to it.
@@ -103,7 +108,7 @@ pub async fn outlook(assembly: Assembly, measured: Option<Measured>) -> Result<O
         screener: _,
         census,
         known,
-        anchors: _,
+        anchors,
         stands,
         mut planned,
         warnings: _,
@@ -130,8 +135,15 @@ pub async fn outlook(assembly: Assembly, measured: Option<Measured>) -> Result<O
     gates.retries = Retries { last, is_asking: audit.retry_errors };
     planned.planted.clone_from(&gates.planted);
     let terms: Vec<_> = stands.iter().map(|stand| Terms::new(&audit, stand)).collect();
-    let (screen, confirm) = gates.graders(stands, &behaviour, "", &cache)?;
     let units = Units::new(known, census.units);
+    let anchors = match (anchors, terms.first()) {
+        (Some(set), Some(terms)) => {
+            let of_screen = (&gates, stands.as_slice(), terms);
+            Some(anchors::look_up((set, units.len()), of_screen, (&behaviour, &definitions), &cache)?)
+        }
+        (Some(_) | None, _) => None,
+    };
+    let (screen, confirm) = gates.graders(stands, &behaviour, "", &cache)?;
     let surveys = survey(&units, &screen, confirm.as_ref(), &definitions)?;
     let known = terms
         .first()
@@ -148,11 +160,13 @@ pub async fn outlook(assembly: Assembly, measured: Option<Measured>) -> Result<O
         paid_per_unit: None,
     };
     believe(&mut load, &planned, measured.as_ref());
-    let forecast = forecast(&load);
+    let of_units = forecast(&load);
+    let anchors = anchors.map(|anchors| forecast_anchors(&anchors, load.assume, &of_units));
+    let forecast = anchors.as_ref().map_or(of_units, |anchors| of_units + anchors.visits);
     let is_auto = allocation.is_some();
     let spent = ledger.spent_by(&audit.name);
     let prospect = prospect((&planned, &audit.assume), (&load, &forecast), spent, (measured, is_auto));
-    Ok(Outlook { planned, load, forecast, prospect, allocation, missing })
+    Ok(Outlook { planned, load, forecast, anchors, prospect, allocation, missing })
 }
 
 /// The most that the screen of a trial can send and cost: questions without a reply, and their bound. Sends nothing.
