@@ -88,9 +88,7 @@ fn failed(error: ListError) -> Failure {
         ListError::Write(error) if error.kind() == ErrorKind::BrokenPipe => return Failure::ClosedPipe,
         ListError::View(_) | ListError::Units(_) => Some("`assize run` copies the conversations from the corpus again"),
         ListError::Filter(_) => Some("metadata are texts: user == 'u-17'; scores are numbers: score >= 50"),
-        ListError::NoField { .. } => {
-            Some("`group_by` under [corpus] says what is grouped; `--where` sees all metadata")
-        }
+        ListError::NoField(_) => Some("`group_by` under [corpus] says what is grouped; `--where` sees all metadata"),
         ListError::NoClass { .. } | ListError::Conclude(_) | ListError::Folder(_) | ListError::Write(_) => None,
     };
     let failure = Failure::new(Exit::Usage, anyhow::Error::from(error).context("failed to list units"));
