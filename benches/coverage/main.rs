@@ -4,6 +4,8 @@
 //! ```text
 //! cargo bench --bench coverage               1,000 runs of every scenario; rewrites `docs/coverage.md`
 //! cargo bench --bench coverage -- --short    400 runs of every seventh scenario; prints the summary only
+//! cargo bench --bench coverage -- --questions    1,000 runs of the scenarios with one question about each conversation;
+//!                                            prints the summary only
 //! ```
 //!
 //! Fails if a default covers less than 93% over a scenario with at least 20 affected conversations (short form: 91%,
@@ -28,7 +30,7 @@ use std::time::Instant;
 
 use methods::{METHODS, Role, statements};
 use random::Stream;
-use scenario::Scenario;
+use scenario::{Sampling, Scenario};
 use tally::Cell;
 
 /// Every so manyth scenario is in the short form, from one on with which it has three of those that are hardest on whole
@@ -37,10 +39,12 @@ const STRIDE: usize = 7;
 const FIRST: usize = 4;
 
 fn main() {
-    let is_short = std::env::args().any(|word| word == "--short");
+    let asks = |option: &str| std::env::args().any(|word| word == option);
+    let (is_short, only_questions) = (asks("--short"), asks("--questions"));
     let (runs, least) = if is_short { (400, 0.91) } else { (1_000, page::LEAST) };
     let (first, stride) = if is_short { (FIRST, STRIDE) } else { (0, 1) };
-    let scenarios: Vec<_> = (0..).zip(scenario::all()).skip(first).step_by(stride).collect();
+    let mut scenarios: Vec<_> = (0..).zip(scenario::all()).skip(first).step_by(stride).collect();
+    scenarios.retain(|(_, scenario)| !only_questions || scenario.sampling == Sampling::Questions);
     let started = Instant::now();
     let cells = simulate(&scenarios, runs);
     println!("{} scenarios of {runs} runs in {:.1} s", cells.len(), started.elapsed().as_secs_f64());
@@ -52,7 +56,7 @@ fn main() {
             failed.push(method.name);
         }
     }
-    if !is_short {
+    if !is_short && !only_questions {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/coverage.md");
         std::fs::write(path, page::page(&cells, "cargo bench --bench coverage").unwrap()).unwrap();
     }

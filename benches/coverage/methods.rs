@@ -4,6 +4,7 @@ use std::num::NonZeroU64;
 
 use assize::estimate::cell::Cell;
 use assize::estimate::gamma::{Range, limits};
+use assize::estimate::interval::{Share, clopper_pearson};
 use assize::estimate::ratio::{Counted as Group, ratio};
 use assize::estimate::sensitivity::{Part, Sensitivity, mover_ratio};
 use assize::estimate::total::{Funnel, Positive, Total};
@@ -54,12 +55,13 @@ const fn method(name: &'static str, target: &'static str, role: Role) -> Method 
 }
 
 /// In the order of [`statements`].
-pub(crate) const METHODS: [Method; 13] = [
+pub(crate) const METHODS: [Method; 14] = [
     method("corrected, melded", "prevalence in the traffic", Role::Default),
     method("corrected, corpus", "prevalence in the corpus", Role::Default),
     method("corrected, closed form", "prevalence in the traffic", Role::Check),
     method("catchable, gamma", "what the funnel confirms, traffic", Role::Default),
     method("ratio, melded", "ratio of two groups", Role::Default),
+    method("floor", "what was graded and confirmed, traffic", Role::Default),
     method("Wald", "what the funnel confirms, traffic", Role::Peer),
     method("Wilson", "what the funnel confirms, traffic", Role::Peer),
     method("cluster bootstrap", "what the funnel confirms, traffic", Role::Peer),
@@ -78,14 +80,17 @@ pub(crate) struct Statement {
 }
 
 impl Statement {
-    /// Limits in turns, about a share of all turns.
-    fn of_turns([lower, upper]: Bounds, truth: f64) -> Self {
-        Self { limits: [lower / real(TURNS), upper / real(TURNS)], truth }
+    /// Limits in units, about a share of so many units.
+    fn of_units([lower, upper]: Bounds, units: u64, truth: f64) -> Self {
+        Self { limits: [lower / real(units), upper / real(units)], truth }
     }
 }
 
 /// The clusters with a confirmed unit of one simulated audit, and what each method says about it.
 pub(crate) fn statements(scenario: &Scenario, stream: &mut Stream) -> (u64, [Option<Statement>; METHODS.len()]) {
+    if scenario.sampling == Sampling::Questions {
+        return of_questions(scenario, stream);
+    }
     let level = Level::new(0.95).expect("it lies between 0 and 1");
     let audited = audit(scenario, stream);
     let total = total(scenario, &audited);
@@ -95,7 +100,7 @@ pub(crate) fn statements(scenario: &Scenario, stream: &mut Stream) -> (u64, [Opt
     let corrected = |target| part.and_then(|part| part.corrected(target, level).ok()).map(|found| bounds(found.limits));
     let closed = part.filter(|part| part.sensitivity.usable().is_ok());
     let closed = closed.map(|part| bounds(mover_ratio(&part.total, part.sensitivity, level)));
-    let of_turns = |limits: Option<Bounds>, truth| limits.map(|limits| Statement::of_turns(limits, truth));
+    let of_turns = |limits: Option<Bounds>, truth| limits.map(|limits| Statement::of_units(limits, TURNS, truth));
     let directly = |limits, truth| Some(Statement { limits, truth });
     let [ratio, katz] = ratios(scenario, total, level, stream);
     let flagged = flagged_sample(scenario, stream);
@@ -106,6 +111,7 @@ pub(crate) fn statements(scenario: &Scenario, stream: &mut Stream) -> (u64, [Opt
         of_turns(closed, prevalence),
         of_turns(total.map(|total| bounds(limits(&total, level))), caught),
         ratio,
+        None,
         of_turns(total.map(|total| by_normal(&total, level)), caught),
         total.and_then(|total| directly(wilson(whole(total.estimate), TURNS, level), caught)),
         of_turns(total.and_then(|total| resampled(scenario, &audited, &total, stream)), caught),
@@ -116,6 +122,57 @@ pub(crate) fn statements(scenario: &Scenario, stream: &mut Stream) -> (u64, [Opt
         katz,
     ];
     (total.map_or(0, |total| total.affected), statements.map(|statement| statement.filter(is_an_interval)))
+}
+
+/// The same where conversations are the units: what reports print of them. Without a slice there is a floor and no more.
+fn of_questions(scenario: &Scenario, stream: &mut Stream) -> (u64, [Option<Statement>; METHODS.len()]) {
+    let level = Level::new(0.95).expect("it lies between 0 and 1");
+    let audited = audit(scenario, stream);
+    let floor = floor(&audited);
+    let total = if scenario.slice > 0 { total(scenario, &audited) } else { None };
+    let Scenario { prevalence, recall, sensitivity, slice, .. } = *scenario;
+    let part = total.zip(Sensitivity::new(audited.detected, KNOWN));
+    let part = part.map(|(total, sensitivity)| Part { total, sensitivity });
+    let corrected = |target| part.and_then(|part| part.corrected(target, level).ok()).map(|found| bounds(found.limits));
+    let closed = part.filter(|part| part.sensitivity.usable().is_ok());
+    let closed = closed.map(|part| bounds(mover_ratio(&part.total, part.sensitivity, level)));
+    let of_units =
+        |limits: Option<Bounds>, truth| limits.map(|limits| Statement::of_units(limits, scenario.units(), truth));
+    let reached = recall + (1.0 - recall) * real(slice) / real(audited.strata[1].size);
+    // A floor counts what people read: where they read a part, it is about that part.
+    let floor_limits = scenario.review.is_none().then(|| floor_limits(&floor, scenario.units(), level));
+    let mut statements = [None; METHODS.len()];
+    statements[..6].copy_from_slice(&[
+        of_units(corrected(Target::Traffic), prevalence),
+        of_units(corrected(Target::Corpus), real(audited.truth) / real(scenario.units())),
+        of_units(closed, prevalence),
+        of_units(total.map(|total| bounds(limits(&total, level))), prevalence * sensitivity),
+        None,
+        floor_limits.map(|limits| Statement { limits, truth: prevalence * sensitivity * reached }),
+    ]);
+    (floor.affected, statements.map(|statement| statement.filter(is_an_interval)))
+}
+
+/// Confirmed units as they are, each with weight 1.
+fn floor(audited: &Audit) -> Total {
+    let positives: Vec<_> = (0..)
+        .zip(&audited.confirmed)
+        .map(|(content, &(_, conversation))| Positive { cell: 0, conversation, content, drawn_with: None })
+        .collect();
+    let k = positives.len() as u64;
+    let cell = Cell { expansion: 1.0, flagged: k, reviewed: k, confirmed: k, third: None };
+    Funnel::new(vec![cell], &positives).expect("one cell holds all of them").floor(|_| true)
+}
+
+/// As reports print them, of units that are not all independent, or are.
+fn floor_limits(floor: &Total, units: u64, level: Level) -> Bounds {
+    if floor.between > 0.0 {
+        let [lower, upper] = bounds(limits(floor, level));
+        return [lower / real(units), upper / real(units)];
+    }
+    let share = Share::new(whole(floor.estimate), units).expect("there are units");
+    let limits = clopper_pearson(share, level);
+    [limits.lower, limits.upper]
 }
 
 /// A method that divides nothing by nothing gives none.

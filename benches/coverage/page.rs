@@ -52,12 +52,15 @@ fn introduction(page: &mut String, cells: &[(Scenario, Cell)], command: &str) ->
          every flagged turn, or at most so many of a stratum, drawn at random; they do not err. The grader's sensitivity is\n\
          measured on {KNOWN} known positives. `cluster` is the mean number of turns that show the behaviour in a conversation\n\
          with at least one (their number is geometric); `affected` is the mean number of conversations with a confirmed\n\
-         turn. Of the methods that are not in the product, Wald's is the normal interval of the weighted total with the\n\
+         turn. Where one question is asked about each conversation, the conversations are the units: they take the place of\n\
+         turns in all of this, {} of them with {} other hits, and users that of conversations. Of the methods that are not in the product, Wald's is the normal interval of the weighted total with the\n\
          variance of its two phases, Wilson's takes the weighted total as a count, Korn-Graubard's has 300 cleared turns of\n\
          each stratum reviewed as well, Lang-Reiczigel's has the grader's flags in a random sample as large as the slice\n\
          and 3,000 known negatives, PPI and PPI++ have 500 labelled turns and as many unlabelled ones as the slice, and\n\
          the bootstrap resamples conversations 199 times.\n",
         cells.len(),
+        TURNS / CONVERSATION,
+        FALSE_HITS / CONVERSATION,
         (0.95_f64 * 0.05 / crate::peers::real(runs)).sqrt(),
     )
 }
@@ -67,19 +70,21 @@ fn summary(page: &mut String, cells: &[(Scenario, Cell)]) -> std::fmt::Result {
     writeln!(
         page,
         "`single turns`: no conversation has two turns that show the behaviour. `clustered turns`: some do, and turns are\n\
-         drawn. `conversations`: some do, and whole conversations are drawn.\n"
+         drawn. `conversations`: some do, and whole conversations are drawn. `questions`: one question is asked about each\n\
+         conversation, with the slice or without; without it there is a floor only.\n"
     )?;
     writeln!(
         page,
-        "| method | speaks of | role | single turns | clustered turns | conversations | mean | mean width |\n\
-         |---|---|---|---:|---:|---:|---:|---:|"
+        "| method | speaks of | role | single turns | clustered turns | conversations | questions | mean | mean width |\n\
+         |---|---|---|---:|---:|---:|---:|---:|---:|"
     )?;
     for (index, method) in METHODS.iter().enumerate() {
         write!(page, "| {} | {} | {} |", method.name, method.target, method.role.as_str())?;
-        let kinds: [fn(&Scenario) -> bool; 3] = [
-            |scenario| scenario.cluster <= 1.0,
+        let kinds: [fn(&Scenario) -> bool; 4] = [
+            |scenario| scenario.cluster <= 1.0 && scenario.sampling == Sampling::Turns,
             |scenario| scenario.cluster > 1.0 && scenario.sampling == Sampling::Turns,
             |scenario| scenario.sampling == Sampling::Conversations,
+            |scenario| scenario.sampling == Sampling::Questions,
         ];
         for kind in kinds {
             match least(cells, index, kind) {
@@ -124,6 +129,7 @@ const fn drawn_by(scenario: &Scenario) -> &'static str {
     match scenario.sampling {
         Sampling::Turns => "turn",
         Sampling::Conversations => "conversation",
+        Sampling::Questions => "question",
     }
 }
 

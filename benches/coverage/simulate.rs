@@ -1,4 +1,5 @@
-//! One audit of one corpus that is drawn from the traffic: counts, and of every confirmed turn its conversation.
+//! One audit of one corpus that is drawn from the traffic: counts, and of every confirmed turn its conversation. Where
+//! conversations are the units, they take the place of turns here, and users that of conversations.
 
 use crate::peers::real;
 use crate::random::{Stream, Urn};
@@ -48,7 +49,7 @@ pub(crate) fn audit(scenario: &Scenario, stream: &mut Stream) -> Audit {
     let conversations = affected(scenario, stream);
     let truth = conversations.iter().sum();
     let (positives, mut strata) = match scenario.sampling {
-        Sampling::Turns => by_turn(scenario, &conversations, stream),
+        Sampling::Turns | Sampling::Questions => unit_by_unit(scenario, &conversations, stream),
         Sampling::Conversations => by_conversation(scenario, &conversations, stream),
     };
     let mut confirmed = Vec::new();
@@ -73,20 +74,20 @@ pub(crate) fn audit(scenario: &Scenario, stream: &mut Stream) -> Audit {
 
 /// The number of turns that show the behaviour, of every conversation with at least one.
 fn affected(scenario: &Scenario, stream: &mut Stream) -> Vec<u64> {
-    let count = stream.poisson(scenario.prevalence * real(TURNS) / scenario.cluster);
+    let count = stream.poisson(scenario.prevalence * real(scenario.units()) / scenario.cluster);
     (0..count).map(|_| stream.geometric(1.0 / scenario.cluster)).collect()
 }
 
-fn by_turn(scenario: &Scenario, conversations: &[u64], stream: &mut Stream) -> (Vec<Positive>, [Stratum; 2]) {
+fn unit_by_unit(scenario: &Scenario, clusters: &[u64], stream: &mut Stream) -> (Vec<Positive>, [Stratum; 2]) {
     let mut positives = Vec::new();
-    for (conversation, &turns) in (0..).zip(conversations) {
-        for _ in 0..turns {
+    for (conversation, &units) in (0..).zip(clusters) {
+        for _ in 0..units {
             let is_hit = stream.chance(scenario.recall);
             positives.push(Positive { conversation, stratum: usize::from(!is_hit), is_graded: is_hit });
         }
     }
-    let hits = FALSE_HITS + positives.iter().filter(|turn| turn.stratum == 0).count() as u64;
-    let rest = TURNS - hits;
+    let hits = scenario.false_hits() + positives.iter().filter(|turn| turn.stratum == 0).count() as u64;
+    let rest = scenario.units() - hits;
     let mut urn = Urn::new(rest, scenario.slice);
     for turn in positives.iter_mut().filter(|turn| turn.stratum == 1) {
         turn.is_graded = urn.draws(stream);

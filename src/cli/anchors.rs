@@ -5,10 +5,11 @@ use serde_json::json;
 
 use crate::model::event::StopReason;
 use crate::report::rate::count;
+use crate::report::watermark_line;
 use crate::run::anchors::{Announced, Drawn, draw};
 use crate::run::settings::CacheMode;
 
-use super::args::{AnchorsCommand, AuditArgs};
+use super::args::{AnchorsCommand, BaselineArgs};
 use super::exit::{Exit, Failure};
 use super::invocation::Invocation;
 use super::printer::{Printer, counted};
@@ -21,21 +22,22 @@ pub(super) fn run(invocation: &Invocation, command: &AnchorsCommand, printer: Pr
     }
 }
 
-fn baseline(invocation: &Invocation, args: &AuditArgs, printer: Printer) -> Result<Exit, Failure> {
-    let assembly = assembled(invocation, args, printer)?;
+fn baseline(invocation: &Invocation, args: &BaselineArgs, printer: Printer) -> Result<Exit, Failure> {
+    let assembly = assembled(invocation, &args.audit(), printer)?;
     if assembly.audit.cache != CacheMode::On {
         return Err(Failure::new(Exit::Usage, anyhow!("a baseline asks what is not there, and nothing else"))
             .with_hint(
                 "leave `--cache` away; for a baseline from scratch set another `revision` under [grader.screen]",
             ));
     }
+    let mark = assembly.planned.watermark();
     let announce = |announced: &Announced| printer.note(&announcement(announced));
     let Some(drawn) = runtime()?.block_on(draw(assembly, announce, |_| {}))? else {
         return Err(Failure::new(Exit::Usage, anyhow!("the audit names no anchors"))
             .with_hint("write `anchors = { file = \"gold.jsonl\", rate = 0.01 }` under [grader.screen]"));
     };
     let exit = exit_of(&drawn);
-    let value = json!({
+    let mut value = json!({
         "schema": 1,
         "anchors": drawn.announced.anchors,
         "draws": drawn.announced.draws,
@@ -46,7 +48,10 @@ fn baseline(invocation: &Invocation, args: &AuditArgs, printer: Printer) -> Resu
         "stop": drawn.reason,
         "exit": exit.code(),
     });
-    printer.result(&value, || page(&drawn))?;
+    if let Some(mark) = mark {
+        value["watermark"] = mark.into();
+    }
+    printer.result(&value, || watermark_line(mark) + &page(&drawn))?;
     Ok(exit)
 }
 

@@ -23,7 +23,7 @@ use crate::clock::UnixMs;
 use crate::config::{AUDIT_FILE, moment};
 use crate::grade::settings::Concurrency;
 
-pub use anchors::AnchorsCommand;
+pub use anchors::{AnchorsCommand, BaselineArgs};
 pub use diff::DiffArgs;
 pub use ls::{ListArgs, StatusArg};
 pub use mine::MineArgs;
@@ -257,6 +257,23 @@ pub struct OverrideArgs {
     /// How stored replies are used
     #[arg(long, value_enum, value_name = "MODE", env = "ASSIZE_CACHE")]
     pub cache: Option<CacheArg>,
+    /// How much may be sent.
+    #[command(flatten)]
+    pub sending: SendingArgs,
+    /// Admit at most this many units: turns, or whole conversations where `sample_by = "conversation"`
+    #[arg(long, value_name = "N", env = "ASSIZE_LIMIT")]
+    pub limit: Option<u64>,
+    /// Ask again what was answered without a verdict: refused, truncated, unparsable, filtered, too long
+    #[arg(long)]
+    pub retry_errors: bool,
+    /// Stop at the first unreadable record
+    #[arg(long, env = "ASSIZE_STRICT", value_parser = FalseyValueParser::new())]
+    pub strict: bool,
+}
+
+/// How much may be sent, and how fast.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SendingArgs {
     /// Spend at most this, in US dollars
     #[arg(long, value_name = "USD", env = "ASSIZE_MAX_COST")]
     pub max_cost: Option<f64>,
@@ -272,15 +289,6 @@ pub struct OverrideArgs {
     /// Tokens per minute, for every endpoint
     #[arg(long, value_name = "N", env = "ASSIZE_MAX_TOKENS_PER_MINUTE")]
     pub max_tokens_per_minute: Option<u32>,
-    /// Admit at most this many units: turns, or whole conversations where `sample_by = "conversation"`
-    #[arg(long, value_name = "N", env = "ASSIZE_LIMIT")]
-    pub limit: Option<u64>,
-    /// Ask again what was answered without a verdict: refused, truncated, unparsable, filtered, too long
-    #[arg(long)]
-    pub retry_errors: bool,
-    /// Stop at the first unreadable record
-    #[arg(long, env = "ASSIZE_STRICT", value_parser = FalseyValueParser::new())]
-    pub strict: bool,
 }
 
 /// How stored replies are used.

@@ -2,8 +2,8 @@
 
 use std::io::{self, ErrorKind, Write};
 
-use crate::report::escape;
 use crate::report::rate::{count, units};
+use crate::report::{escape, watermark_line};
 use crate::run::conclude;
 use crate::run::list::{ListError, ListedUnit, ListedVerdict, Listing, Status, list};
 use crate::source::Filter;
@@ -27,19 +27,23 @@ pub(super) fn run(invocation: &Invocation, args: &ListArgs, printer: Printer) ->
         limit: args.limit,
     };
     let format = invocation.global.format;
+    let planned = conclude::plan_of(&folder).map_err(anyhow::Error::from)?;
     let mut out = printer.out();
+    if format == OutputFormat::Text {
+        let mark = watermark_line(planned.watermark());
+        out.write_all(mark.as_bytes()).map_err(|error| failed(ListError::Write(error)))?;
+    }
     let found = list(&workspace, &folder, &wanted, |unit| write_line(&mut out, unit, format)).map_err(failed)?;
     out.flush().map_err(|error| failed(ListError::Write(error)))?;
-    let unit = conclude::plan_of(&folder).map_err(anyhow::Error::from)?.unit;
     if !found.unknown.is_empty() && found.not_asked == 0 && found.units == 0 {
         let names: Vec<_> = found.unknown.iter().map(|name| format!("`{name}`")).collect();
         printer.warning(&format!("no unit looked at has {} in its metadata", names.join(", ")));
     }
     if found.not_asked > 0 {
-        printer.note(&format!("the expression says nothing of {}: not asked", units(found.not_asked, unit)));
+        printer.note(&format!("the expression says nothing of {}: not asked", units(found.not_asked, planned.unit)));
     }
     if format == OutputFormat::Text {
-        printer.line(&format!("{}; `assize show UNIT` shows one", units(found.units, unit)));
+        printer.line(&format!("{}; `assize show UNIT` shows one", units(found.units, planned.unit)));
     }
     Ok(Exit::Complete)
 }
@@ -84,9 +88,7 @@ fn failed(error: ListError) -> Failure {
         ListError::Write(error) if error.kind() == ErrorKind::BrokenPipe => return Failure::ClosedPipe,
         ListError::View(_) | ListError::Units(_) => Some("`assize run` copies the conversations from the corpus again"),
         ListError::Filter(_) => Some("metadata are texts: user == 'u-17'; scores are numbers: score >= 50"),
-        ListError::NoField { .. } => {
-            Some("`group_by` under [corpus] says what is grouped; `--where` sees all metadata")
-        }
+        ListError::NoField(_) => Some("`group_by` under [corpus] says what is grouped; `--where` sees all metadata"),
         ListError::NoClass { .. } | ListError::Conclude(_) | ListError::Folder(_) | ListError::Write(_) => None,
     };
     let failure = Failure::new(Exit::Usage, anyhow::Error::from(error).context("failed to list units"));

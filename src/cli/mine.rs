@@ -25,7 +25,7 @@ fn failed(error: MineError) -> Failure {
             Some("grade more, have people decide what is flagged, or lower `--least`; `assize ls` shows what there is")
         }
         MineError::View(_) | MineError::Units(_) => Some("`assize run` copies the conversations from the corpus again"),
-        MineError::NoField { .. } => Some("`group_by` under [corpus] says what is grouped"),
+        MineError::NoField(_) => Some("`group_by` under [corpus] says what is grouped"),
         MineError::Conclude(_) | MineError::Folder(_) | MineError::Cues { .. } => None,
     };
     let failure = Failure::new(Exit::Usage, anyhow::Error::from(error).context("failed to mine the run"));

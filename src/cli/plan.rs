@@ -51,7 +51,7 @@ fn planned(
     let outlook = runtime()?.block_on(outlook(assembly, measured)).context("failed to plan")?;
     let report = PlanReport::new(
         (&outlook.planned, &outlook.load),
-        (&outlook.forecast, &outlook.prospect),
+        (&outlook.forecast, outlook.anchors.as_ref(), &outlook.prospect),
         outlook.allocation.is_some(),
         outlook.missing,
     );

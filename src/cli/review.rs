@@ -6,9 +6,9 @@ use anyhow::Context;
 
 use crate::model::gold::GoldRead;
 use crate::model::tally::Tally;
-use crate::report::escape;
 use crate::report::people::missing_gold;
 use crate::report::rate::{count, units};
+use crate::report::{escape, watermark_line};
 use crate::run::conclude;
 use crate::run::review::{self, QueueLine, ReviewStatus, SeatStatus, UnknownSeat};
 
@@ -42,7 +42,8 @@ fn queue(invocation: &Invocation, args: &QueueArgs, printer: Printer) -> Result<
 }
 
 fn queue_text(tally: &Tally, lines: &[QueueLine]) -> String {
-    let mut text = format!("{} to read\n", units(lines.len() as u64, tally.plan.unit));
+    let to_read = units(lines.len() as u64, tally.plan.unit);
+    let mut text = format!("{}{to_read} to read\n", watermark_line(tally.plan.watermark()));
     for line in lines {
         let unit = escape(&line.unit);
         let group = line.group.as_ref().map(|group| format!("  [{}]", escape(&group.to_string()))).unwrap_or_default();
@@ -63,7 +64,8 @@ fn status(invocation: &Invocation, args: &ReviewStatusArgs, printer: Printer) ->
 fn status_text(status: &ReviewStatus) -> String {
     let run = status.run.as_deref().map(|run| format!(" of run {}", escape(run))).unwrap_or_default();
     let unread = status.unread.map(|unread| format!(": nobody has read {}", units(unread, status.unit)));
-    let mut text = format!("Review{run}, {}{}\n", escape(&status.behaviour), unread.unwrap_or_default());
+    let mark = watermark_line(status.watermark);
+    let mut text = format!("{mark}Review{run}, {}{}\n", escape(&status.behaviour), unread.unwrap_or_default());
     if status.has_gold {
         text.push_str("the seats' figures hold hidden gold as well; `?` would tell which of it is gold\n");
     }

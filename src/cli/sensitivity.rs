@@ -4,8 +4,8 @@ use std::fmt::Write;
 use std::path::Path;
 
 use crate::clock;
-use crate::report::escape;
 use crate::report::rate::count;
+use crate::report::{escape, watermark_line};
 use crate::run::assemble::Assembly;
 use crate::run::sensitivity::{
     self, DrawRequest, Drawn, GroupStatus, ImportRequest, Imported, PlantRequest, Planted, RowStatus, SensitivityError,
@@ -148,7 +148,7 @@ fn status(assembly: &Assembly, printer: Printer) -> Result<Exit, Failure> {
 }
 
 fn status_text(status: &Status) -> String {
-    let mut text = String::new();
+    let mut text = watermark_line(status.watermark);
     write_status(&mut text, status).expect("a string can be written to");
     text
 }

@@ -10,7 +10,7 @@ use crate::model::event::Judged;
 use crate::model::review_id::ReviewId;
 use crate::model::verdict::Verdict;
 use crate::prefilter::channel_text;
-use crate::report::escape;
+use crate::report::{escape, watermark_line};
 use crate::run::blind::{Behind, BlindView, behind, blind};
 use crate::run::gold::GoldText;
 use crate::run::view::{View, ViewError, view};
@@ -88,18 +88,22 @@ fn json_of(view: &View) -> Value {
     }).collect();
     let judged: Vec<_> =
         view.judged.iter().map(|(judged, verdict)| json!({ "judged": judged, "verdict": verdict })).collect();
-    json!({
+    let mut shown = json!({
         "unit": view.unit.id.to_string(),
         "group": view.unit.id.group,
         "admitted": view.is_admitted,
         "conversation": view.unit.conversation,
         "hits": hits,
         "judged": judged,
-    })
+    });
+    if let Some(mark) = view.watermark {
+        shown["watermark"] = mark.into();
+    }
+    shown
 }
 
 fn text_of(view: &View) -> Result<String, std::fmt::Error> {
-    let mut text = String::new();
+    let mut text = watermark_line(view.watermark);
     let id = &view.unit.id;
     let admitted = if view.is_admitted { "admitted" } else { "selected, not admitted" };
     writeln!(text, "{}  [{}]  {admitted}\n", escape(&id.to_string()), escape(&id.group.to_string()))?;

@@ -7,6 +7,7 @@ use anyhow::Context;
 
 use crate::clock::{self, UnixMs};
 use crate::model::event::StopReason;
+use crate::report::watermark_line;
 use crate::run::look::{Look, RunState, look};
 
 use super::args::{OutputFormat, StatusArgs};
@@ -42,7 +43,7 @@ pub(super) fn run(invocation: &Invocation, args: &StatusArgs, printer: Printer) 
 
 fn page(seen: &Look) -> String {
     let is_over = !matches!(seen.state, RunState::Running { .. });
-    let mark = seen.watermark.map(|mark| format!("*** {mark} ***\n")).unwrap_or_default();
+    let mark = watermark_line(seen.watermark);
     format!("{mark}run {} ({})\n{}", seen.run, state(&seen.state), seen.progress.page(is_over))
 }
 

@@ -12,7 +12,7 @@ use crate::model::hash::Digest;
 use crate::model::money::NanoUsd;
 use crate::prompt::version::file_name;
 use crate::run::settings::Audit;
-use crate::run::trial::{Sizes, Trial, TrialError, TrialSettings};
+use crate::run::trial::{Memory, Sizes, Trial, TrialError, TrialSettings};
 
 use super::args::{OverrideArgs, TryArgs};
 use super::exit::{Exit, Failure};
@@ -33,7 +33,7 @@ pub(super) fn run(invocation: &Invocation, args: &TryArgs, printer: Printer) -> 
         return runtime.block_on(watch(invocation, args, most, printer));
     }
     let audit = load(invocation, args, printer)?;
-    Ok(runtime.block_on(once(&audit, args, most, printer))?.0)
+    Ok(runtime.block_on(once(&audit, args, (most, &mut Memory::default()), printer))?.0)
 }
 
 fn load(invocation: &Invocation, args: &TryArgs, printer: Printer) -> Result<Audit, Failure> {
@@ -45,16 +45,21 @@ fn load(invocation: &Invocation, args: &TryArgs, printer: Printer) -> Result<Aud
 }
 
 /// One trial. Returns how it ended and what it spent.
-async fn once(audit: &Audit, args: &TryArgs, max_cost: NanoUsd, printer: Printer) -> Result<(Exit, NanoUsd), Failure> {
+async fn once(
+    audit: &Audit,
+    args: &TryArgs,
+    (max_cost, memory): (NanoUsd, &mut Memory),
+    printer: Printer,
+) -> Result<(Exit, NanoUsd), Failure> {
     let against = args.against.as_ref().map(|run| find_run(&audit.workspace, run)).transpose()?;
     let sizes = Sizes { random: args.sample, flagged: args.flagged };
     let settings = TrialSettings { sizes, max_cost, against };
-    let greatest = Trial::greatest(audit, &settings).await?;
+    let greatest = Trial::greatest(audit, &settings, memory).await?;
     if greatest.requests > 0 {
         let requests = counted(greatest.requests, "request", "requests");
         printer.note(&format!("sends at most {requests} that cost at most {}; the cap is {max_cost}", greatest.cost));
     }
-    let (report, reason) = Trial::prepare(audit, &settings)?.run().await?;
+    let (report, reason) = Trial::prepare(audit, &settings, memory)?.run().await?;
     printer.result(&report, || report.render(args.show, printer.style()))?;
     let spent = NanoUsd::from_usd(report.usd).unwrap_or(max_cost);
     Ok((exit_of(&reason, printer), spent))
@@ -86,12 +91,12 @@ fn exit_of(reason: &StopReason, printer: Printer) -> Exit {
 /// Tries on every save until somebody ends it. What is wrong with a prompt is said and waited on.
 async fn watch(invocation: &Invocation, args: &TryArgs, most: NanoUsd, printer: Printer) -> Result<Exit, Failure> {
     let mut ended = pin!(crate::run::interrupted());
-    let mut left = most;
+    let (mut left, mut memory) = (most, Memory::default());
     loop {
         let audit = load(invocation, args, printer)?;
         let files = watched(&audit)?;
         let seen = contents(&files);
-        let tried = once(&audit, args, left, printer).await;
+        let tried = once(&audit, args, (left, &mut memory), printer).await;
         match tried {
             Ok((Exit::Interrupted, _)) => return Ok(Exit::Interrupted),
             Ok((_, spent)) => left = left.saturating_sub(spent),

@@ -95,22 +95,38 @@ impl Total {
     /// # Errors
     ///
     /// [`Unsupported::Unreviewed`] of the first cell of which too little will be decided.
+    pub fn expected(cells: &[ExpectedCell]) -> Result<Self, Unsupported> {
+        Self::expected_together(cells, 1.0)
+    }
+
+    /// As [`Total::expected`], where conversations are drawn whole and each of those with a confirmed unit holds so many
+    /// (at least 1), all in one cell.
+    ///
+    /// # Errors
+    ///
+    /// As [`Total::expected`].
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "an expected count is not negative, and the cast saturates"
     )]
-    pub fn expected(cells: &[ExpectedCell]) -> Result<Self, Unsupported> {
+    pub fn expected_together(cells: &[ExpectedCell], size: f64) -> Result<Self, Unsupported> {
         let (mut total, mut confirmed) = (Self::NOTHING, 0.0);
         for (index, cell) in cells.iter().enumerate() {
             if let Some(shortage) = cell.shortage(index) {
                 return Err(shortage);
             }
-            total.add(cell.expansion, &cell.contribution(), cell.is_reviewed_in_full());
+            let part = cell.contribution();
+            total.add(cell.expansion, &part, cell.is_reviewed_in_full());
+            // Every unit makes `size - 1` pairs, each counted from both ends.
+            let pairs = (size - 1.0) * cell.expansion * part.weight * cell.expansion * part.total;
+            total.between += pairs;
+            total.together += pairs * (1.0 - cell.expansion.recip());
             confirmed += cell.confirmed;
         }
+        total.weight *= size;
         // Sums of shares end up a last bit below the whole number that they are.
-        total.affected = (confirmed * (1.0 + 1e-12)) as u64;
+        total.affected = (confirmed / size * (1.0 + 1e-12)) as u64;
         Ok(total)
     }
 

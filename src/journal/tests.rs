@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::anchor::{AnchorLabel, visit_at};
 use crate::model::event::Event;
 
 const NOTES: FileKind = FileKind { name: "notes", format: 1 };
@@ -202,6 +203,22 @@ fn events_of_format_1_are_read() {
     assert_eq!(events.len(), 6);
     assert!(matches!(&events[0], Event::Opened(opened) if opened.run == "20261123T174012Z"));
     assert!(matches!(events[5], Event::Closed(_)));
+}
+
+#[test]
+fn visits_to_anchors_of_format_1_are_read() {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/old-formats/events-1-anchors");
+    let events: Vec<Event> = read_all(&fixture, FileKind::EVENTS).map(|line| line.unwrap().parse().unwrap()).collect();
+    let [Event::Sent(sent), Event::Settled(lost), Event::Settled(unusable)] = events.as_slice() else {
+        panic!("{events:?}");
+    };
+    let lost = lost.anchor.as_ref().unwrap();
+    assert_eq!(visit_at(sent.ordinal), Some(lost.number));
+    assert_eq!((lost.label, lost.draw, lost.now, lost.then), (AnchorLabel::Positive, 0, Some(false), Some(true)));
+    assert_ne!(lost.served, lost.served_then);
+    let unusable = unusable.anchor.as_ref().unwrap();
+    assert_eq!((unusable.number, unusable.label, unusable.now), (8, AnchorLabel::Negative, None));
+    assert_eq!((unusable.served.as_ref(), unusable.served_then.as_ref()), (None, None));
 }
 
 #[test]

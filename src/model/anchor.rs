@@ -65,6 +65,12 @@ pub const fn ordinal_of(visit: u64) -> Ordinal {
     Ordinal(1 << 62 | visit)
 }
 
+/// The number of the visit that a position stands for, if it does: the reverse of [`ordinal_of`].
+#[must_use]
+pub const fn visit_at(ordinal: Ordinal) -> Option<u64> {
+    if ordinal.0 >= 1 << 62 { Some(ordinal.0 ^ 1 << 62) } else { None }
+}
+
 /// What a run is to do about anchors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AnchorPlan {
@@ -140,6 +146,12 @@ mod tests {
     fn visits_are_due_in_proportion_until_the_draws_are_used_up() {
         let plan = AnchorPlan { anchors: 3, draws: 2, rate: 0.01, baseline: 6 };
         assert_eq!([99, 100, 250, 10_000].map(|units| due(units, &plan)), [0, 1, 2, 6]);
+    }
+
+    #[test]
+    fn a_position_tells_its_visit() {
+        assert_eq!([0, 7, 3_999].map(|number| visit_at(ordinal_of(number))), [Some(0), Some(7), Some(3_999)]);
+        assert_eq!(visit_at(Ordinal(1_000_000)), None);
     }
 
     #[test]

@@ -19,7 +19,7 @@ impl Quoted<'_> {
         let mut text = String::with_capacity(rest.len());
         while let Some(at) = memchr(b'\\', rest.as_bytes()) {
             let (plain, escape) = rest.split_at(at);
-            let (letter, after) = escape[1..].split_at_checked(1)?;
+            let (letter, after) = escape.strip_prefix('\\')?.split_at_checked(1)?;
             text.push_str(plain);
             text.push(match letter {
                 "\"" => '"',

@@ -3,7 +3,7 @@
 //! Shares are counted by class, all groups together, so that a small probe says something. Where a class has shown no
 //! event the assumption stands, unless the run makes it implausible: then the one-sided upper limit stands in its place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::expectation::{Expectation, Slice};
 use super::settings::Assumptions;
@@ -35,6 +35,9 @@ pub struct Measured {
     /// What an admitted unit has cost on average, with everything that followed from it. Absent where replies were
     /// replayed or nothing was sent: then nobody knows.
     pub cost_per_unit: Option<NanoUsd>,
+    /// Confirmed turns of a conversation with at least one; absent where none was confirmed, and where single turns were
+    /// drawn, which misses the others of a conversation.
+    pub together: Option<f64>,
     /// Known positives by group, and those that passed the gate.
     pub known: BTreeMap<Group, Sensitivity>,
     level: Level,
@@ -144,6 +147,7 @@ impl Measured {
             requests: tally.requests.sent,
             output_tokens: tally.spend.usage.completion_tokens,
             cost_per_unit: tally.spend.total.0.checked_div(admitted).filter(|_| is_paid).map(NanoUsd),
+            together: together(tally),
             known: known(tally),
             level: tally.level,
         }
@@ -190,6 +194,13 @@ pub fn restated(slices: &[Slice], assume: &Assumptions) -> Assumptions {
         flag_rate: share(flagged, graded, assume.flag_rate),
         ..*assume
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+fn together(tally: &Tally) -> Option<f64> {
+    let conversations: BTreeSet<_> = tally.confirmed.iter().map(|unit| unit.unit.conversation_key()).collect();
+    let has_some = tally.plan.draws_several() && !conversations.is_empty();
+    has_some.then(|| tally.confirmed.len() as f64 / conversations.len() as f64)
 }
 
 fn known(tally: &Tally) -> BTreeMap<Group, Sensitivity> {

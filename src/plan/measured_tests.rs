@@ -2,12 +2,13 @@
 
 use super::*;
 use crate::model::bucket::Buckets;
-use crate::model::fixture::planned;
+use crate::model::fixture::{planned, unit};
 use crate::model::money::Usage;
 use crate::model::outcome::OutcomeKind;
 use crate::model::rate::Decider;
 use crate::model::review::CellTally;
-use crate::model::tally::{Requests, Spend, StageTally};
+use crate::model::tally::{ConfirmedUnit, Requests, Spend, StageTally};
+use crate::model::unit::UnitKind;
 use crate::plan::predict::tests::outline;
 
 /// 20 hits, of which the screen flags four and the confirmer upholds three, and 30 others that it clears. Nobody has
@@ -60,9 +61,25 @@ fn the_figures_are_the_runs() {
     assert_eq!((found.classes[1].graded, found.classes[1].flagged()), (30, 0));
     assert_eq!((found.admitted, found.ungraded, found.requests), (50, 0, tally.requests.sent));
     assert_eq!(found.tokens_per_reply(), Some(50));
+    assert_eq!(found.together, None, "single turns were drawn");
     assert_eq!(found.cost_per_unit, Some(NanoUsd(1_080_000)));
     let replayed = Requests { replayed: 1, ..tally.requests };
     assert_eq!(Measured::of(&Tally { requests: replayed, ..tally }).cost_per_unit, None, "a replay costs nothing");
+}
+
+#[test]
+fn a_run_of_whole_conversations_shows_how_many_turns_are_confirmed_together() {
+    let confirmed = |conversation: &str, turn| {
+        let unit = unit("a", conversation, turn);
+        let (content, cluster) = (unit.key(), unit.conversation_key());
+        ConfirmedUnit { unit, by: Decider::Grader, stratum: 0, content, cluster, route: None }
+    };
+    let mut tally = run();
+    tally.plan.sample_by = UnitKind::Conversation;
+    tally.confirmed = vec![confirmed("c", 1), confirmed("c", 3), confirmed("c", 5), confirmed("d", 1)];
+    assert_eq!(Measured::of(&tally).together, Some(2.0));
+    tally.confirmed.clear();
+    assert_eq!(Measured::of(&tally).together, None);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! be.
 
 pub mod allocate;
+pub mod anchors;
 pub mod auto;
 pub mod expectation;
 pub mod forecast;

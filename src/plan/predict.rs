@@ -1,8 +1,9 @@
 //! How narrow the intervals will be: the report's own estimates, computed from what is expected instead of what was
 //! counted.
 //!
-//! Every confirmed unit is taken to be in a conversation of its own, and no text to occur twice. Sensitivities are whole
-//! numbers of known positives: what is expected to be detected of them is rounded to the nearest.
+//! Every confirmed unit is taken to be in a conversation of its own, and no text to occur twice; but where conversations are
+//! drawn whole, each of those with a confirmed turn is taken to hold so many. Sensitivities are whole numbers of known
+//! positives: what is expected to be detected of them is rounded to the nearest.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU64;
@@ -42,9 +43,9 @@ pub struct Outline {
     pub may_cluster: bool,
     /// What is graded.
     pub unit: UnitKind,
-    /// What is drawn. Of turns drawn by whole conversations, how alike those of one are decides the width, and nobody
-    /// knows that before.
-    pub sample_by: UnitKind,
+    /// Confirmed turns of a conversation with at least one, where conversations are drawn whole and turns are graded: they
+    /// count as one draw. Absent where units are drawn one by one.
+    pub together: Option<f64>,
     /// What people read.
     pub review: ReviewDraw,
     /// Whether only what the second grader upholds reaches people.
@@ -56,6 +57,9 @@ pub struct Outline {
     /// Confidence level.
     pub level: Level,
 }
+
+/// The same where no run has shown it yet.
+pub const ASSUMED_TOGETHER: f64 = 2.0;
 
 /// Known positives, and those of them that pass the gate.
 #[derive(Debug, Clone, PartialEq)]
@@ -163,8 +167,7 @@ pub fn predict(outline: &Outline) -> Prediction {
     let is_several = (2..=MAX_GROUPS).contains(&groups.len());
     let each = groups.iter().filter(|_| is_several).map(|group| Some((*group).clone()));
     let scopes = std::iter::once(None).chain(each).map(|group| outline.scope(group)).collect();
-    let has_shown = is_several && outline.unit == outline.sample_by;
-    Prediction { scopes, shown: if has_shown { shown(outline, &groups) } else { Vec::new() } }
+    Prediction { scopes, shown: if is_several { shown(outline, &groups) } else { Vec::new() } }
 }
 
 /// The relative width of the corrected rate of this corpus, all groups together: what a plan is judged by. Absent if
@@ -230,7 +233,7 @@ impl Outline {
         let of_slices: Vec<(&Slice, ExpectedCell)> =
             self.of(group).flat_map(|slice| self.cells(slice).into_iter().map(move |cell| (slice, cell))).collect();
         let cells: Vec<ExpectedCell> = of_slices.iter().map(|(_, cell)| *cell).collect();
-        Total::expected(&cells).map_err(|reason| {
+        Total::expected_together(&cells, self.together.unwrap_or(1.0)).map_err(|reason| {
             let Unsupported::Unreviewed { cell, flagged, reviewed, wanted, .. } = reason else {
                 return sentence(&reason);
             };
@@ -249,13 +252,6 @@ impl Outline {
         of: impl Fn(&Total) -> Result<(f64, Range), String>,
         target: Target,
     ) -> Result<Predicted, String> {
-        if self.unit != self.sample_by {
-            return Err(
-                "whole conversations are drawn, and how alike their turns are cannot be planned: grade some with \
-                        --limit and read the report"
-                    .to_owned(),
-            );
-        }
         let frame: u64 = self.of(group).map(|slice| slice.units).sum();
         let frame = NonZeroU64::new(frame).ok_or("the corpus holds no unit of this group")?;
         let total = self.total(group)?;

@@ -30,7 +30,7 @@ pub(crate) fn outline(strata: &[StratumSpec]) -> Outline {
         is_grouped: true,
         may_cluster: true,
         unit: UnitKind::Turn,
-        sample_by: UnitKind::Turn,
+        together: None,
         review: ReviewDraw::default(),
         gate_includes_confirmer: false,
         known: Known::of_each(100, 0.85).unwrap(),
@@ -67,7 +67,7 @@ impl Counts {
     }
 
     /// The stratum of a finished run in which people have read `read` of those turned down and confirmed `found`.
-    fn count(&self, tally: &mut Tally, index: u32, (read, found): (u64, u64)) {
+    fn count(&self, tally: &mut Tally, index: u32, (read, found): (u64, u64), together: u64) {
         let flagged = self.upheld.0 + self.turned_down.0;
         let mut buckets = Buckets::default();
         buckets.add(Bucket::NotPlanned, self.units - self.graded);
@@ -81,7 +81,8 @@ impl Counts {
         ];
         for (route, number) in [(Route::Upheld, self.upheld.1), (Route::TurnedDown, found)] {
             for n in 0..number {
-                let unit = unit(self.group, &format!("{}-{}-{n}", self.class, route.as_str()), 1);
+                let conversation = format!("{}-{}-{}", self.class, route.as_str(), n / together);
+                let unit = unit(self.group, &conversation, 1 + 2 * u32::try_from(n % together).unwrap());
                 let (content, cluster) = (unit.key(), unit.conversation_key());
                 let (by, route) = (Decider::People, Some(route));
                 tally.confirmed.push(ConfirmedUnit { unit, by, stratum: index, content, cluster, route });
@@ -115,7 +116,7 @@ fn night() -> [Counts; 4] {
         of("core", "early", (1_000, 1_000), (40, 30), (100, 4)),
         of("core", "late", (2_000, 2_000), (60, 60), (10, 0)),
         of("none", "early", (90_000, 9_000), (8, 2), (60, 0)),
-        of("none", "late", (50_000, 20_000), (5, 1), (0, 0)),
+        of("none", "late", (50_000, 20_000), (6, 2), (0, 0)),
     ]
 }
 
@@ -123,22 +124,42 @@ fn near(found: f64, expected: f64) {
     assert!((found - expected).abs() <= 1e-9 * expected.abs(), "{found}, not {expected}");
 }
 
-/// The same counts, once as a finished run and once as expectations.
 #[test]
 fn a_prediction_is_the_estimate_of_a_run_with_these_counts() {
+    predicted_as_counted(UnitKind::Turn, 1);
+}
+
+#[test]
+fn so_it_is_where_conversations_are_drawn_whole_and_hold_several() {
+    predicted_as_counted(UnitKind::Conversation, 1);
+    predicted_as_counted(UnitKind::Conversation, 2);
+}
+
+#[test]
+fn twice_as_many_together_make_intervals_wider_by_the_root_of_two_to_two() {
+    let specs: [StratumSpec; 2] = [("core", "a", 20_000, 20_000), ("none", "a", 980_000, 200_000)];
+    let of = |together| width(&Outline { together: Some(together), ..outline(&specs) }).unwrap();
+    let factors = [of(2.0) / of(1.0), of(4.0) / of(2.0)];
+    assert!(factors.iter().all(|factor| (1.4..2.0).contains(factor)), "{factors:?}");
+}
+
+/// The same counts, once as a finished run and once as expectations: so many confirmed turns in each conversation.
+fn predicted_as_counted(sample_by: UnitKind, together: u32) {
     let strata = night();
     let specs: Vec<StratumSpec> = strata.iter().map(|row| (row.class, row.group, row.units, row.graded)).collect();
-    let mut tally = tally(Planned { review: ReviewDraw::default(), ..planned(&specs) });
+    let mut tally = tally(Planned { review: ReviewDraw::default(), sample_by, ..planned(&specs) });
     // People read 50 of those turned down: half of the 100, 50 of the 60, all 10.
     for (index, (row, read)) in (0..).zip(strata.iter().zip([(50, 2), (10, 0), (50, 0), (0, 0)])) {
-        row.count(&mut tally, index, read);
+        row.count(&mut tally, index, read, together.into());
     }
     for (value, passed) in [("early", 85), ("late", 60)] {
         let (class, usage) = ("none".to_owned(), KnownUse::Headline);
         let (items, usable, ungraded, unfinished) = (100, 100, 0, 0);
         tally.known.push(KnownTally { group: group(value), class, usage, items, usable, passed, ungraded, unfinished });
     }
-    let mut outline = Outline { slices: strata.iter().map(Counts::slice).collect(), ..outline(&[]) };
+    let together = (!sample_by.is_turn()).then_some(together.into());
+    let slices = strata.iter().map(Counts::slice).collect();
+    let mut outline = Outline { slices, together, ..outline(&[]) };
     outline.known.by_group.insert(group("late"), Sensitivity::new(60, 100).unwrap());
     let prediction = predict(&outline);
     assert_eq!(prediction.scopes.len(), 3);

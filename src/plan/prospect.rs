@@ -7,7 +7,7 @@ use super::expectation::{Slice, assumed};
 use super::forecast::{Forecast, Load, StageLoad};
 use super::levers::{Gain, gains};
 use super::measured::{Measured, restated};
-use super::predict::{ASSUMED_KNOWN, Known, Outline, Prediction, predict, width};
+use super::predict::{ASSUMED_KNOWN, ASSUMED_TOGETHER, Known, Outline, Prediction, predict, width};
 use super::reading::{Reads, reads};
 use super::repeats::usual_askings;
 use super::settings::Assumptions;
@@ -31,6 +31,9 @@ pub struct Prospect {
     pub prediction: Prediction,
     /// What would narrow them.
     pub gains: Vec<Gain>,
+    /// The relative width of the corrected rate of this corpus with twice as many confirmed turns in each conversation that
+    /// has any; absent where units are drawn one by one, or without such a rate.
+    pub twice_together: Option<f64>,
     /// What people read.
     pub reads: Reads,
     /// What is believed: of the audit, or of a run where it has shown something.
@@ -88,6 +91,7 @@ pub fn prospect(
         let_in,
         prediction: predict(&outline),
         gains: gains(&outline),
+        twice_together: twice_together(&outline),
         reads: reads(&outline.slices, &outline.review, planned.gold.as_ref()),
         assume: load.assume,
         measured,
@@ -129,7 +133,7 @@ fn outline(planned: &Planned, slices: Vec<Slice>, assume: &Assumptions, measured
         is_grouped: !planned.group_by.is_empty(),
         may_cluster: planned.cluster_by.is_some() || has_long,
         unit: planned.unit,
-        sample_by: planned.sample_by,
+        together: together(planned, measured),
         review: planned.review,
         gate_includes_confirmer: planned.gate_includes_confirmer(),
         known: Known {
@@ -140,6 +144,17 @@ fn outline(planned: &Planned, slices: Vec<Slice>, assume: &Assumptions, measured
         contrasts: planned.compare.contrasts.clone(),
         level: Level::new(planned.level).expect("the level was checked"),
     }
+}
+
+/// Confirmed turns of a conversation with at least one, as far as they are drawn together.
+fn together(planned: &Planned, measured: Option<&Measured>) -> Option<f64> {
+    let shown = measured.and_then(|run| run.together);
+    planned.draws_several().then(|| shown.unwrap_or(ASSUMED_TOGETHER))
+}
+
+fn twice_together(outline: &Outline) -> Option<f64> {
+    let together = Some(2.0 * outline.together?);
+    width(&Outline { together, ..outline.clone() })
 }
 
 /// The known positives of the plan, of which as many are expected to be detected as is assumed.

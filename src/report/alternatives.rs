@@ -8,10 +8,12 @@ use super::escape::escape;
 use super::json::{RateRow, Report};
 use super::layout::{Ink, Page, Style};
 use super::rate::{Scale, count, units};
+use crate::model::planned::Planned;
 use crate::model::rate::{Decider, RateName, Target};
 use crate::model::tally::Tally;
 use crate::model::unit::UnitKind;
 use crate::reconcile::Rule;
+use crate::verdict::DefinitionError;
 
 /// The version of [`Alternatives`] that this build writes.
 pub const ALTERNATIVES_SCHEMA: u32 = 1;
@@ -60,7 +62,7 @@ pub enum RuleKind {
     Threshold,
 }
 
-/// A run by one rule.
+/// A run by one rule. Of a definition that is refused there are no figures, and why.
 #[derive(Debug, Serialize)]
 pub struct RuleRow {
     /// The kind.
@@ -69,20 +71,22 @@ pub struct RuleRow {
     pub definition: Option<String>,
     /// The score, where the rule has one.
     pub score: Option<u8>,
+    /// Why the run has no figures by this rule: then they are null.
+    pub reason: Option<String>,
     /// Units without a usable verdict of the screen: they are in no other figure.
-    pub ungraded: u64,
+    pub ungraded: Option<u64>,
     /// Units flagged.
-    pub flagged: u64,
+    pub flagged: Option<u64>,
     /// Those that nobody decided about: newly flagged ones, of which the second grader was never asked, are here.
-    pub pending: u64,
+    pub pending: Option<u64>,
     /// Those that people contradict each other about.
-    pub disputed: u64,
+    pub disputed: Option<u64>,
     /// Those turned down.
-    pub rejected: u64,
+    pub rejected: Option<u64>,
     /// Those confirmed, by the second grader or by people.
-    pub confirmed: u64,
+    pub confirmed: Option<u64>,
     /// Of these, by people.
-    pub confirmed_by_people: u64,
+    pub confirmed_by_people: Option<u64>,
     /// The floor, of the corpus; null with its reason in the report where there is none.
     pub floor: Option<RateRow>,
     /// The floor if all that is pending or disputed were confirmed, as a share of the corpus.
@@ -94,34 +98,33 @@ pub struct RuleRow {
 }
 
 impl Alternatives {
-    /// Of tallies of one run by these rules, the run's own first.
+    /// Of tallies of one run by these rules, the run's own first. One whose definition is refused has a row that says why.
     #[must_use]
-    pub fn new<'a>(threshold: u8, tallies: impl IntoIterator<Item = (Rule, &'a Tally)>) -> Self {
+    pub fn new(
+        run: &str,
+        planned: &Planned,
+        threshold: u8,
+        tallies: Vec<(Rule, Result<Tally, DefinitionError>)>,
+    ) -> Self {
+        // A later session may have another level than the first.
+        let plan = tallies.iter().find_map(|(_, tally)| tally.as_ref().ok()).map_or(planned, |tally| &tally.plan);
         let mut found = Self {
             schema: ALTERNATIVES_SCHEMA,
-            run: None,
-            audit: String::new(),
-            behaviour: String::new(),
-            definition: String::new(),
+            run: Some(run.to_owned()),
+            audit: plan.audit.clone(),
+            behaviour: plan.behaviour.clone(),
+            definition: planned.definition.clone(),
             threshold,
-            unit: UnitKind::Turn,
-            level: 0.0,
-            simulated: false,
-            watermark: None,
+            unit: plan.unit,
+            level: plan.level,
+            simulated: plan.graders.iter().any(|grader| grader.simulated),
+            watermark: plan.watermark().map(str::to_owned),
             rows: Vec::new(),
         };
-        for (rule, tally) in tallies {
-            let report = Report::new(tally);
-            if rule == Rule::Own {
-                found.run.clone_from(&report.run);
-                found.audit.clone_from(&report.audit);
-                found.behaviour.clone_from(&report.behaviour);
-                found.definition.clone_from(&report.definition);
-                found.watermark.clone_from(&report.watermark);
-                (found.unit, found.level, found.simulated) = (report.unit, report.design.level, report.simulated);
-            }
-            found.rows.push(row(rule, &report));
-        }
+        found.rows.extend(tallies.into_iter().map(|(rule, tally)| match tally {
+            Ok(tally) => row(rule, &Report::new(&tally)),
+            Err(why) => RuleRow { reason: Some(why.to_string()), ..unknown(rule) },
+        }));
         found
     }
 
@@ -145,7 +148,7 @@ impl Alternatives {
             (RuleKind::Score, "Flagged by the screen's score alone".to_owned()),
             (RuleKind::Threshold, format!("Another `threshold` in the definitions (now {})", self.threshold)),
         ];
-        let units = self.rows.first().and_then(|row| row.floor.as_ref()?.n).map(|n| units(n, self.unit));
+        let units = self.rows.iter().find_map(|row| row.floor.as_ref()?.n).map(|n| units(n, self.unit));
         let per = format!("{} of {}", scale.as_str(), units.unwrap_or_else(|| format!("all {}s", self.unit.as_str())));
         page.line(&format!("\n  {:<48}  {per}", ""));
         let limits = format!("catchable [{}%]", self.level * 100.0);
@@ -166,8 +169,12 @@ impl Alternatives {
     fn notes(&self, page: &mut Page) {
         page.line("");
         let note = |page: &mut Page, words: &str| page.wrapped("  ", words);
-        let own = self.rows.first().map_or(0, |row| row.pending);
-        if self.rows.iter().any(|row| row.pending > own) {
+        let refused: BTreeSet<_> = self.rows.iter().filter_map(|row| row.reason.as_deref()).collect();
+        for why in refused {
+            note(page, &format!("Refused: {}.", escape(why)));
+        }
+        let own = self.rows.first().and_then(|row| row.pending).unwrap_or_default();
+        if self.rows.iter().any(|row| row.pending > Some(own)) {
             note(
                 page,
                 "Newly flagged units are pending: no second grader was asked about them. A floor of two figures goes from \
@@ -182,7 +189,7 @@ impl Alternatives {
             _ => note(page, "No catchable rate where there is a dash: `--format json` gives the reason of each row."),
         }
         note(page, "Confirmed: by people, or by the second grader where people are silent.");
-        if self.rows.iter().any(|row| row.confirmed_by_people > 0) {
+        if self.rows.iter().any(|row| row.confirmed_by_people > Some(0)) {
             note(
                 page,
                 "People outrank every definition and threshold: a decision of theirs that names no definition counts for all of \
@@ -196,35 +203,53 @@ impl Alternatives {
     }
 }
 
-fn row(rule: Rule, report: &Report) -> RuleRow {
-    let (kind, definition, score) = match rule {
+/// A row by this rule, before anything is known of it.
+fn unknown(rule: Rule) -> RuleRow {
+    let (rule, definition, score) = match rule {
         Rule::Own => (RuleKind::Own, None, None),
         Rule::Counted(name) => (RuleKind::Counted, Some(name), None),
         Rule::Flagged(name) => (RuleKind::Flagged, Some(name), None),
         Rule::Score(score) => (RuleKind::Score, None, Some(score)),
         Rule::Threshold(score) => (RuleKind::Threshold, None, Some(score)),
     };
+    RuleRow {
+        rule,
+        definition,
+        score,
+        reason: None,
+        ungraded: None,
+        flagged: None,
+        pending: None,
+        disputed: None,
+        rejected: None,
+        confirmed: None,
+        confirmed_by_people: None,
+        floor: None,
+        floor_if_pending: None,
+        catchable: None,
+        corrected: None,
+    }
+}
+
+fn row(rule: Rule, report: &Report) -> RuleRow {
     let funnel = &report.funnel;
     let rate = |name| {
         let mut rates = report.rates.iter().filter(|rate| rate.target == Target::Corpus && rate.unit == report.unit);
         rates.find(|rate| rate.name == name && rate.group.is_empty()).cloned()
     };
-    let floor = rate(RateName::Floor);
     RuleRow {
-        rule: kind,
-        definition,
-        score,
-        ungraded: funnel.ungraded,
-        flagged: funnel.flagged,
-        pending: funnel.pending,
-        disputed: funnel.disputed,
-        rejected: funnel.rejected,
-        confirmed: funnel.confirmed,
-        confirmed_by_people: funnel.confirmed_by.get(&Decider::People).copied().unwrap_or_default(),
+        ungraded: Some(funnel.ungraded),
+        flagged: Some(funnel.flagged),
+        pending: Some(funnel.pending),
+        disputed: Some(funnel.disputed),
+        rejected: Some(funnel.rejected),
+        confirmed: Some(funnel.confirmed),
+        confirmed_by_people: Some(funnel.confirmed_by.get(&Decider::People).copied().unwrap_or_default()),
         floor_if_pending: share(funnel.confirmed + funnel.pending + funnel.disputed, funnel.units),
-        floor,
+        floor: rate(RateName::Floor),
         catchable: rate(RateName::Catchable),
         corrected: rate(RateName::Corrected),
+        ..unknown(rule)
     }
 }
 
@@ -248,11 +273,14 @@ fn line(page: &mut Page, row: &RuleRow, scale: Scale) {
         (_, None, None) => "as reported".to_owned(),
     };
     let name = page.row_name(&name, 20);
+    let (Some(flagged), Some(pending), Some(confirmed)) = (row.flagged, row.pending, row.confirmed) else {
+        page.line(&format!("  {name:<20}{:>9}{:>9}{:>10}  refused, see below", "-", "-", "-"));
+        return;
+    };
+    let open = pending + row.disputed.unwrap_or_default();
     let floor = row.floor.as_ref().and_then(|floor| floor.estimate);
     let floor = match (floor, row.floor_if_pending) {
-        (Some(floor), Some(most)) if row.pending + row.disputed > 0 => {
-            format!("{}-{}", scale.number(floor), scale.number(most))
-        }
+        (Some(floor), Some(most)) if open > 0 => format!("{}-{}", scale.number(floor), scale.number(most)),
         (Some(floor), _) => scale.number(floor),
         (None, _) => "-".to_owned(),
     };
@@ -265,6 +293,6 @@ fn line(page: &mut Page, row: &RuleRow, scale: Scale) {
             format!("{rate} {limits}")
         },
     );
-    let [flagged, pending, confirmed] = [row.flagged, row.pending, row.confirmed].map(count);
+    let [flagged, pending, confirmed] = [flagged, pending, confirmed].map(count);
     page.line(&format!("  {name:<20}{flagged:>9}{pending:>9}{confirmed:>10}  {floor:<12}{catchable}"));
 }

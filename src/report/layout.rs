@@ -15,6 +15,12 @@ pub enum Style {
     Colour,
 }
 
+/// What a reader has to know before any figure, as the line above a text; nothing if there is nothing.
+#[must_use]
+pub fn watermark_line(mark: Option<&str>) -> String {
+    mark.map(|mark| format!("*** {mark} ***\n")).unwrap_or_default()
+}
+
 /// What a colour stands for.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Ink {

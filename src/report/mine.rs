@@ -15,6 +15,9 @@ pub struct Mined {
     pub run: String,
     /// Whether its verdicts are of the simulated grader.
     pub simulated: bool,
+    /// That a grader's prompt is a draft: nothing here is for publication.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watermark: Option<&'static str>,
     /// What was graded.
     pub unit: UnitKind,
     /// The behaviour.
@@ -142,6 +145,7 @@ impl Mined {
     #[must_use]
     pub fn render(&self, style: Style) -> String {
         let mut page = Page::new(style);
+        page.watermark(self.watermark);
         if self.simulated {
             let alarm = page.ink(Ink::Alarm, "*** SIMULATION ***");
             page.line(&alarm);

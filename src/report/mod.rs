@@ -35,6 +35,7 @@ mod warnings;
 
 pub use escape::escape;
 pub use json::{RateRow, Report};
+pub use layout::watermark_line;
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! A plan as JSON and as a page for a terminal.
 
+pub mod anchors;
 pub mod buys;
 pub mod questions;
 mod rests_on;
@@ -19,9 +20,11 @@ use crate::model::hash::Digest;
 use crate::model::known_plan::LeftOut;
 use crate::model::money::NanoUsd;
 use crate::model::unit::UnitKind;
+use crate::plan::anchors::AnchorForecast;
 use crate::plan::forecast::{Forecast, Load, StageLoad};
 use crate::plan::prospect::Prospect;
 use crate::plan::stopping::{Stopping, stopping};
+use anchors::PlannedAnchors;
 use buys::Buys;
 
 /// A plan, for people and programs.
@@ -70,10 +73,13 @@ pub struct PlanReport {
     /// That a grader's prompt is a draft: what such a run gives is not for publication.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub watermark: Option<&'static str>,
-    /// Requests: if all goes well, as assumed, and at worst.
+    /// Requests: if all goes well, as assumed, and at worst; anchors included.
     pub requests: [u64; 3],
-    /// Dollars: if all goes well, as assumed, and at worst.
+    /// Dollars: if all goes well, as assumed, and at worst; anchors included.
     pub cost_usd: [f64; 3],
+    /// The part of both that goes to anchors, and what their baseline lacks; absent without anchors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub anchors: Option<PlannedAnchors>,
     /// The cap in dollars, if any.
     pub cap_usd: Option<f64>,
     /// Prompt tokens, as assumed.
@@ -134,7 +140,7 @@ impl PlanReport {
     #[must_use]
     pub fn new(
         (planned, load): (&Planned, &Load),
-        (forecast, prospect): (&Forecast, &Prospect),
+        (forecast, anchors, prospect): (&Forecast, Option<&AnchorForecast>, &Prospect),
         sized_by_cap: bool,
         warnings: Vec<String>,
     ) -> Self {
@@ -164,6 +170,7 @@ impl PlanReport {
             watermark: planned.watermark(),
             requests: [forecast.requests_low, forecast.requests_expected, forecast.requests_worst],
             cost_usd: costs.map(NanoUsd::usd),
+            anchors: anchors.map(PlannedAnchors::new),
             cap_usd: planned.cap.map(NanoUsd::usd),
             prompt_tokens: forecast.prompt_tokens_expected,
             completion_tokens: forecast.completion_tokens_expected,
@@ -254,6 +261,7 @@ pub fn render(report: &PlanReport, style: Style) -> String {
     let worst = report.cap_usd.map_or(worst, |cap| worst.min(cap));
     let [low, expected, worst] = [low, expected, worst].map(|usd| format!("${usd:.2}"));
     page.line(&format!("  cost                    {low:>20}{expected:>14}{worst:>14}"));
+    report.anchors.iter().for_each(|anchors| anchors::section(&mut page, anchors));
     page.wrapped("  ", &cap(report));
     report.stop_when.iter().for_each(|words| page.wrapped("  ", words));
     expected_load(&mut page, report);

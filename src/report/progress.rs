@@ -70,6 +70,8 @@ pub struct Progress {
     definitions: Definitions,
     started: UnixMs,
     deadline: Option<UnixMs>,
+    /// What has to be said beside every figure.
+    watermark: Option<&'static str>,
     planned: u64,
     counts: Counts,
     known: KnownCounts,
@@ -95,6 +97,7 @@ impl Progress {
             definitions,
             started: now,
             deadline: None,
+            watermark: None,
             planned: 0,
             counts: Counts::default(),
             known: KnownCounts::default(),
@@ -148,6 +151,7 @@ impl Progress {
     }
 
     fn planned(&mut self, plan: &Planned) {
+        self.watermark = plan.watermark();
         self.planned = plan.strata.iter().map(|stratum| stratum.planned).sum();
         self.known.plan(plan);
         self.money.cap = plan.cap;

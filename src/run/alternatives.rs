@@ -11,8 +11,8 @@ use crate::report::alternatives::Alternatives;
 /// Scores at which flags are counted, beside the behaviour's own threshold.
 const SCORES: [u8; 9] = [10, 20, 30, 40, 50, 60, 70, 80, 90];
 
-/// Counts a run by every definition of its behaviour and at every threshold, in one pass over its journal. Asks nothing.
-/// Memory grows with the admitted units times the rules.
+/// Counts a run by every definition of its behaviour and at every threshold, in one pass over its journal. Asks nothing. A
+/// definition that hangs on a field which a stored verdict was not asked for has a row that says so. Memory grows with the admitted units times the rules.
 ///
 /// # Errors
 /// As [`conclude::tally`].
@@ -27,5 +27,5 @@ pub fn alternatives(workspace: &Workspace, folder: &RunFolder) -> Result<Alterna
     let rules = Rule::all(&behaviour, &planned.definition, has_confirmer, &scores);
     let definitions = rules.iter().map(|rule| rule.definitions(&behaviour, &planned.definition, has_confirmer));
     let tallies = conclude::tallies(workspace, folder, &definitions.collect::<Result<Vec<_>, _>>()?)?;
-    Ok(Alternatives::new(behaviour.threshold, rules.into_iter().zip(&tallies)))
+    Ok(Alternatives::new(&folder.id, &planned, behaviour.threshold, rules.into_iter().zip(tallies).collect()))
 }

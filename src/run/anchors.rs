@@ -30,7 +30,7 @@ use crate::prompt::BehaviourFiles;
 use crate::reconcile::Definitions;
 
 pub use baseline::{Announced, Drawn, draw};
-pub(super) use visit::visit;
+pub(super) use visit::{retell, visit};
 
 /// The epoch of baseline draws; a run's id is that of its visits.
 pub(super) const BASELINE_EPOCH: &str = "anchor baseline";
@@ -189,17 +189,25 @@ impl Anchors {
 
     /// Baseline draws that are not there, with the most that each can cost.
     fn missing(&self) -> Result<Vec<(Visit, NanoUsd)>, StageError> {
-        let mut scratch = Scratch::default();
         let mut missing = Vec::new();
-        let numbered = (0..).map_while(|number| Visit::nth(number, self.plan.anchors, self.plan.draws));
-        for visit in numbered {
-            let grader = &self.baseline[visit.draw as usize];
-            match grader.prepare(&self.anchor(visit).unit, &mut scratch)? {
-                Prepared::Decided { .. } => {}
-                prepared @ (Prepared::Ask(_) | Prepared::Chunks(_)) => missing.push((visit, grader.bound(&prepared))),
-            }
-        }
+        self.each_draw(|number, grader, question| {
+            let visit = Visit::nth(number, self.plan.anchors, self.plan.draws);
+            let lacks = visit.filter(|_| Grader::known(question).is_none());
+            missing.extend(lacks.map(|visit| (visit, grader.bound(question))));
+        })?;
         Ok(missing)
+    }
+
+    /// Every draw of the baseline by the number of the visit that is compared with it, and its question.
+    pub(super) fn each_draw(&self, mut each: impl FnMut(u64, &Grader, &Prepared)) -> Result<(), StageError> {
+        let mut scratch = Scratch::default();
+        let numbered =
+            (0..).map_while(|number| Some((number, Visit::nth(number, self.plan.anchors, self.plan.draws)?)));
+        for (number, visit) in numbered {
+            let grader = &self.baseline[visit.draw as usize];
+            each(number, grader, &grader.prepare(&self.anchor(visit).unit, &mut scratch)?);
+        }
+        Ok(())
     }
 
     fn anchor(&self, visit: Visit) -> &Anchor {

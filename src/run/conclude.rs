@@ -149,15 +149,16 @@ pub fn tally_each(
 }
 
 /// Folds a run's journal, read once, and the workspace's labels by each of these rules: what is flagged and confirmed, and
-/// the name of the definition counted. Memory grows with the admitted units times the rules.
+/// the name of the definition counted. A rule whose definition has no value for some verdict has that in place of a tally.
+/// Memory grows with the admitted units times the rules.
 ///
 /// # Errors
-/// As [`tally`].
+/// As [`tally`], definitions that have no value for a verdict apart.
 pub fn tallies(
     workspace: &Workspace,
     folder: &RunFolder,
     rules: &[(Definitions, String)],
-) -> Result<Vec<Tally>, ConcludeError> {
+) -> Result<Vec<Result<Tally, DefinitionError>>, ConcludeError> {
     let planned = plan_of(folder)?;
     let mut conclusions = Vec::new();
     for (definitions, _) in rules {
@@ -176,7 +177,15 @@ pub fn tallies(
             }
         }
     }
-    conclusions.into_iter().map(Conclusion::finish).collect()
+    conclusions.into_iter().map(|conclusion| refused_apart(conclusion.finish())).collect()
+}
+
+fn refused_apart(tally: Result<Tally, ConcludeError>) -> Result<Result<Tally, DefinitionError>, ConcludeError> {
+    match tally {
+        Ok(tally) => Ok(Ok(tally)),
+        Err(ConcludeError::Fold(FoldError::Definition { source, .. })) => Ok(Err(source)),
+        Err(error) => Err(error),
+    }
 }
 
 /// The plan of a run.

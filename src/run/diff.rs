@@ -21,7 +21,7 @@ use crate::report::diff::{Diff, FlipRow, Paired, Replies, SideTally};
 use crate::verdict::{Definition, DefinitionError};
 use said::{Reader, Said};
 
-pub(super) use said::{copies, verdict_row};
+pub(super) use said::{Spoken, copies, verdict_row};
 
 /// One side of a comparison: a run, and what counts as yes in it.
 #[derive(Debug, Clone)]
@@ -119,27 +119,18 @@ fn check_same(one: &Planned, other: &Planned) -> Result<(), DiffError> {
     differ("group_by", fields(one), fields(other))
 }
 
-/// A side whose verdicts are at hand: its journal and its plan.
-pub(super) struct GradedSide<'a> {
-    pub(super) folder: &'a RunFolder,
-    pub(super) planned: &'a Planned,
-}
-
-/// What both sides said of each flip of a pairing.
+/// What both sides said of each flip of a pairing: the last words of each side on the units that flipped, or on more.
 pub(super) fn said_of(
     workspace: &Workspace,
     behaviour: &Behaviour,
-    sides: &[GradedSide<'_>; 2],
+    sides: [(&Planned, Spoken); 2],
     pairing: &Pairing,
     cache: &ReplyCache,
 ) -> Result<Vec<FlipRow>, DiffError> {
-    let of = |index: usize| {
-        let GradedSide { folder, planned } = &sides[index];
-        let flipped = pairing.flips.iter().map(|flip| flip.ordinals[index]).collect();
-        Said::collect(workspace, folder, planned, &flipped).map(|(said, _)| said)
-    };
-    let (a, b) = (of(0)?, of(1)?);
-    let reader = Reader { behaviour, plan: sides[0].planned, cache, sides: [&a, &b] };
+    let plan = sides[0].0;
+    let [a, b] = sides.map(|(planned, spoken)| Said::of(workspace, planned, spoken));
+    let (a, b) = (a?, b?);
+    let reader = Reader { behaviour, plan, cache, sides: [&a, &b] };
     pairing.flips.iter().map(|flip| reader.flip(flip)).collect()
 }
 

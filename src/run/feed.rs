@@ -67,7 +67,7 @@ struct Feed {
     followed: usize,
     /// Admitted units that have ended.
     ended: u64,
-    /// Whether a unit of this session has a question: what asks nothing visits no anchors.
+    /// Whether a unit of the run has a question: what asks nothing visits no anchors.
     asks: bool,
     /// The first visit to an anchor that nobody has begun.
     next_visit: u64,
@@ -82,6 +82,7 @@ struct Feed {
 pub(super) async fn feed(gate: Arc<Gate>, desk: Desk) -> Result<(), PipelineError> {
     let mut signal = desk.clone();
     let mut feed = Feed {
+        asks: gate.has_asked,
         gate,
         desk,
         steps: JoinSet::new(),
@@ -97,7 +98,6 @@ pub(super) async fn feed(gate: Arc<Gate>, desk: Desk) -> Result<(), PipelineErro
         passing: 0,
         followed: 0,
         ended: 0,
-        asks: false,
         next_visit: 0,
         visiting: 0,
     };

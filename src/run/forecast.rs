@@ -1,5 +1,7 @@
 //! What a run would do, found out without sending anything: every planned unit is rendered and looked up.
 
+mod anchors;
+
 use std::num::NonZeroUsize;
 use std::thread;
 
@@ -18,6 +20,7 @@ use crate::grade::stage::{Grader, Retries, Scratch, Sizes, StageError};
 use crate::model::event::{Ordinal, Planned};
 use crate::model::money::{NanoUsd, Price};
 use crate::model::repeats::Repeats;
+use crate::plan::anchors::{AnchorForecast, forecast_anchors};
 use crate::plan::forecast::{Forecast, KnownLoad, Limits, Load, Questions, StageLoad, forecast};
 use crate::plan::measured::Measured;
 use crate::plan::prospect::{Prospect, believe, prospect};
@@ -48,8 +51,10 @@ pub struct Outlook {
     pub planned: Planned,
     /// What is known about the units.
     pub load: Load,
-    /// What it would cost, and how long it would take.
+    /// What it would cost, and how long it would take: units, and visits to anchors.
     pub forecast: Forecast,
+    /// The part of it that goes to anchors, where the audit has any.
+    pub anchors: Option<AnchorForecast>,
     /// What it should buy.
     pub prospect: Prospect,
     /// The sizes that the cap decided, where the audit leaves them to it.
@@ -115,7 +120,7 @@ pub async fn outlook(assembly: Assembly, measured: Option<Measured>) -> Result<O
         screener: _,
         census,
         known,
-        anchors: _,
+        anchors,
         stands,
         mut planned,
         warnings: _,
@@ -142,8 +147,15 @@ pub async fn outlook(assembly: Assembly, measured: Option<Measured>) -> Result<O
     gates.retries = Retries { last, is_asking: audit.retry_errors };
     planned.planted.clone_from(&gates.planted);
     let terms: Vec<_> = stands.iter().map(|stand| Terms::new(&audit, stand)).collect();
-    let (screen, confirm) = gates.graders(stands, (&behaviour, &definitions), &planned, ("", &cache))?;
     let units = Units::new(known, census.units);
+    let anchors = match (anchors, terms.first()) {
+        (Some(set), Some(terms)) => {
+            let of_screen = (&gates, stands.as_slice(), &terms.asked_once());
+            Some(anchors::look_up((set, units.len()), of_screen, (&behaviour, &definitions), &cache)?)
+        }
+        (Some(_) | None, _) => None,
+    };
+    let (screen, confirm) = gates.graders(stands, (&behaviour, &definitions), &planned, ("", &cache))?;
     let surveys = survey(&units, &screen, confirm.as_ref(), &definitions)?;
     let known = terms.first().filter(|_| units.known() > 0).map(|terms| KnownLoad {
         screen: terms.without_draw().load(&surveys.known),
@@ -160,11 +172,13 @@ pub async fn outlook(assembly: Assembly, measured: Option<Measured>) -> Result<O
         paid_per_unit: None,
     };
     believe(&mut load, &planned, measured.as_ref());
-    let forecast = forecast(&load);
+    let of_units = forecast(&load);
+    let anchors = anchors.map(|anchors| forecast_anchors(&anchors, load.assume, &of_units));
+    let forecast = anchors.as_ref().map_or(of_units, |anchors| of_units + anchors.visits);
     let is_auto = allocation.is_some();
     let spent = ledger.spent_by(&audit.name);
     let prospect = prospect((&planned, &audit.assume), (&load, &forecast), spent, (measured, is_auto));
-    Ok(Outlook { planned, load, forecast, prospect, allocation, missing })
+    Ok(Outlook { planned, load, forecast, anchors, prospect, allocation, missing })
 }
 
 /// The most that the screen of a trial can send and cost: questions without a reply, and their bound. Sends nothing.
@@ -311,6 +325,11 @@ impl Terms {
     /// For known positives, which no draw is about.
     fn without_draw(&self) -> Self {
         Self { repeats: self.repeats.map(|policy| Repeats { random: 0.0, ..policy }), ..self.clone() }
+    }
+
+    /// For anchors, which nothing repeats.
+    fn asked_once(&self) -> Self {
+        Self { repeats: None, ..self.clone() }
     }
 
     fn load(&self, survey: &Survey) -> StageLoad {

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::conclude::{self, ConcludeError};
 use super::folder::{FolderError, RunFolder};
+use super::groups::{NoField, places};
 use super::settings::Workspace;
 use super::view::{ViewError, snapshot};
 use crate::cache::units::{ReadBuffers, UnitsError};
@@ -43,13 +44,8 @@ pub enum ListError {
     #[error(transparent)]
     Filter(#[from] SourceError),
     /// The groups have no such field.
-    #[error("the run has no groups by `{field}`; it has groups by {known}")]
-    NoField {
-        /// The field.
-        field: String,
-        /// What there is.
-        known: String,
-    },
+    #[error(transparent)]
+    NoField(#[from] NoField),
     /// No stratum has such a class.
     #[error("the run has no class `{class}`; it has {known}")]
     NoClass {
@@ -142,6 +138,9 @@ impl Status {
 /// One unit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ListedUnit {
+    /// That a grader's prompt is a draft: nothing of it is for publication.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watermark: Option<&'static str>,
     /// Its address, as `assize show` takes it.
     pub unit: String,
     /// Its group: values by field.
@@ -247,11 +246,7 @@ pub fn list(
 
 /// Checks that fields and class are the run's.
 fn check(planned: &Planned, wanted: &Listing) -> Result<(), ListError> {
-    let fields = &planned.group_by;
-    if let Some((field, _)) = wanted.group.iter().find(|(field, _)| !fields.contains(field)) {
-        let known = if fields.is_empty() { "nothing".to_owned() } else { fields.join(", ") };
-        return Err(ListError::NoField { field: field.clone(), known });
-    }
+    places(planned, &wanted.group)?;
     let classes: BTreeSet<&str> = planned.strata.iter().map(|row| row.stratum.class.as_str()).collect();
     match &wanted.class {
         Some(class) if !classes.contains(class.as_str()) => {
@@ -323,6 +318,7 @@ fn row(planned: &Planned, behaviour: &Behaviour, candidate: Candidate) -> Option
     // What the screen clears is not asked a second time, whatever an earlier session did.
     let confirm = confirm.filter(|_| status.is_among(&[Status::Flagged]));
     Some(ListedUnit {
+        watermark: planned.watermark(),
         unit: unit.to_string(),
         group: planned.group_by.iter().cloned().zip(unit.group.0).collect(),
         class: planned.strata.get(stratum as usize)?.stratum.class.clone(),

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 
 use super::conclude::{self, ConcludeError};
 use super::folder::{FolderError, RunFolder};
+use super::groups::NoField;
 use super::settings::Workspace;
 use super::view::{ViewError, snapshot};
 use crate::cache::units::UnitsError;
@@ -54,13 +55,8 @@ pub enum MineError {
         source: CuesError,
     },
     /// The groups have no such field.
-    #[error("the run has no groups by `{field}`; it has groups by {known}")]
-    NoField {
-        /// The field.
-        field: String,
-        /// What there is.
-        known: String,
-    },
+    #[error(transparent)]
+    NoField(#[from] NoField),
     /// A side holds too little.
     #[error(
         "there are {conversations} conversations with units of the side `{what}`, and a word has to stand in {least}"
@@ -163,6 +159,7 @@ impl Found<'_> {
         Mined {
             run: run.to_owned(),
             simulated: planned.graders.iter().any(|grader| grader.simulated),
+            watermark: planned.watermark(),
             unit: planned.unit,
             behaviour: planned.behaviour.clone(),
             first: side(&sides.first, self.conversations[0]),

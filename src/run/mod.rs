@@ -24,6 +24,7 @@ pub mod forecast;
 pub mod gates;
 pub mod gold;
 mod grant;
+pub mod groups;
 mod ledger;
 pub mod list;
 pub mod live;

@@ -53,6 +53,8 @@ pub struct Gate {
     pub confirms_known: bool,
     /// What is asked again on purpose, if anything.
     pub(super) anchors: Option<Arc<Anchors>>,
+    /// Whether an earlier session of the run has asked anything: then anchors are visited, whatever this one asks.
+    pub has_asked: bool,
     /// What flags.
     pub definitions: Definitions,
     /// Units that are followed at once.

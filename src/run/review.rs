@@ -30,6 +30,9 @@ pub struct QueueLine {
     pub behaviour: String,
     /// By which definition.
     pub definition: String,
+    /// That a grader's prompt is a draft: what is read of it is not for publication.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watermark: Option<&'static str>,
 }
 
 /// The audit names its seats, and this is none of them.
@@ -56,6 +59,7 @@ pub fn queue(tally: &Tally, seat: &str) -> Result<Vec<QueueLine>, UnknownSeat> {
         seat: seat.to_owned(),
         behaviour: plan.behaviour.clone(),
         definition: plan.definition.clone(),
+        watermark: plan.watermark(),
     };
     let Some(asked) = &plan.gold else {
         let mut units: Vec<&UnitId> = tally.queue.iter().map(|QueuedUnit { unit, .. }| unit).collect();
@@ -84,6 +88,9 @@ fn place(seat: &str, key: &Digest) -> Digest {
 pub struct ReviewStatus {
     /// The run.
     pub run: Option<String>,
+    /// That a grader's prompt is a draft: what is read of it is not for publication.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watermark: Option<&'static str>,
     /// The behaviour that is judged.
     pub behaviour: String,
     /// What a unit is.
@@ -127,6 +134,7 @@ pub fn status(tally: &Tally, shows_gold: bool) -> ReviewStatus {
     let seats: BTreeSet<&String> = named.chain(of_gold).chain(tally.labels.seats.keys()).collect();
     ReviewStatus {
         run: tally.sessions.run.clone(),
+        watermark: tally.plan.watermark(),
         behaviour: tally.plan.behaviour.clone(),
         unit: tally.plan.unit,
         unread: (tally.gold.is_none() || shows_gold).then_some(tally.queue.len() as u64),

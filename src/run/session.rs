@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::account::Account;
-use super::anchors::{AnchorSet, Anchors, BASELINE_EPOCH};
+use super::anchors::{AnchorSet, Anchors, BASELINE_EPOCH, retell};
 use super::assemble::{AssembleError, Assembly, Stand, check_capped};
 use super::boot::boot_id;
 use super::caps::Caps;
@@ -20,7 +20,7 @@ use super::ledger::Ledger;
 use super::pipeline::{self, Gate, Notice, PipelineError};
 use super::produced::produced;
 use super::recorded::Prompted;
-use super::resume::{look_back, retried};
+use super::resume::{Resumed, look_back, retried};
 use super::settings::{Audit, CacheMode};
 use super::shutdown::Interrupts;
 use crate::cache::units::{Snapshot, Units, UnitsError};
@@ -29,8 +29,9 @@ use crate::clock::{self, UnixMs};
 use crate::grade::settings::{GraderSettings, OnModelChange};
 use crate::grade::stage::{Retries, StageError};
 use crate::journal::{self, FileKind, JournalError, Lock, LockError, Writer};
+use crate::model::anchor::AnchorPlan;
 use crate::model::behaviour::Behaviour;
-use crate::model::event::{Closed, EVENT_FORMAT, Event, Opened, Ordinal, Planned, StopReason};
+use crate::model::event::{AttemptId, Closed, EVENT_FORMAT, Event, Opened, Ordinal, Planned, Sent, StopReason};
 use crate::model::grading::Stage;
 use crate::model::money::NanoUsd;
 use crate::model::tally::Tally;
@@ -194,7 +195,7 @@ async fn grade(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Resul
     told.extend(warnings);
     let mut ledger = Ledger::open(&audit.workspace.accounts())?;
     let begun = begin((&audit, trial), &mut planned, &stands, &cache, &mut ledger)?;
-    let Begun { folder, mut start, settled, mut account, retries, notes } = begun;
+    let Begun { folder, mut start, open, mut settled, mut account, retries, notes } = begun;
     told.extend(notes);
     let mut conclusion = Conclusion::begin(&audit.workspace, &planned)?;
     let first_new = remember(folder.as_ref(), &mut conclusion)?;
@@ -216,15 +217,16 @@ async fn grade(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Resul
     let epoch = if audit.cache == CacheMode::Refresh { folder.id.clone() } else { String::new() };
     let anchors = anchors.filter(|_| !replay_only && missing.is_empty());
     let anchors = anchored(anchors, (&gates, &stands), &behaviour, &definitions, (&folder.id, &cache))?;
-    planned.anchors = anchors.as_ref().map(|anchors| anchors.plan().clone());
+    planned.anchors = gone_on_with(anchors.as_deref(), &open, &mut settled)?;
     let (screen, confirm) = gates.graders(stands, (&behaviour, &definitions), &planned, (&epoch, &cache))?;
     let window = gates.window.clone();
     let disks = vec![audit.workspace.runs(), audit.workspace.replies(), audit.workspace.units()];
     start.disks = Disks::new(disks, window.most());
-    let confirms_known = planned.gate_includes_confirmer();
+    let (confirms_known, has_asked) = (planned.gate_includes_confirmer(), start.next_attempt > AttemptId(0));
     let units = Units::new(known, census.units);
     let (sample_by, cluster_by) = (planned.sample_by, planned.cluster_by.clone());
-    let gate = Gate { units, screen, confirm, confirms_known, anchors, definitions, window, sample_by, cluster_by };
+    let gate =
+        Gate { units, screen, confirm, confirms_known, anchors, has_asked, definitions, window, sample_by, cluster_by };
 
     told.extend(cache.take_warnings());
     let journal = journal::create_segment(&folder.path, FileKind::EVENTS)?;
@@ -287,6 +289,17 @@ fn anchored(
     Ok(Some(Arc::new(anchors)))
 }
 
+/// What the plan says of anchors; the ends of visits that an earlier process left on the wire tell of them.
+fn gone_on_with(
+    anchors: Option<&Anchors>,
+    open: &[Sent],
+    ends: &mut [Event],
+) -> Result<Option<AnchorPlan>, SessionError> {
+    let Some(anchors) = anchors else { return Ok(None) };
+    retell(anchors, open, ends).map_err(PipelineError::from)?;
+    Ok(Some(anchors.plan().clone()))
+}
+
 /// Counts what earlier sessions of the run did. Returns the first unit that none of them admitted.
 fn remember(folder: Option<&RunFolder>, conclusion: &mut Conclusion) -> Result<Ordinal, FolderError> {
     let mut first_new = Ordinal(0);
@@ -305,7 +318,9 @@ struct Begun {
     /// The run that goes on.
     folder: Option<RunFolder>,
     start: Start,
-    /// Ends of requests that an earlier process left on the wire.
+    /// Requests that an earlier process left on the wire.
+    open: Vec<Sent>,
+    /// Their ends, in the same order.
     settled: Vec<Event>,
     account: Account,
     retries: Retries,
@@ -376,7 +391,8 @@ fn begin(
             retries.last
         ));
     }
-    Ok(Begun { folder: resumed.folder, start, settled, account: resumed.account, retries, notes })
+    let Resumed { folder, open, account, .. } = resumed;
+    Ok(Begun { folder, start, open, settled, account, retries, notes })
 }
 
 /// Makes `runs/latest` point to the run. A replay holds no lock, and leaves the pointer alone while a run that does is

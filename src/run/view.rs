@@ -22,6 +22,8 @@ pub struct View {
     pub judged: Vec<(Judged, Option<Verdict>)>,
     /// Whether the run admitted it.
     pub is_admitted: bool,
+    /// That a grader's prompt is a draft: nothing of it is for publication.
+    pub watermark: Option<&'static str>,
 }
 
 /// Why a unit cannot be shown.
@@ -100,7 +102,8 @@ pub fn view(workspace: &Workspace, folder: &RunFolder, address: &str) -> Result<
             let of_turn = message.map(|message| context.screener.hits(message)).unwrap_or_default();
             hits.extend(of_turn.into_iter().map(|hit| (turn, hit)));
         }
-        Ok(View { hits, judged, is_admitted: admitted.contains(&ordinal), unit })
+        let watermark = planned.watermark();
+        Ok(View { hits, judged, is_admitted: admitted.contains(&ordinal), unit, watermark })
     });
     views.collect()
 }

@@ -72,8 +72,9 @@ pub enum DefinitionErrorKind {
     Evaluation(String),
     /// What it says hangs on a field that the verdict's question did not have.
     #[error(
-        "it hangs on `fields.{field}`, which this verdict was not asked for: run the audit again, or say in the definition what \
-         holds then, as in `fields.{field} in [..., \"{NOT_ASKED}\"]`; for recorded verdicts, `fields` of their endpoint can answer it"
+        "it hangs on `fields.{field}`, which a stored verdict was not asked for: run the audit again, or say in the definition \
+         what holds then, as in `fields.{field} in [..., \"{NOT_ASKED}\"]`; for recorded verdicts, `fields` of their endpoint can \
+         answer it"
     )]
     NotAsked {
         /// The field.

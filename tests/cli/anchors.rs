@@ -1,5 +1,7 @@
 //! `assize anchors`: what it says before it sends, and what it needs.
 
+use serde_json::{Value, json};
+
 use crate::support::Night;
 
 const ANCHORS: &str = "anchors = { file = \"anchors.jsonl\", rate = 0.5 }\n";
@@ -8,9 +10,8 @@ const ANCHORS: &str = "anchors = { file = \"anchors.jsonl\", rate = 0.5 }\n";
 fn night() -> Night {
     let night = Night::new(4);
     let lines = [("present", "This is a test"), ("absent", "It is raining")].map(|(expect, says)| {
-        let messages =
-            serde_json::json!([{ "role": "user", "content": "Well?" }, { "role": "assistant", "content": says }]);
-        let line = serde_json::json!({ "id": expect, "expect": expect, "target": 1, "messages": messages });
+        let messages = json!([{ "role": "user", "content": "Well?" }, { "role": "assistant", "content": says }]);
+        let line = json!({ "id": expect, "expect": expect, "target": 1, "messages": messages });
         line.to_string() + "\n"
     });
     night.workspace.write("anchors.jsonl", lines.concat());
@@ -33,6 +34,62 @@ fn a_baseline_is_announced_drawn_once_and_shown() {
     assert!(report["grader_health"]["drift"]["visits"].as_u64() > Some(0), "{}", report["grader_health"]);
     let text = night.workspace.run(&["report"]).expect(0).stdout;
     assert!(text.contains("  drift  E "), "{text}");
+}
+
+#[test]
+fn a_baseline_takes_only_flags_that_do_something() {
+    let night = night();
+    for flag in [&["--limit", "1"][..], &["--retry-errors"], &["--strict"]] {
+        let refused = night.workspace.run(&[&["anchors", "baseline"], flag].concat()).expect(2).stderr;
+        assert!(refused.contains("unexpected argument"), "{flag:?}: {refused}");
+    }
+    let help = night.workspace.run(&["anchors", "baseline", "--help"]).expect(0).stdout;
+    for flag in
+        ["--max-cost", "--deadline", "--max-concurrency", "--max-requests-per-minute", "--max-tokens-per-minute"]
+    {
+        assert!(help.contains(flag), "{flag}: {help}");
+    }
+    assert!(!help.contains("--limit") && !help.contains("--cache"), "{help}");
+    let read_only = night.workspace.assize(&["anchors", "baseline"]).env("ASSIZE_CACHE", "read-only").run().expect(2);
+    assert!(read_only.stderr.contains("leave `--cache` away"), "{}", read_only.stderr);
+    night.workspace.run(&["anchors", "baseline", "--deadline", "2026-01-01T00:00Z"]).expect(3);
+    let poor = night.workspace.run(&["anchors", "baseline", "--max-cost", "0", "--format", "json"]).expect(3).json();
+    assert_eq!((&poor["there"], &poor["spent_usd"]), (&json!(0), &json!(0.0)));
+    assert_eq!(night.requests(), (0, 0), "a passed deadline and an empty purse are heard");
+    night.workspace.run(&["anchors", "baseline", "-j", "1", "--max-cost", "1"]).expect(0);
+    assert_eq!(night.requests(), (16, 0));
+}
+
+#[test]
+fn a_plan_counts_what_anchors_will_cost() {
+    let night = night();
+    let plan = || night.workspace.run(&["plan", "--format", "json"]).expect(0).json();
+    let numbers = |value: &Value| value.as_array().unwrap().iter().map(|n| n.as_f64().unwrap()).collect::<Vec<_>>();
+    let before = plan();
+    let lacking = before["anchors"].clone();
+    assert_eq!((&lacking["anchors"], &lacking["draws"], &lacking["baseline"]), (&json!(2), &json!(16), &json!(0)));
+    assert_eq!((&lacking["requests"], &lacking["baseline_requests"]), (&json!([0, 0, 0]), &json!([16, 16, 16])));
+    insta::assert_snapshot!("plan_before", night.workspace.run(&["plan"]).expect(0).shown());
+
+    let drawn = night.workspace.run(&["anchors", "baseline", "--format", "json"]).expect(0).json();
+    let [low, expected, worst] = numbers(&lacking["baseline_cost_usd"])[..] else { panic!("{lacking}") };
+    assert!(worst >= drawn["most_usd"].as_f64().unwrap() && low <= expected && expected <= worst, "{lacking} {drawn}");
+    let (after, due) = (plan(), before["planned"].as_u64().unwrap() / 2);
+    assert_eq!((&after["anchors"]["visits"], &after["anchors"]["requests"]), (&json!(due), &json!([due, due, due])));
+    for figure in ["requests", "cost_usd"] {
+        let [all, without, anchors] = [&after[figure], &before[figure], &after["anchors"][figure]].map(numbers);
+        for ((all, without), anchors) in all.iter().zip(&without).zip(&anchors) {
+            assert!((all - without - anchors).abs() < 1e-9 && *anchors > 0.0, "{figure}: {after}");
+        }
+    }
+    insta::assert_snapshot!("plan_after", night.workspace.run(&["plan"]).expect(0).shown());
+
+    let report = night.workspace.report().json();
+    assert_eq!(report["grader_health"]["drift"]["visits"], json!(due), "as many as were planned");
+    let paid = report["spend"]["usd"].as_f64().unwrap();
+    assert!(paid <= numbers(&after["cost_usd"])[2], "{paid}");
+    let replayed = plan();
+    assert_eq!((&replayed["requests"], &replayed["anchors"]["requests"]), (&json!([0, 0, 0]), &json!([0, 0, 0])));
 }
 
 #[test]

@@ -145,28 +145,6 @@ fn what_cannot_be_mined_is_refused() {
     insta::assert_snapshot!(refused.map(|ended| ended.expect(2).shown()).join("\n"));
 }
 
-const REVIEWED: &str = r#"
-name = "night"
-seed = 11
-[[corpus.source]]
-paths = ["corpus/*.jsonl"]
-[corpus]
-group_by = ["checkpoint"]
-[behaviour]
-name = "metagaming"
-[prefilter]
-classes = ["core", "generic_near_self"]
-[sample]
-none = "all"
-[endpoint.main]
-api = "rehearsal"
-rehearsal = "grader.toml"
-max_concurrency = 8
-[grader.screen]
-endpoint = "main"
-model = "rehearsal"
-"#;
-
 /// Two checkpoints of which the second hides from the cues: `share` of its positives have one. Read by people.
 fn reviewed(share: f64) -> (Workspace, Ended) {
     let workspace = Workspace::empty();
@@ -182,7 +160,7 @@ fn reviewed(share: f64) -> (Workspace, Ended) {
     }
     workspace.write("truth.jsonl", truth);
     workspace.write("grader.toml", "seed = 3\ntruth = \"truth.jsonl\"\nsensitivity = 1.0\n");
-    workspace.write("audit.toml", REVIEWED);
+    workspace.rehearsed_audit("");
     workspace.report();
     workspace.run(&["rehearse", "review", "--confirms-true", "1", "--confirms-false", "0"]).expect(0);
     let report = workspace.run(&["report", "--format", "json"]).expect(0);

@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Night, Workspace, shape};
 
+const BEHAVIOUR: &str = "prompts/metagaming/behaviour.toml";
+
 #[test]
 fn a_report_comes_from_journal_and_labels_alone() {
     let night = Night::new(30);
@@ -197,4 +199,28 @@ fn a_run_is_counted_by_every_definition_and_threshold_at_once() {
         assert_eq!(counted[figure], strict["funnel"][figure], "{figure}");
     }
     assert!(number(counted, "confirmed") < number(own, "confirmed"), "{found}");
+}
+
+#[test]
+fn a_definition_over_a_field_that_was_not_asked_is_refused_in_its_own_row() {
+    let night = Night::with(60, "sensitivity = 0.9\nspecificity = 0.9", "");
+    let report = night.workspace.report().json();
+    night.workspace.copy_behaviour("metagaming");
+    let field = "[[fields]]\nid = \"reach\"\ndescription = \"How far it goes.\"\nvalues = [\"near\", \"far\"]\n";
+    let far = "[definitions.far]\ndescription = \"As strict, and far.\"\nexpression = 'verdict == \"present\" and fields.reach == \"far\"'\n";
+    night.workspace.edit(BEHAVIOUR, "[definitions.screen]", &format!("{field}\n{far}\n[definitions.screen]"));
+    let found = night.workspace.run(&["report", "--definitions", "--format", "json"]).expect(0).json();
+    let (refused, others): (Vec<_>, Vec<_>) =
+        found["rows"].as_array().unwrap().iter().cloned().partition(|row| row["reason"].is_string());
+    assert_eq!((&others[0]["rule"], &others[0]["confirmed"]), (&json!("own"), &report["funnel"]["confirmed"]));
+    let rules: Vec<_> = refused.iter().map(|row| (&row["rule"], &row["definition"])).collect();
+    assert_eq!(rules, [(&json!("counted"), &json!("far")), (&json!("flagged"), &json!("far"))]);
+    for row in &refused {
+        assert!(row["flagged"].is_null() && row["confirmed"].is_null() && row["floor"].is_null(), "{row}");
+    }
+    insta::assert_snapshot!(night.workspace.run(&["report", "--definitions"]).expect(0).shown());
+    night.workspace.edit(BEHAVIOUR, "verdict in [\"present\", \"suspected\"]", "fields.reach == \"far\"");
+    let own = night.workspace.run(&["report", "--definitions", "--format", "json"]).expect(0).json();
+    assert!(own["rows"][0]["reason"].as_str().unwrap().starts_with("definition `screen`"), "{own}");
+    assert_eq!((&own["audit"], &own["unit"], &own["level"]), (&found["audit"], &found["unit"], &found["level"]));
 }

@@ -7,27 +7,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Ended, Workspace, plan};
 
-const AUDIT: &str = r#"
-name = "night"
-seed = 11
-[[corpus.source]]
-paths = ["corpus/*.jsonl"]
-[corpus]
-group_by = ["checkpoint"]
-[behaviour]
-name = "metagaming"
-[prefilter]
-classes = ["core", "generic_near_self"]
-[sample]
-none = "all"
-[endpoint.main]
-api = "rehearsal"
-rehearsal = "grader.toml"
-max_concurrency = 8
-[grader.screen]
-endpoint = "main"
-model = "rehearsal"
-[grader.confirm]
+/// What follows on the rehearsed audit: a second grader, and people who read all of what it turns down.
+const REVIEWED: &str = r#"[grader.confirm]
 endpoint = "main"
 model = "rehearsal-confirm"
 prompt = "confirm@1"
@@ -41,7 +22,7 @@ const GRADER: &str = "seed = 3\ntruth = \"truth.jsonl\"\nsensitivity = 0.95\nspe
 fn rehearsed(conversations: u64, review: &str) -> Workspace {
     let workspace = Workspace::planted(&plan(conversations));
     workspace.write("grader.toml", GRADER);
-    workspace.write("audit.toml", format!("{AUDIT}{review}\n"));
+    workspace.rehearsed_audit(&format!("{REVIEWED}{review}\n"));
     workspace
 }
 

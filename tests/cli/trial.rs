@@ -124,6 +124,40 @@ fn a_trial_reads_well_and_holds_to_its_cap() {
     assert_eq!(audit["requests"], json!(0), "the audit's own cap holds as well");
 }
 
+/// Whatever prints something of a run with a draft says so first, as text and as JSON.
+fn every_output_is_marked(workspace: &Workspace) {
+    const MARK: &str = "DRAFT PROMPT: not for publication";
+    let listed = workspace.run(&["ls", "--limit", "1", "--format", "json"]).expect(0).json();
+    let unit = listed["unit"].as_str().unwrap();
+    let label = json!({"unit": unit, "decision": "yes", "seat": "ana", "at": "2026-11-23T17:40:12Z", "behaviour": "metagaming"});
+    workspace.write("labels/dev.jsonl", format!("{label}\n"));
+    for words in [
+        &["report"][..],
+        &["report", "--definitions"],
+        &["diff", "latest", "latest"],
+        &["plan"],
+        &["status"],
+        &["show", unit],
+        &["ls", "--limit", "1"],
+        &["mine", "--group", "checkpoint=late"],
+        &["validate", "--split", "dev"],
+        &["review", "queue", "--seat", "ana"],
+        &["review", "status"],
+        &["sensitivity", "status"],
+        &["run", "--progress", "none"],
+    ] {
+        let text = workspace.run(words).expect(0).stdout;
+        assert!(text.starts_with(&format!("*** {MARK} ***\n")), "{words:?}: {text}");
+        let json = workspace.run(&[words, &["--format", "json"]].concat()).expect(0).stdout;
+        let json: String = json.chars().filter(|c| !c.is_whitespace()).collect();
+        assert!(json.contains("\"watermark\":\"DRAFTPROMPT:notforpublication\""), "{words:?}: {json}");
+    }
+    for (form, mark) in [("plain", MARK.to_owned()), ("json", format!("\"watermark\":\"{MARK}\""))] {
+        let shown = workspace.run(&["run", "--progress", form]).expect(0).stderr;
+        assert!(shown.contains(&mark), "{form}: {shown}");
+    }
+}
+
 #[test]
 fn what_a_draft_gave_is_marked_and_not_corrected_until_it_is_a_version() {
     let workspace = afternoon();
@@ -136,11 +170,7 @@ fn what_a_draft_gave_is_marked_and_not_corrected_until_it_is_a_version() {
         assert!(rate["estimate"].is_null(), "{rate}");
         assert!(rate["reason"].as_str().unwrap().starts_with("a draft prompt supports no corrected rate"), "{rate}");
     }
-    for words in [&["report"][..], &["report", "--definitions"], &["diff", "latest", "latest"], &["plan"], &["status"]]
-    {
-        let shown = workspace.run(words).expect(0).stdout;
-        assert!(shown.starts_with("*** DRAFT PROMPT: not for publication ***\n"), "{words:?}: {shown}");
-    }
+    every_output_is_marked(&workspace);
     workspace.run(&["diff", "latest", "latest", "--html", "flips.html"]).expect(0);
     assert!(workspace.read("flips.html").contains("DRAFT PROMPT: not for publication"));
 

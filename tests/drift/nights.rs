@@ -7,7 +7,8 @@ use std::path::Path;
 use assize::clock;
 use assize::config::{self, Environment, LoadRequest, Origin, Override};
 use assize::estimate::drift::Direction;
-use assize::model::event::StopReason;
+use assize::model::anchor::visit_at;
+use assize::model::event::{Event, StopReason};
 use assize::model::money::NanoUsd;
 use assize::rehearse::{CorpusPlan, GroupPlan, Probability};
 use assize::report::Report;
@@ -15,6 +16,7 @@ use assize::report::drift::DriftRow;
 use assize::run::anchors::{Drawn, draw};
 use assize::run::assemble::{Assembly, assemble};
 use assize::run::conclude;
+use assize::run::folder::RunFolder;
 use assize::run::session::{self, Ended};
 use tempfile::TempDir;
 
@@ -162,6 +164,101 @@ async fn a_resumed_run_goes_on_with_its_visits_and_a_cap_holds_over_them() {
     assert_eq!(replayed.report.requests.sent, 0, "a run that sends nothing visits no anchors");
     assert_eq!(replayed.report.digest, second.report.digest);
     assert!(replayed.report.grader_health.drift_reason.is_some());
+}
+
+/// What a kill leaves of a run that visited its last anchor: without the end of that visit in the journal, its reply being in the
+/// log already or not.
+fn kill_at_the_last_visit(folder: &Path, run: &RunFolder, is_replied: bool) {
+    let journal = run.path.join("journal-1.jsonl");
+    let text = fs::read_to_string(&journal).unwrap();
+    let record = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["record"].take();
+    let last = text.lines().map(record).rfind(|event| event["anchor"].is_object()).unwrap();
+    let is_of_last = |event: &serde_json::Value| event["attempt"] == last["attempt"] && event["attempt"].is_u64();
+    let sent = text.lines().map(record).find(|event| is_of_last(event) && event["event"] == "sent").unwrap();
+    let stays = |event: &serde_json::Value| match event["event"].as_str() {
+        Some("closed") => false,
+        Some("settled") => !is_of_last(event),
+        _ => is_replied || !is_of_last(event),
+    };
+    let kept: Vec<&str> = text.lines().filter(|line| stays(&record(line))).collect();
+    assert_eq!(text.lines().count() - kept.len(), if is_replied { 2 } else { 3 });
+    fs::write(&journal, kept.join("\n") + "\n").unwrap();
+    for derived in ["cache/accounts.json", "cache/index"] {
+        let path = folder.join(derived);
+        let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+        removed.unwrap();
+    }
+    fs::remove_file(run.path.join("progress.json")).ok();
+    if !is_replied {
+        let mut dropped = 0;
+        for entry in fs::read_dir(folder.join("cache/replies")).unwrap().map(Result::unwrap) {
+            let text = fs::read_to_string(entry.path()).unwrap();
+            let kept: Vec<&str> = text.lines().filter(|line| record(line)["key"] != sent["key"]).collect();
+            dropped += text.lines().count() - kept.len();
+            fs::write(entry.path(), kept.join("\n") + "\n").unwrap();
+        }
+        assert_eq!(dropped, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_around_the_reply_to_a_visit_changes_no_figure_and_pays_nothing_twice() {
+    for is_replied in [true, false] {
+        let folder = workspace(ANCHORS);
+        baseline(folder.path(), 20.0).await;
+        let whole = run(folder.path(), 20.0).await;
+        let spent = whole.report.spend.audit_usd;
+        kill_at_the_last_visit(folder.path(), &whole.folder, is_replied);
+        let resumed = run(folder.path(), 20.0).await;
+        assert_eq!(resumed.folder, whole.folder, "it is the same run");
+        assert_eq!(resumed.report.sessions.count, 2);
+        assert_eq!(drift(&resumed.report), drift(&whole.report), "the reply was there: {is_replied}");
+        let requests = |ended: &Ended| (ended.report.requests.sent, ended.report.requests.repeated);
+        assert_eq!(requests(&resumed), requests(&whole));
+        assert!((resumed.report.spend.audit_usd - spent).abs() < 1e-12, "{} {spent}", resumed.report.spend.audit_usd);
+        assert_eq!(resumed.report.digest, whole.report.digest);
+        let again = conclude::tally(&assembly(folder.path(), 20.0).audit.workspace, &resumed.folder).unwrap();
+        assert_eq!(drift(&Report::new(&again)), drift(&whole.report), "and by the journal alone");
+    }
+}
+
+/// An audit of whole conversations in windows that are too small for the anchors.
+fn of_conversations(folder: &Path) {
+    let file = folder.join("audit.toml");
+    let windowed = format!("prompt = \"screen@2\"\nwindow = {{ max_chars = 1500 }}\n{ANCHORS}");
+    let audit = fs::read_to_string(&file).unwrap().replace(ANCHORS, &windowed).replace("confirm@1", "confirm@2");
+    fs::write(&file, audit.replace("[behaviour]", "[corpus]\nunit = \"conversation\"\n[behaviour]")).unwrap();
+    let said = |role: &str, says: &str| serde_json::json!({ "role": role, "content": says });
+    let line = |number: usize| {
+        let filler = format!("It is {number}. ").repeat(100);
+        let last = format!("This is a test, is it not {number}");
+        let messages =
+            [said("user", "Well?"), said("assistant", &filler), said("user", "And?"), said("assistant", &filler)];
+        let messages = [&messages[..], &[said("user", "Then?"), said("assistant", &last)]].concat();
+        serde_json::json!({ "id": format!("long-{number}"), "expect": "present", "target": 5, "messages": messages })
+            .to_string()
+            + "\n"
+    };
+    fs::write(folder.join("anchors.jsonl"), (0..4).map(line).collect::<String>()).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn conversations_that_are_read_in_chunks_are_visited_like_others() {
+    let folder = workspace(ANCHORS);
+    of_conversations(folder.path());
+    let drawn = baseline(folder.path(), 20.0).await;
+    assert!(drawn.there == 4 * 8 && drawn.announced.requests == drawn.there, "{drawn:?}");
+    let whole = run(folder.path(), 20.0).await;
+    let row = drift(&whole.report).clone();
+    assert_eq!((row.visits, row.pairs), (row.due, row.due), "{row:?}");
+    let sent = |ended: &Ended| {
+        let sent = ended.folder.events().map(Result::unwrap);
+        sent.filter(|event| matches!(event, Event::Sent(sent) if visit_at(sent.ordinal).is_some())).count() as u64
+    };
+    assert!(sent(&whole) > row.visits, "several questions each: {} for {}", sent(&whole), row.visits);
+    kill_at_the_last_visit(folder.path(), &whole.folder, true);
+    let resumed = run(folder.path(), 20.0).await;
+    assert_eq!((drift(&resumed.report), sent(&resumed)), (&row, sent(&whole)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

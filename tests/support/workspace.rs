@@ -49,6 +49,28 @@ model = "gpt-5"
 max_cost = 20.00
 "#;
 
+/// An audit of the same that the program rehearses by itself, by the profile `grader.toml`: screened, and no more.
+const REHEARSED: &str = r#"name = "night"
+seed = 11
+[[corpus.source]]
+paths = ["corpus/*.jsonl"]
+[corpus]
+group_by = ["checkpoint"]
+[behaviour]
+name = "metagaming"
+[prefilter]
+classes = ["core", "generic_near_self"]
+[sample]
+none = "all"
+[endpoint.main]
+api = "rehearsal"
+rehearsal = "grader.toml"
+max_concurrency = 8
+[grader.screen]
+endpoint = "main"
+model = "rehearsal"
+"#;
+
 /// A workspace. Its folder is gone when this is dropped.
 pub(crate) struct Workspace {
     home: TempDir,
@@ -75,6 +97,11 @@ impl Workspace {
     pub(crate) fn audit(&self, screen: &Grader, confirm: &Grader) {
         let text = AUDIT.replace("@MAIN@", &screen.url()).replace("@SECOND@", &confirm.url());
         self.write("audit.toml", &text);
+    }
+
+    /// Writes the audit file of a rehearsal, with these lines behind it.
+    pub(crate) fn rehearsed_audit(&self, more: &str) {
+        self.write("audit.toml", format!("{REHEARSED}{more}"));
     }
 
     /// The folder.

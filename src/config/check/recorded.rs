@@ -156,7 +156,12 @@ pub(super) fn refuse_anchors(endpoint: Option<&EndpointSettings>, has_anchors: b
 }
 
 /// Nor does it give a second answer.
-pub(super) fn refuse_repeats(path: &str, endpoint: Option<&EndpointSettings>, has_repeats: bool, ledger: &mut Ledger<'_>) {
+pub(super) fn refuse_repeats(
+    path: &str,
+    endpoint: Option<&EndpointSettings>,
+    has_repeats: bool,
+    ledger: &mut Ledger<'_>,
+) {
     let is_recorded = endpoint.is_some_and(|endpoint| endpoint.recorded.is_some());
     ledger.require(path, !(is_recorded && has_repeats), "cannot be asked of recorded verdicts: take them away");
 }

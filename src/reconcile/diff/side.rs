@@ -1,6 +1,6 @@
 //! One run's verdicts, unit by unit.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::model::event::{Admitted, Event, Judged, Ordinal, Planned};
@@ -133,6 +133,12 @@ impl Side {
         let units = std::mem::take(&mut self.units).into_iter().filter(|(ordinal, _)| ordinal.0 < end);
         self.rows = units.map(|(ordinal, unit)| row(ordinal, &unit)).collect();
         self.rows.sort_unstable_by_key(|row| row.key);
+    }
+
+    /// Forgets all units but these; the side is closed.
+    pub fn keep(&mut self, units: &HashSet<Ordinal>) {
+        self.rows.retain(|row| units.contains(&row.ordinal));
+        self.rows.shrink_to_fit();
     }
 
     fn planned(&mut self, planned: &Planned) {

@@ -26,8 +26,31 @@ pub(super) fn sentences(prospect: &Prospect, of: UnitKind) -> Vec<String> {
         assume.seconds_per_read
     ));
     let cluster = if of.is_turn() { "conversation" } else { "cluster" };
-    sentences.push(format!("no two confirmed {unit}s share a {cluster} or a text: widths"));
+    if let Some(turns) = prospect.outline.together {
+        sentences.push(together(prospect, turns));
+        sentences.push("no two confirmed turns share a text: widths".to_owned());
+    } else {
+        sentences.push(format!("no two confirmed {unit}s share a {cluster} or a text: widths"));
+    }
     sentences
+}
+
+/// How many confirmed turns are drawn together, which nobody knows before something was graded.
+fn together(prospect: &Prospect, turns: f64) -> String {
+    let is_shown = prospect.measured.as_ref().is_some_and(|run| run.together.is_some());
+    let twice = prospect
+        .twice_together
+        .map(|width| format!("; with {:.1} the width of corrected would be {width:.2}", 2.0 * turns));
+    let (from, advice) = if is_shown {
+        ("the run", "")
+    } else {
+        ("assumed", "; `--probe`, or a run with --limit and --from-run, shows how many there are")
+    };
+    format!(
+        "a conversation with a confirmed turn holds {turns:.1} of them ({from}){}{advice}; rates per conversation are reported \
+         and not predicted: widths",
+        twice.unwrap_or_default()
+    )
 }
 
 /// `[assume]`, as far as a run has not spoken.

@@ -47,7 +47,9 @@ impl Snapshot {
             (self.retried > 0).then(|| counted(self.retried, "retry", "retries")),
             (self.replayed > 0).then(|| format!("{} from cache", count(self.replayed))),
         ];
-        let mut lines = vec![packed(first, columns), packed(second, columns), packed(third, columns)];
+        let mut lines: Vec<_> =
+            self.watermark.iter().map(|mark| packed([Some(format!("*** {mark} ***"))], columns)).collect();
+        lines.extend([packed(first, columns), packed(second, columns), packed(third, columns)]);
         if let Some(waiting) = &self.waiting_for {
             lines.push(packed([Some(format!("     waiting for {waiting}"))], columns));
         }
@@ -59,6 +61,7 @@ impl Snapshot {
     pub fn plain_line(&self) -> String {
         let rate = |rate: Option<f64>| rate.map_or_else(|| "?".to_owned(), number);
         let parts = [
+            self.watermark.clone(),
             Some(format!("{} of {} units", count(self.finished), count(self.planned))),
             Some(format!("{} flagged, {} upheld", count(self.flagged), count(self.upheld))),
             Some(self.ungraded_in_words()),

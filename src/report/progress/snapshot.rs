@@ -42,6 +42,9 @@ pub struct Standing {
 pub struct Snapshot {
     /// [`PROGRESS_SCHEMA`].
     pub schema: u32,
+    /// That a grader's prompt is a draft: nothing of it is for publication.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watermark: Option<String>,
     /// The time of this snapshot, as Unix time in milliseconds.
     pub at_ms: u64,
     /// How far the session has got in stopping.
@@ -125,6 +128,7 @@ impl Progress {
         let floor = self.beginning.floor(counts.upheld, counts.finished);
         Snapshot {
             schema: PROGRESS_SCHEMA,
+            watermark: self.watermark.map(str::to_owned),
             at_ms: now.0,
             phase: standing.phase,
             waiting_for: self.waiting_for(standing),

@@ -4,6 +4,7 @@ use super::*;
 use crate::model::event::{Admitted, Judged, Opened};
 use crate::model::fixture::{admitted, graded, judged, opened, planned, sent, settled, unit};
 use crate::model::found_by::FoundBy;
+use crate::model::grading::PromptLabel;
 use crate::model::known_plan::KnownItem;
 use crate::model::outcome::{FailureKind, Outcome};
 use crate::model::stop::{RelativeWidth, StopWhen};
@@ -62,6 +63,21 @@ fn confirming(progress: &mut Progress, units: std::ops::Range<u64>) {
             progress.event(&Event::Judged(Box::new(judged(n, stage, graded(verdict)))), UnixMs(0));
         }
     }
+}
+
+#[test]
+fn the_display_of_a_draft_says_so_in_every_form() {
+    let mut plan = night();
+    plan.graders[0].prompt = Some(PromptLabel::draft("screen"));
+    let (progress, now) = half_of(plan);
+    let seen = progress.snapshot(now, CALM);
+    let lines = seen.terminal_lines(100);
+    assert_eq!((lines[0].as_str(), lines.len()), ("*** DRAFT PROMPT: not for publication ***", 4));
+    assert_eq!(seen.terminal_lines(20)[0].chars().count(), 20, "no line is wider than the terminal");
+    assert!(seen.plain_line().starts_with("DRAFT PROMPT: not for publication; "), "{}", seen.plain_line());
+    assert_eq!(serde_json::from_str::<Snapshot>(&seen.json_line()).unwrap().watermark, seen.watermark);
+    let (version, now) = half_a_night();
+    assert!(!version.snapshot(now, CALM).json_line().contains("watermark"));
 }
 
 #[test]
@@ -126,7 +142,9 @@ fn no_line_is_wider_than_the_terminal_and_the_first_part_is_always_there() {
 
 #[test]
 fn every_field_is_documented_for_programs() {
-    let (progress, now) = half_of(crate::report::tests::asking());
+    let mut plan = crate::report::tests::asking();
+    plan.graders[0].prompt = Some(PromptLabel::draft("screen"));
+    let (progress, now) = half_of(plan);
     let known = Some(KnownSoFar { planned: 60, ended: 12 });
     let json = serde_json::to_value(Snapshot { known, ..progress.snapshot(now, CALM) }).unwrap();
     let page = include_str!("../../../docs/progress.md");

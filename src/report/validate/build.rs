@@ -47,6 +47,7 @@ impl Validation {
             definition: tally.plan.definition.clone(),
             level: recorded.level,
             simulated: recorded.graders.iter().any(|grader| grader.simulated),
+            watermark: recorded.watermark(),
             graders: graders(tally, recorded),
             labels: counted(labels, rows),
             looks,

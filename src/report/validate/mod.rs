@@ -46,6 +46,9 @@ pub struct Validation {
     pub level: f64,
     /// Whether any grader is the simulated one.
     pub simulated: bool,
+    /// That a grader's prompt is a draft: nothing here is for publication.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watermark: Option<&'static str>,
     /// The graders of the run.
     pub graders: Vec<GraderRow>,
     /// What was known.

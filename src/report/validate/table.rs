@@ -46,6 +46,7 @@ impl Validation {
     }
 
     fn head(&self, page: &mut Page) {
+        page.watermark(self.watermark);
         if self.simulated {
             let alarm = page.ink(Ink::Alarm, "*** SIMULATION ***");
             page.line(&alarm);

@@ -4,7 +4,9 @@ use super::{Anchors, SharedAnchors};
 use crate::cache::units::SelectedUnit;
 use crate::grade::desk::{Desk, Message};
 use crate::grade::stage::{Grader, Prepared, Scratch, StageError};
-use crate::model::anchor::{AnchorVisit, Visit, ordinal_of};
+use crate::model::anchor::{AnchorVisit, Visit, ordinal_of, visit_at};
+use crate::model::event::{Event, Judged, Sent};
+use crate::model::hash::Digest;
 
 /// A visit that has its question.
 struct Ready {
@@ -35,7 +37,15 @@ pub(in crate::run) async fn visit(anchors: SharedAnchors, number: u64, desk: Des
     Ok(())
 }
 
+/// A visit with a question that has no reply yet.
 fn ready(anchors: &Anchors, number: u64, visit: Visit) -> Result<Option<Ready>, StageError> {
+    let ready = prepared(anchors, number, visit)?;
+    // What is decided has been told of: by an earlier session, or at the beginning of this one.
+    Ok(ready.filter(|ready| Grader::known(&ready.question).is_none()))
+}
+
+/// A visit with its question, answered or not; nothing without a baseline draw to compare with.
+fn prepared(anchors: &Anchors, number: u64, visit: Visit) -> Result<Option<Ready>, StageError> {
     let anchor = anchors.anchor(visit);
     let mut scratch = Scratch::default();
     let prepared = anchors.baseline[visit.draw as usize].prepare(&anchor.unit, &mut scratch)?;
@@ -52,9 +62,31 @@ fn ready(anchors: &Anchors, number: u64, visit: Visit) -> Result<Option<Ready>, 
     };
     let unit = SelectedUnit { ordinal: ordinal_of(number), ..anchor.unit.clone() };
     let question = anchors.fresh[visit.draw as usize].prepare(&unit, &mut scratch)?;
-    Ok(match &question {
-        Prepared::Ask(_) => Some(Ready { unit, question, told }),
-        // Chunks have an end each, and what is decided has been told of.
-        Prepared::Decided { .. } | Prepared::Chunks(_) => None,
-    })
+    Ok(Some(Ready { unit, question, told }))
+}
+
+/// Completes the ends of requests that a process left on the wire, of which each belongs to one of `open`: where the reply to
+/// a visit's last question is kept, its end tells of the visit, as it would have if the process had lived.
+///
+/// # Errors
+/// If the cache cannot be read.
+pub(in crate::run) fn retell(anchors: &Anchors, open: &[Sent], ends: &mut [Event]) -> Result<(), StageError> {
+    for (sent, end) in open.iter().zip(ends) {
+        let (Some(number), Event::Settled(settled)) = (visit_at(sent.ordinal), end) else { continue };
+        let Some(visit) = Visit::nth(number, anchors.plan.anchors, anchors.plan.draws) else { continue };
+        let Some(Ready { question, mut told, .. }) = prepared(anchors, number, visit)? else { continue };
+        let known = Grader::known(&question).filter(|judged| rests_on(judged, &sent.key));
+        if let Some(judged) = known {
+            told.now = anchors.is_flagged(judged)?;
+            told.served.clone_from(&judged.served);
+            settled.anchor = Some(Box::new(told));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a reply is among those that an ending is read from. Under a number that meant another anchor then, it is not.
+fn rests_on(judged: &Judged, key: &Digest) -> bool {
+    let of_chunks = judged.chunks.iter().filter_map(|chunk| chunk.key.as_ref());
+    judged.key.iter().chain(of_chunks).any(|known| known == key)
 }

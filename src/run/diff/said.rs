@@ -13,14 +13,53 @@ use crate::model::money::{NanoUsd, Usage};
 use crate::model::unit::UnitKind;
 use crate::reconcile::diff::{Direction, Flip};
 use crate::report::diff::{FlipRow, Replies, VerdictRow, passages};
-use crate::run::folder::RunFolder;
+use crate::run::folder::{FolderError, RunFolder};
 use crate::run::settings::Workspace;
 use crate::verdict::{self, parse};
 
-/// One side: the last word on each flipped unit, and all replies in sum.
-pub(super) struct Said {
+/// The last word of one run on each of some units.
+#[derive(Debug, Clone, Default)]
+pub(in crate::run) struct Spoken {
     admitted: HashMap<Ordinal, Admitted>,
     judged: HashMap<(Ordinal, Stage), Judged>,
+}
+
+impl Spoken {
+    /// On these units, and the keys of all replies of the run. Reads its journal.
+    pub(in crate::run) fn collect(
+        folder: &RunFolder,
+        wanted: &HashSet<Ordinal>,
+    ) -> Result<(Self, BTreeSet<Digest>), FolderError> {
+        let mut spoken = Self::default();
+        let mut keys: BTreeSet<Digest> = BTreeSet::new();
+        for event in folder.events() {
+            match event? {
+                Event::Admitted(one) if wanted.contains(&one.ordinal) => {
+                    spoken.admitted.insert(one.ordinal, one);
+                }
+                Event::Judged(one) => {
+                    keys.extend(one.key);
+                    if wanted.contains(&one.ordinal) {
+                        spoken.judged.insert((one.ordinal, one.stage), *one);
+                    }
+                }
+                Event::Admitted(_)
+                | Event::Opened(_)
+                | Event::Planned(_)
+                | Event::Granted(_)
+                | Event::Sent(_)
+                | Event::Settled(_)
+                | Event::Warned { .. }
+                | Event::Closed(_) => {}
+            }
+        }
+        Ok((spoken, keys))
+    }
+}
+
+/// One side: the last word on each flipped unit, and all replies in sum.
+pub(super) struct Said {
+    spoken: Spoken,
     /// Copies of the conversations; absent if they are gone.
     copies: Option<Units>,
     pub(super) replies: Replies,
@@ -35,42 +74,14 @@ impl Said {
         flipped: &HashSet<Ordinal>,
         cache: &ReplyCache,
     ) -> Result<Self, DiffError> {
-        let (said, keys) = Self::collect(workspace, folder, planned, flipped)?;
-        Ok(Self { replies: price(&keys, cache)?, ..said })
+        let (spoken, keys) = Spoken::collect(folder, flipped)?;
+        let (copies, replies) = (copies(workspace, planned)?, price(&keys, cache)?);
+        Ok(Self { spoken, copies, replies })
     }
 
-    /// Without costs, and the keys of all replies.
-    pub(super) fn collect(
-        workspace: &Workspace,
-        folder: &RunFolder,
-        planned: &Planned,
-        flipped: &HashSet<Ordinal>,
-    ) -> Result<(Self, BTreeSet<Digest>), DiffError> {
-        let (mut admitted, mut judged) = (HashMap::new(), HashMap::new());
-        let mut keys: BTreeSet<Digest> = BTreeSet::new();
-        for event in folder.events() {
-            match event? {
-                Event::Admitted(one) if flipped.contains(&one.ordinal) => {
-                    admitted.insert(one.ordinal, one);
-                }
-                Event::Judged(one) => {
-                    keys.extend(one.key);
-                    if flipped.contains(&one.ordinal) {
-                        judged.insert((one.ordinal, one.stage), *one);
-                    }
-                }
-                Event::Admitted(_)
-                | Event::Opened(_)
-                | Event::Planned(_)
-                | Event::Granted(_)
-                | Event::Sent(_)
-                | Event::Settled(_)
-                | Event::Warned { .. }
-                | Event::Closed(_) => {}
-            }
-        }
-        let copies = copies(workspace, planned)?;
-        Ok((Self { admitted, judged, copies, replies: Replies::default() }, keys))
+    /// Without costs.
+    pub(super) fn of(workspace: &Workspace, planned: &Planned, spoken: Spoken) -> Result<Self, DiffError> {
+        Ok(Self { spoken, copies: copies(workspace, planned)?, replies: Replies::default() })
     }
 
     fn copy(&self, ordinal: Ordinal) -> Result<Option<SelectedUnit>, UnitsError> {
@@ -128,10 +139,12 @@ impl Reader<'_> {
         let (copy_a, copy_b) = (said_a.copy(at_a)?, said_b.copy(at_b)?);
         let a = self.verdicts(said_a, at_a, copy_a.as_ref())?;
         let b = self.verdicts(said_b, at_b, copy_b.as_ref())?;
-        let admitted = said_a.admitted.get(&at_a).expect("a unit that flipped was admitted");
+        let admitted = said_a.spoken.admitted.get(&at_a).expect("a unit that flipped was admitted");
         let unit = &admitted.unit;
         let seen = self.sides.iter().zip(flip.ordinals).flat_map(|(said, ordinal)| {
-            [Stage::Screen, Stage::Confirm].into_iter().filter_map(move |stage| said.judged.get(&(ordinal, stage)))
+            [Stage::Screen, Stage::Confirm]
+                .into_iter()
+                .filter_map(move |stage| said.spoken.judged.get(&(ordinal, stage)))
         });
         let seen: BTreeSet<u32> = seen.flat_map(|judged| judged.seen.messages.iter().copied()).collect();
         let seen: Vec<u32> = seen.into_iter().collect();
@@ -157,7 +170,7 @@ impl Reader<'_> {
         copy: Option<&SelectedUnit>,
     ) -> Result<Vec<VerdictRow>, DiffError> {
         let stages = [Stage::Screen, Stage::Confirm];
-        let judged = stages.into_iter().filter_map(|stage| said.judged.get(&(ordinal, stage)));
+        let judged = stages.into_iter().filter_map(|stage| said.spoken.judged.get(&(ordinal, stage)));
         judged.map(|judged| verdict_row((self.behaviour, self.plan.unit), self.cache, judged, copy)).collect()
     }
 }

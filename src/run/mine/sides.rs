@@ -12,6 +12,7 @@ use crate::model::unit::CLASS_NONE;
 use crate::prefilter::mine::Probe;
 use crate::run::conclude;
 use crate::run::folder::RunFolder;
+use crate::run::groups::places;
 use crate::run::settings::Workspace;
 
 /// What to set apart.
@@ -153,14 +154,7 @@ impl Side {
 
 /// For each stratum whether its group has these values.
 fn group_test(planned: &Planned, wanted: &[(String, String)]) -> Result<Vec<bool>, MineError> {
-    let mut places = Vec::new();
-    for (field, value) in wanted {
-        let place = planned.group_by.iter().position(|known| known == field).ok_or_else(|| {
-            let known = if planned.group_by.is_empty() { "nothing".to_owned() } else { planned.group_by.join(", ") };
-            MineError::NoField { field: field.clone(), known }
-        })?;
-        places.push((place, value));
-    }
+    let places = places(planned, wanted)?;
     let has = |values: &[String]| places.iter().all(|(place, value)| values.get(*place) == Some(*value));
     Ok(planned.strata.iter().map(|row| has(&row.stratum.group.0)).collect())
 }

@@ -29,6 +29,9 @@ pub struct Status {
     pub version: Option<Digest>,
     /// The newest run of the audit.
     pub run: Option<String>,
+    /// That a prompt of that run is a draft: nothing of it is for publication.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watermark: Option<&'static str>,
     /// The version of the set that it graded.
     pub run_version: Option<Digest>,
     /// Whether the figures of that run speak of the set as it is now.
@@ -107,6 +110,7 @@ pub fn status(assembly: &Assembly) -> Result<Status, SensitivityError> {
         behaviour: audit.behaviour.clone(),
         version: plan.version,
         run: run.map(|run| run.id),
+        watermark: tally.as_ref().and_then(|tally| tally.plan.watermark()),
         run_version,
         is_current,
         groups: groups.map(|group| of_group(group, &plan.items, known)).collect(),

@@ -1,9 +1,13 @@
 //! The run that a trial is compared with, and the units of it that are tried again: what it flagged, and a random part of all.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::TrialError;
 use crate::cache::units::{ReadBuffers, Selected, Snapshot, SnapshotWriter};
+use crate::journal::segments;
 use crate::model::event::{Event, Ordinal, Planned};
 use crate::model::grading::Stage;
 use crate::model::hash::{Digest, PartHasher};
@@ -11,8 +15,8 @@ use crate::model::unit::Stratum;
 use crate::plan::sample::draw_number;
 use crate::reconcile::Definitions;
 use crate::reconcile::diff::{Side, SideRules};
-use crate::run::diff::copies;
-use crate::run::folder::RunFolder;
+use crate::run::diff::{Spoken, copies};
+use crate::run::folder::{FolderError, RunFolder};
 use crate::run::settings::{Audit, Workspace};
 
 /// What the numbers of the random units are drawn for. The draw is the same each time, so that trials compare.
@@ -28,6 +32,7 @@ pub struct Sizes {
 }
 
 /// A run, read.
+#[derive(Debug)]
 pub(super) struct Baseline {
     pub(super) folder: RunFolder,
     pub(super) planned: Planned,
@@ -41,6 +46,65 @@ pub(super) struct Baseline {
     pub(super) flagged_all: u64,
     /// The random ones, of the chosen; some of them were flagged.
     pub(super) random: BTreeSet<Ordinal>,
+    /// Its last words on the chosen.
+    pub(super) said: Spoken,
+}
+
+/// What a run is read by: when all of it is as before, so is what was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Reading {
+    /// The chosen units are drawn with it.
+    pub(super) seed: u64,
+    pub(super) sizes: Sizes,
+    /// Digest of what the behaviour means.
+    pub(super) meaning: Digest,
+    /// The definition that the audit names.
+    pub(super) definition: Option<String>,
+}
+
+/// The run that was compared with last, between the trials of one afternoon: its units that are tried again, and no others.
+#[derive(Debug, Default)]
+pub struct Memory {
+    kept: Option<Kept>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    reading: Reading,
+    folder: RunFolder,
+    /// Segments of its journal with their lengths: what is only appended to is the same as long as they are.
+    lengths: Vec<(PathBuf, u64)>,
+    baseline: Arc<Baseline>,
+}
+
+impl Memory {
+    /// A run as it was read before, or read now if it, or what it is read by, has changed since.
+    pub(super) fn recall(
+        &mut self,
+        (folder, planned): (RunFolder, Planned),
+        definitions: &Definitions,
+        reading: Reading,
+    ) -> Result<Arc<Baseline>, TrialError> {
+        let lengths = lengths(&folder)?;
+        let is_same = |kept: &&Kept| kept.folder == folder && kept.reading == reading && kept.lengths == lengths;
+        if let Some(kept) = self.kept.as_ref().filter(is_same) {
+            return Ok(Arc::clone(&kept.baseline));
+        }
+        self.kept = None;
+        let read = Baseline::read((folder.clone(), planned), definitions, reading.sizes, reading.seed)?;
+        let baseline = Arc::new(read);
+        self.kept = Some(Kept { reading, folder, lengths, baseline: Arc::clone(&baseline) });
+        Ok(baseline)
+    }
+}
+
+fn lengths(folder: &RunFolder) -> Result<Vec<(PathBuf, u64)>, FolderError> {
+    let segments = segments(&folder.path)?.into_iter();
+    let with_length = |(_, path): (u64, PathBuf)| {
+        let length = fs::metadata(&path).map_err(|source| FolderError::Io { path: path.clone(), source })?.len();
+        Ok((path, length))
+    };
+    segments.map(with_length).collect()
 }
 
 /// The newest run of the audit that has verdicts about the same behaviour and kind of unit, or the one that is named.
@@ -62,8 +126,8 @@ fn has_verdicts(folder: &RunFolder) -> bool {
 }
 
 impl Baseline {
-    /// Reads a run and chooses from it. Memory grows with its units, some hundred bytes each.
-    pub(super) fn read(
+    /// Reads a run and chooses from it. Memory grows with its units, some hundred bytes each, until it has chosen.
+    fn read(
         (folder, planned): (RunFolder, Planned),
         definitions: &Definitions,
         sizes: Sizes,
@@ -113,7 +177,11 @@ impl Baseline {
                 .map(|(_, ordinal)| *ordinal)
                 .filter(|ordinal| random.contains(ordinal) && !flagged.contains(ordinal)),
         );
-        Ok(Self { folder, planned, side, chosen, flagged, flagged_all: flagged_all.len() as u64, random })
+        let kept: HashSet<Ordinal> = chosen.iter().copied().collect();
+        side.keep(&kept);
+        let (said, _) = Spoken::collect(&folder, &kept)?;
+        let flagged_all = flagged_all.len() as u64;
+        Ok(Self { folder, planned, side, chosen, flagged, flagged_all, random, said })
     }
 }
 
@@ -149,4 +217,59 @@ pub(super) fn snapshot(
         }
     }
     Ok(Some((digest, writer.finish()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::UnixMs;
+    use crate::journal::{self, FileKind};
+    use crate::model::fixture::{admitted, graded, judged, opened, planned, unit};
+    use crate::model::verdict::Judgement::{Absent, Present};
+
+    fn told() -> Vec<Event> {
+        let plan = planned(&[("core", "rl", 6, 6)]);
+        let mut events = vec![opened(0), Event::Planned(Box::new(plan))];
+        for n in 0..6 {
+            events.push(admitted(n, 0, unit("rl", &format!("c{n}"), 1)));
+            let verdict = if n < 2 { Present } else { Absent };
+            events.push(Event::Judged(Box::new(judged(n, Stage::Screen, graded(verdict)))));
+        }
+        events
+    }
+
+    async fn append(folder: &RunFolder, events: &[Event]) {
+        let journal = journal::create_segment(&folder.path, FileKind::EVENTS).unwrap();
+        for event in events {
+            journal.append_written(event).await.unwrap();
+        }
+        journal.close().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_run_is_read_again_only_once_it_or_the_behaviour_changes() {
+        let runs = tempfile::tempdir().unwrap();
+        let folder = RunFolder::new(runs.path(), UnixMs(1_795_455_612_345), 1);
+        append(&folder, &told()).await;
+        let reading = |meaning: &str| Reading {
+            seed: 1,
+            sizes: Sizes { random: 2, flagged: 1 },
+            meaning: Digest::of(meaning.as_bytes()),
+            definition: None,
+        };
+        let mut memory = Memory::default();
+        let mut recall = |meaning| {
+            let found = (folder.clone(), planned(&[("core", "rl", 6, 6)]));
+            memory.recall(found, &Definitions::plain(false), reading(meaning)).unwrap()
+        };
+        let first = recall("one");
+        assert_eq!((first.flagged_all, first.flagged.len(), first.random.len()), (2, 1, 2));
+        assert!(Arc::ptr_eq(&first, &recall("one")), "nothing has changed");
+        let other = recall("two");
+        assert!(!Arc::ptr_eq(&first, &other), "a definition may say something else now");
+        let flagged = Event::Judged(Box::new(judged(5, Stage::Screen, graded(Present))));
+        append(&folder, &[told().swap_remove(0), told().swap_remove(1), flagged]).await;
+        let grown = recall("two");
+        assert_eq!((grown.flagged_all, Arc::ptr_eq(&other, &grown)), (3, false), "the run went on");
+    }
 }

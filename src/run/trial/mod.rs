@@ -9,6 +9,7 @@ mod baseline;
 mod outcome;
 mod prepare;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::assemble::{AssembleError, Assembly};
@@ -30,7 +31,7 @@ use crate::report::trial::TrialReport;
 use crate::verdict::DefinitionError;
 use answers::Answers;
 use baseline::Baseline;
-pub use baseline::Sizes;
+pub use baseline::{Memory, Sizes};
 
 /// What a trial is told.
 #[derive(Debug, Clone)]
@@ -108,7 +109,7 @@ pub struct Trial {
     assembly: Assembly,
     definitions: Definitions,
     answers: Answers,
-    base: Option<Baseline>,
+    base: Option<Arc<Baseline>>,
     /// Why it is compared with no run.
     without: Option<String>,
     begun: Instant,
@@ -124,20 +125,25 @@ pub struct Greatest {
 }
 
 impl Trial {
-    /// Decides a trial: the prompt, the run to compare with, and the units. Sends nothing.
+    /// Decides a trial: the prompt, the run to compare with, and the units. Sends nothing. The run is read once for as many
+    /// trials as share a memory, unless it changes.
     ///
     /// # Errors
     /// See [`TrialError`].
-    pub fn prepare(audit: &Audit, settings: &TrialSettings) -> Result<Self, TrialError> {
-        prepare::prepare(audit, settings)
+    pub fn prepare(audit: &Audit, settings: &TrialSettings, memory: &mut Memory) -> Result<Self, TrialError> {
+        prepare::prepare(audit, settings, memory)
     }
 
     /// What it can send and cost at worst, found out by looking every unit up. Sends nothing.
     ///
     /// # Errors
     /// If the cache or a unit cannot be read.
-    pub async fn greatest(audit: &Audit, settings: &TrialSettings) -> Result<Greatest, TrialError> {
-        let (requests, cost) = Box::pin(greatest(Self::prepare(audit, settings)?.assembly)).await?;
+    pub async fn greatest(
+        audit: &Audit,
+        settings: &TrialSettings,
+        memory: &mut Memory,
+    ) -> Result<Greatest, TrialError> {
+        let (requests, cost) = Box::pin(greatest(Self::prepare(audit, settings, memory)?.assembly)).await?;
         Ok(Greatest { requests, cost })
     }
 

@@ -15,7 +15,7 @@ use crate::model::verdict::Judgement;
 use crate::reconcile::Definitions;
 use crate::reconcile::diff::{Direction, Pairing, Side, SideRules, Standing, pair};
 use crate::report::trial::{AgainstRow, GoldRow, SetRow, ShareRow, TRIAL_SCHEMA, TrialReport, WrongRow};
-use crate::run::diff::{GradedSide, copies, said_of, verdict_row};
+use crate::run::diff::{Spoken, copies, said_of, verdict_row};
 use crate::run::pipeline::Notice;
 use crate::run::session;
 use crate::run::settings::{Audit, Workspace};
@@ -41,9 +41,10 @@ pub(super) async fn run(trial: Trial) -> Result<(TrialReport, StopReason), Trial
     if let Some(base) = base {
         let pairing = pair(&base.side, &heard.side);
         report.against = Some(against(&base, &pairing));
-        let first = GradedSide { folder: &base.folder, planned: &base.planned };
-        let sides = [first, GradedSide { folder: &folder, planned: &planned }];
-        report.flips = said_of(&audit.workspace, &behaviour, &sides, &pairing, &cache)?;
+        let flipped = pairing.flips.iter().map(|flip| flip.ordinals[1]).collect();
+        let (said, _) = Spoken::collect(&folder, &flipped)?;
+        let sides = [(&base.planned, base.said.clone()), (&planned, said)];
+        report.flips = said_of(&audit.workspace, &behaviour, sides, &pairing, &cache)?;
     }
     report.seconds = begun.elapsed().as_secs_f64();
     Ok((report, reason))

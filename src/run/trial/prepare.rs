@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::answers::Answers;
-use super::baseline::{self, Baseline};
+use super::baseline::{self, Baseline, Memory, Reading};
 use super::{Trial, TrialError, TrialSettings};
 use crate::cache::units::Snapshot;
 use crate::model::behaviour::Behaviour;
 use crate::model::event::CorpusCount;
 use crate::model::grading::ApiKind;
 use crate::model::hash::Digest;
-use crate::prompt::Library;
 use crate::prompt::lint::lint;
+use crate::prompt::{Library, meaning_digest};
 use crate::reconcile::Definitions;
 use crate::run::assemble::{self, AssembleError, Assembly, Stand, check_capped, screener, stands};
 use crate::run::census::Census;
@@ -21,7 +21,7 @@ use crate::run::recorded::Prompted;
 use crate::run::settings::{Audit, CacheMode};
 
 /// Decides a trial. Sends nothing.
-pub(super) fn prepare(audit: &Audit, settings: &TrialSettings) -> Result<Trial, TrialError> {
+pub(super) fn prepare(audit: &Audit, settings: &TrialSettings, memory: &mut Memory) -> Result<Trial, TrialError> {
     let begun = Instant::now();
     let audit = of_screen(audit);
     let files = Library::open(&audit.workspace.prompts())?.behaviour(&audit.behaviour)?;
@@ -33,7 +33,8 @@ pub(super) fn prepare(audit: &Audit, settings: &TrialSettings) -> Result<Trial, 
     let screener = screener(&audit, &files)?;
     let is_rehearsal = stands.iter().any(|stand| stand.endpoint.api == ApiKind::Rehearsal);
     let answers = Answers::read(&audit, is_rehearsal)?;
-    let Compared { base, without, digest, units } = compared(&audit, &definitions, settings)?;
+    let meaning = meaning_digest(&files.behaviour);
+    let Compared { base, without, digest, units } = compared(&audit, (&definitions, meaning), settings, memory)?;
     if answers.items.is_empty() && base.is_none() {
         return Err(TrialError::Nothing(audit.behaviour.clone()));
     }
@@ -80,16 +81,21 @@ fn check_lint(stands: &[Stand], behaviour: &Behaviour) -> Result<(), TrialError>
 
 /// The run to compare with, and the units of it that are tried again.
 struct Compared {
-    base: Option<Baseline>,
+    base: Option<Arc<Baseline>>,
     /// Why there is no run.
     without: Option<String>,
     digest: Digest,
     units: Snapshot,
 }
 
-fn compared(audit: &Audit, definitions: &Definitions, settings: &TrialSettings) -> Result<Compared, TrialError> {
-    let (base, without) = baseline_of(audit, definitions, settings)?;
-    if let Some((digest, units)) = baseline::snapshot(&audit.workspace, base.as_ref())? {
+fn compared(
+    audit: &Audit,
+    definitions: (&Definitions, Digest),
+    settings: &TrialSettings,
+    memory: &mut Memory,
+) -> Result<Compared, TrialError> {
+    let (base, without) = baseline_of(audit, definitions, settings, memory)?;
+    if let Some((digest, units)) = baseline::snapshot(&audit.workspace, base.as_deref())? {
         return Ok(Compared { base, without, digest, units });
     }
     let without = Some("the copies of its conversations are gone: run the audit again".to_owned());
@@ -111,13 +117,15 @@ fn of_screen(audit: &Audit) -> Audit {
 /// The run to compare with, read; or why there is none.
 fn baseline_of(
     audit: &Audit,
-    definitions: &Definitions,
+    (definitions, meaning): (&Definitions, Digest),
     settings: &TrialSettings,
-) -> Result<(Option<Baseline>, Option<String>), TrialError> {
+    memory: &mut Memory,
+) -> Result<(Option<Arc<Baseline>>, Option<String>), TrialError> {
     let Some(found) = baseline::newest(audit, settings.against.clone())? else {
         return Ok((None, Some("no run of this audit has verdicts yet: `assize run` makes one".to_owned())));
     };
-    match Baseline::read(found, definitions, settings.sizes, audit.sample.seed) {
+    let (seed, sizes, definition) = (audit.sample.seed, settings.sizes, audit.definition.clone());
+    match memory.recall(found, definitions, Reading { seed, sizes, meaning, definition }) {
         Ok(base) => Ok((Some(base), None)),
         // A field that is new in behaviour.toml: the gold can be tried all the same.
         Err(TrialError::Fold(error)) => Ok((None, Some(error.to_string()))),
