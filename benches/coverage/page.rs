@@ -41,11 +41,13 @@ pub(crate) fn page(cells: &[(Scenario, Cell)], command: &str) -> Result<String, 
 
 fn introduction(page: &mut String, cells: &[(Scenario, Cell)], command: &str) -> std::fmt::Result {
     let runs = cells.iter().map(|(_, cell)| cell.runs).max().unwrap_or(0);
+    let varies = (0.95_f64 * 0.05 / crate::peers::real(runs)).sqrt();
+    let (scenarios, asked, other) = (cells.len(), TURNS / CONVERSATION, FALSE_HITS / CONVERSATION);
     writeln!(
         page,
         "# Coverage\n\n\
-         How often 95% intervals hold the truth, in {} scenarios of {runs} simulated audits each. Written by `{command}`;\n\
-         the seeds are fixed, so the figures repeat to the digit. With {runs} runs a true 0.95 varies by about {:.3}.\n\n\
+         How often 95% intervals hold the truth, in {scenarios} scenarios of {runs} simulated audits each. Written by `{command}`;\n\
+         the seeds are fixed, so the figures repeat to the digit. With {runs} runs a true 0.95 varies by about {varies:.3}.\n\n\
          A corpus of {TURNS} turns is drawn from traffic in which turns show the behaviour with the stated prevalence, in\n\
          conversations of about {CONVERSATION} turns. The prefilter hits the stated share of them (its recall) and {FALSE_HITS} other turns.\n\
          All hits are graded, and a random slice of the rest, drawn turn by turn or as whole conversations. People review\n\
@@ -53,15 +55,12 @@ fn introduction(page: &mut String, cells: &[(Scenario, Cell)], command: &str) ->
          measured on {KNOWN} known positives. `cluster` is the mean number of turns that show the behaviour in a conversation\n\
          with at least one (their number is geometric); `affected` is the mean number of conversations with a confirmed\n\
          turn. Where one question is asked about each conversation, the conversations are the units: they take the place of\n\
-         turns in all of this, {} of them with {} other hits, and users that of conversations. Of the methods that are not in the product, Wald's is the normal interval of the weighted total with the\n\
+         turns in all of this, {asked} of them with {other} other hits, and users that of conversations.\n\n\
+         Of the methods that are not in the product, Wald's is the normal interval of the weighted total with the\n\
          variance of its two phases, Wilson's takes the weighted total as a count, Korn-Graubard's has 300 cleared turns of\n\
          each stratum reviewed as well, Lang-Reiczigel's has the grader's flags in a random sample as large as the slice\n\
          and 3,000 known negatives, PPI and PPI++ have 500 labelled turns and as many unlabelled ones as the slice, and\n\
-         the bootstrap resamples conversations 199 times.\n",
-        cells.len(),
-        TURNS / CONVERSATION,
-        FALSE_HITS / CONVERSATION,
-        (0.95_f64 * 0.05 / crate::peers::real(runs)).sqrt(),
+         the bootstrap resamples conversations 199 times.\n"
     )
 }
 
