@@ -14,6 +14,7 @@ use super::known::KnownUnits;
 use super::labels::{Labels, Ruling};
 use super::review::{self, Readable, Reading};
 use super::unit::{Address, Mark, UnitState};
+use super::views::{Ended, Views};
 use crate::model::anchor::{AnchorVisit, Visits};
 use crate::model::bucket::Bucket;
 use crate::model::draw::{SampleSize, wants};
@@ -54,6 +55,7 @@ pub struct Fold {
     /// Units of the plan that are selected.
     planned: u64,
     units: Vec<UnitState>,
+    views: Views,
     reached: Reached,
     /// Known positives: their ordinals come before those of the units.
     known: KnownUnits,
@@ -85,6 +87,7 @@ impl Fold {
             plan: None,
             planned: 0,
             units: Vec::new(),
+            views: Views::default(),
             reached: Reached::default(),
             known: KnownUnits::default(),
             named: HashMap::new(),
@@ -101,6 +104,12 @@ impl Fold {
             warnings: BTreeSet::new(),
             fault: None,
         }
+    }
+
+    /// The same fold without what a reader of many definitions does not ask for: how much graders were shown.
+    #[must_use]
+    pub fn without_context(self) -> Self {
+        Self { views: Views::off(), ..self }
     }
 
     /// Adds one event. What is wrong with it, [`finish`](Fold::finish) says.
@@ -215,6 +224,7 @@ impl Fold {
             queue: counts.queue,
             screen: counts.screen,
             confirm: counts.confirm,
+            context: counts.context,
             set_back: set_back as u64,
             known,
             visits: self.visits,
@@ -316,6 +326,7 @@ impl Fold {
             return Ok(());
         }
         self.unit(ordinal)?.set(stage, mark);
+        self.views.set(ordinal.0 - self.known.len(), judged);
         match stage {
             // A cleared unit's name is not needed again: a resume that judges it otherwise admits it anew first.
             Stage::Screen if kind.is_usable() && !holds => {
@@ -483,6 +494,11 @@ impl Fold {
             counts.confirmed.push(named.confirmed(by, stratum, route));
         }
         counts.stages(unit);
+        for mark in unit.staged() {
+            let (stage, Mark { kind, holds, .. }) = mark;
+            let tally = counts.context.entry(stage).or_default();
+            self.views.count(ordinal.0 - self.known.len(), Ended { stage, kind, holds }, tally);
+        }
         counts.conversation(stratum, unit);
         Ok(Some(bucket))
     }

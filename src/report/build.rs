@@ -1,5 +1,6 @@
 //! From a tally to a report.
 
+use super::context;
 use super::drift;
 use super::funnel;
 use super::json::{
@@ -51,6 +52,7 @@ impl Report {
             sensitivity: sensitivity(tally),
             people_err: people::people_err(tally),
             grader_health: health(tally),
+            context: context::rows(tally),
             labels: labels(tally),
             confirmed_units: confirmed_units(tally),
             sessions: sessions(tally),

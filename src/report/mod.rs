@@ -5,6 +5,7 @@
 
 pub mod alternatives;
 mod build;
+mod context;
 pub mod cooccurrence;
 pub mod diff;
 mod digest;

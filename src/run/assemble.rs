@@ -10,10 +10,11 @@ use super::census::{self, Census, CensusError, CensusPlace};
 use super::sensitivity::{Selection, SensitivityError, select};
 use super::settings::{Audit, CacheMode};
 use super::sizing::{self, Allocation};
+use super::window;
 use crate::cache::units::{Snapshot, UnitsError};
 use crate::grade::price::{UnknownPrice, output_limit, price_of};
 use crate::grade::settings::{EndpointSettings, GraderSettings};
-use crate::model::asking::{Asking, Shown};
+use crate::model::asking::Asking;
 use crate::model::behaviour::Behaviour;
 use crate::model::event::{CorpusCount, Planned, PlannedGrader};
 use crate::model::grading::{ApiKind, PromptLabel, Stage};
@@ -365,13 +366,13 @@ pub(super) fn planned(
 
 /// What else shapes the verdicts of a stage, for whoever compares two runs.
 fn asking(audit: &Audit, stand: &Stand) -> Asking {
-    let window = stand.settings.window.or(stand.prompt.context).unwrap_or_default();
+    let shown = stand.settings.window.or(stand.prompt.context).unwrap_or_default();
     Asking {
         params: stand.params.clone(),
         on_truncated: stand.settings.on_truncated.clone(),
         revision: stand.settings.revision.clone(),
         structured: stand.endpoint.structured,
-        window: Shown { neighbours: window.neighbours, max_chars: window.max_chars, min_coverage: window.min_coverage },
+        window: window::shown(shown),
         channels: audit.corpus.channels.clone(),
     }
 }
@@ -411,7 +412,7 @@ fn identity(audit: &Audit, behaviour: &Behaviour, census: &Census, stands: &[Sta
                 hasher.part(name.as_bytes()).part(value.to_string().as_bytes());
             }
         }
-        hasher.part(format!("{window:?}").as_bytes());
+        hasher.part(window::identity(*window).as_bytes());
     }
     // A refresh asks everything again under its run's id: another run, not the rest of one.
     if audit.cache == CacheMode::Refresh {

@@ -161,7 +161,7 @@ pub fn tallies(
     let mut conclusions = Vec::new();
     for (definitions, _) in rules {
         let own = Conclusion::begin(workspace, &planned)?;
-        conclusions.push(Conclusion { fold: Fold::new(definitions.clone()), ..own });
+        conclusions.push(Conclusion { fold: Fold::new(definitions.clone()).without_context(), ..own });
     }
     for event in folder.events() {
         let event = event?;

@@ -14,6 +14,7 @@ mod caps;
 mod changed;
 mod command;
 mod config;
+mod context;
 mod conversations;
 mod debug;
 mod diff;
