@@ -9,6 +9,7 @@ mod diff;
 mod doctor;
 pub mod exit;
 mod init;
+mod invariance;
 mod invocation;
 mod ls;
 mod mine;

@@ -6,11 +6,13 @@ use anyhow::{Context, anyhow};
 use serde_json::json;
 
 use crate::model::conversation::{Channel, Conversation};
-use crate::model::grading::{NONCE_PLACEHOLDER, PromptLabel};
+use crate::model::grading::{ChatMessage, NONCE_PLACEHOLDER, PromptLabel};
 use crate::model::unit::UnitKind;
 use crate::prompt::library::{LibraryError, read_lock, write_lock};
 use crate::prompt::lint::lint;
-use crate::prompt::{Buffers, Library, Lock, LockState, Question, Questioner, QuestionerSettings, hunks};
+use crate::prompt::{
+    Buffers, Library, Lock, LockState, Question, Questioner, QuestionerSettings, estimated_tokens, hunks,
+};
 use crate::report::prompt_diff::{PromptDiff, VersionRow};
 use crate::run::drafts::{self, Promoted};
 use crate::run::produced::produced;
@@ -36,6 +38,7 @@ pub(super) fn run(invocation: &Invocation, command: &PromptsCommand, printer: Pr
         PromptsCommand::Draft(args) => draft(&workspace, &library, args, printer),
         PromptsCommand::Lock(name) => lock(&workspace, &library, name, printer),
         PromptsCommand::Render(args) => render(&library, args, printer),
+        PromptsCommand::Invariance(args) => super::invariance::run(invocation, args, printer),
     }
 }
 
@@ -216,9 +219,18 @@ fn render(library: &Library, args: &RenderArgs, printer: Printer) -> Result<Exit
             asked(&questioner, &conversation, (!args.conversation).then_some(turn))?
         }
     };
-    let value: Vec<_> = messages.iter().map(|message| {
-        json!({ "role": message.role.as_str(), "content": message.content.replace(NONCE_PLACEHOLDER, "NONCE") })
-    }).collect();
+    let opening = questioner.opening().len();
+    let value: Vec<_> = messages
+        .iter()
+        .enumerate()
+        .map(|(number, message)| {
+            let is_static = number < opening;
+            let static_bytes = if is_static { message.content.len() } else { questioner.static_beginning().len() };
+            let content = message.content.replace(NONCE_PLACEHOLDER, "NONCE");
+            json!({ "role": message.role.as_str(), "content": content, "static_bytes": static_bytes })
+        })
+        .collect();
+    printer.note(&reusable(&questioner, &messages));
     printer.result(&value, || {
         let shown = messages.iter().map(|message| {
             format!("--- {}\n{}\n", message.role.as_str(), message.content.replace(NONCE_PLACEHOLDER, "NONCE"))
@@ -228,11 +240,22 @@ fn render(library: &Library, args: &RenderArgs, printer: Printer) -> Result<Exit
     Ok(Exit::Complete)
 }
 
-fn asked(
-    questioner: &Questioner,
-    conversation: &Conversation,
-    turn: Option<u32>,
-) -> Result<Vec<crate::model::grading::ChatMessage>, Failure> {
+/// How much of a request is the same for every unit and stands first: what a prompt cache can serve.
+fn reusable(questioner: &Questioner, messages: &[ChatMessage]) -> String {
+    let prefix = estimated_tokens(&questioner.static_prefix());
+    let questions = messages.iter().skip(questioner.opening().len());
+    let Some(question) = questions.map(|message| estimated_tokens(&message.content)).max() else {
+        return format!("about {prefix} tokens stand first in every request and are the same, the schema apart");
+    };
+    let opening: usize = questioner.opening().iter().map(|message| estimated_tokens(&message.content)).sum();
+    let (all, per_cent) = (opening + question, 100 * prefix / (opening + question).max(1));
+    format!(
+        "about {prefix} of {all} tokens ({per_cent}%) stand first in every request and are the same, the schema apart: \
+         what a prompt cache can serve"
+    )
+}
+
+fn asked(questioner: &Questioner, conversation: &Conversation, turn: Option<u32>) -> Result<Vec<ChatMessage>, Failure> {
     match questioner.question(conversation, turn, &mut Buffers::default()) {
         Question::Ask(asked) => Ok(questioner.messages(&asked)),
         Question::Chunks { chunks, .. } => {

@@ -26,6 +26,9 @@ pub struct Asking {
     pub window: Shown,
     /// Which parts of a message are shown.
     pub channels: BTreeSet<Channel>,
+    /// The name of what was added to the prompt on purpose, in a check whether verdicts move with it: no run has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub framing: Option<String>,
 }
 
 /// How much of a conversation a grader is shown.

@@ -26,6 +26,7 @@
 pub mod behaviour;
 mod chunks;
 mod fence;
+pub mod framing;
 mod injection;
 pub mod library;
 mod lines;

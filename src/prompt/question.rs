@@ -143,6 +143,16 @@ impl Questioner {
         Ok(Self { opening, user, schema, window, channels, unit })
     }
 
+    /// The same prompt with a framing at the end of its system message: what stands before it is as ever.
+    #[must_use]
+    pub fn framed(mut self, framing: &str) -> Self {
+        if let Some(system) = self.opening.first_mut() {
+            system.content.push_str("\n\n");
+            system.content.push_str(framing.trim());
+        }
+        self
+    }
+
     /// The question about one turn, or about the whole conversation if there is none. A turn that the conversation does
     /// not have is [`Question::CannotJudge`] with nothing seen. The text takes the memory of `buffers` along: whoever gives it back spares the next question some.
     #[must_use]
@@ -241,6 +251,21 @@ impl Questioner {
     #[must_use]
     pub fn opening(&self) -> &[ChatMessage] {
         &self.opening
+    }
+
+    /// What stands before anything that differs between units, over all messages: byte for byte the same in every question,
+    /// so that a provider's prompt cache can serve it. The schema travels beside it and is not in it.
+    #[must_use]
+    pub fn static_prefix(&self) -> String {
+        let mut prefix: String = self.opening.iter().map(|message| message.content.as_str()).collect();
+        prefix.push_str(self.static_beginning());
+        prefix
+    }
+
+    /// The part of it that is the beginning of the last message.
+    #[must_use]
+    pub fn static_beginning(&self) -> &str {
+        self.user.beginning()
     }
 
     /// Whether text follows the transcript.

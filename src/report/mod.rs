@@ -14,6 +14,7 @@ pub(crate) mod escape;
 mod estimate_table;
 mod floor_table;
 mod funnel;
+pub mod invariance;
 pub mod json;
 mod known;
 mod layout;

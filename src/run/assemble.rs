@@ -374,6 +374,7 @@ fn asking(audit: &Audit, stand: &Stand) -> Asking {
         structured: stand.endpoint.structured,
         window: window::shown(shown),
         channels: audit.corpus.channels.clone(),
+        framing: None,
     }
 }
 

@@ -34,6 +34,7 @@ fn asking() -> Asking {
             over_long: OverLong::Cut,
         },
         channels: [Channel::Final].into(),
+        framing: None,
     }
 }
 
