@@ -16,6 +16,7 @@ mod mine;
 mod plan;
 mod printer;
 mod progress;
+mod prompt_render;
 mod prompts;
 mod ready;
 mod rehearse;

@@ -326,7 +326,7 @@ impl Fold {
             return Ok(());
         }
         self.unit(ordinal)?.set(stage, mark);
-        self.views.set(ordinal.0 - self.known.len(), judged);
+        self.views.set((ordinal.0 - self.known.len(), self.planned), judged);
         match stage {
             // A cleared unit's name is not needed again: a resume that judges it otherwise admits it anew first.
             Stage::Screen if kind.is_usable() && !holds => {

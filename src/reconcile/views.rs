@@ -57,10 +57,13 @@ impl Views {
         Self { units: Vec::new(), is_off: true }
     }
 
-    /// What the newest ending of a stage says.
-    pub(super) fn set(&mut self, position: u64, judged: &Judged) {
+    /// What the newest ending of a stage says, of a unit among so many.
+    pub(super) fn set(&mut self, (position, planned): (u64, u64), judged: &Judged) {
         let Some(index) = usize::try_from(position).ok().filter(|_| !self.is_off) else { return };
         if self.units.len() <= index {
+            // All of them will be needed in the end, and growing by doubling takes three times that.
+            let missing = planned.saturating_sub(self.units.len() as u64);
+            self.units.try_reserve_exact(usize::try_from(missing).unwrap_or_default()).ok();
             self.units.resize(index + 1, [None; 2]);
         }
         self.units[index][place(judged.stage)] = Some(View::of(judged));
@@ -127,10 +130,10 @@ mod tests {
     fn the_newest_ending_counts_once_and_what_was_not_asked_is_told_apart() {
         let (mut views, mut tally) = (Views::default(), ContextTally::default());
         let key = Some(Digest::of(b"reply"));
-        views.set(0, &judged(Outcome::CannotJudge, None, 0, 0.25));
-        views.set(0, &judged(Outcome::CannotJudge, key, 0, 0.75));
-        views.set(1, &judged(Outcome::CannotJudge, None, 0, 0.5));
-        views.set(2, &judged(Outcome::Refused, key, 3, 1.0));
+        views.set((0, 3), &judged(Outcome::CannotJudge, None, 0, 0.25));
+        views.set((0, 3), &judged(Outcome::CannotJudge, key, 0, 0.75));
+        views.set((1, 3), &judged(Outcome::CannotJudge, None, 0, 0.5));
+        views.set((2, 3), &judged(Outcome::Refused, key, 3, 1.0));
         let kinds = [OutcomeKind::CannotJudge, OutcomeKind::CannotJudge, OutcomeKind::Refused];
         for (position, kind) in (0..).zip(kinds) {
             views.count(position, Ended { stage: Stage::Screen, kind, holds: false }, &mut tally);
@@ -147,7 +150,7 @@ mod tests {
     #[test]
     fn what_is_off_remembers_nothing() {
         let (mut views, mut tally) = (Views::off(), ContextTally::default());
-        views.set(0, &judged(Outcome::Refused, None, 0, 1.0));
+        views.set((0, 1), &judged(Outcome::Refused, None, 0, 1.0));
         views.count(0, Ended { stage: Stage::Screen, kind: OutcomeKind::Refused, holds: false }, &mut tally);
         assert_eq!(tally, ContextTally::default());
     }

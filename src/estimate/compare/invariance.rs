@@ -26,16 +26,19 @@ pub struct Moved {
     pub is_moved: bool,
 }
 
-/// Every framing of a family against the plain question: `first` is plain. A framing without a unit is `None`, and no part of
-/// the family.
+/// Every framing of a family against the plain question: `first` is plain. A framing without a unit is `None`, and counts in the
+/// family as one that moved nothing, so that a family which was cut short is not corrected for less.
 #[must_use]
 pub fn invariance(framings: &[Paired], level: Level) -> Vec<Option<Moved>> {
     let changes: Vec<_> = framings.iter().map(|paired| mcnemar(*paired)).collect();
-    let p: Vec<_> = changes.iter().flatten().filter_map(|change| PValue::new(change.exact_p)).collect();
+    let p = changes
+        .iter()
+        .filter_map(|change| PValue::new(change.map_or(1.0, |change| change.exact_p)))
+        .collect::<Vec<_>>();
     let mut adjusted = adjust(&p, Correction::Holm).into_iter();
     let moved = |(paired, change): (&Paired, &Option<super::paired::Change>)| {
-        let change = (*change)?;
         let adjusted_p = adjusted.next()?.get();
+        let change = (*change)?;
         Some(Moved {
             difference: -change.difference,
             limits: limits(*paired, level)?,
@@ -84,8 +87,8 @@ mod tests {
     fn a_framing_that_clears_is_told_from_ones_that_do_nothing() {
         let found = invariance(&[paired(40, 10, 0, 50), paired(48, 2, 1, 49), paired(0, 0, 0, 0)], level());
         let first = found[0].unwrap();
-        // Two times 2^-10, times the two framings that were asked.
-        assert!((first.exact_p - 2.0 / 1024.0).abs() < 1e-12 && (first.adjusted_p - 4.0 / 1024.0).abs() < 1e-12);
+        // Two times 2^-10, times the three framings, asked or not.
+        assert!((first.exact_p - 2.0 / 1024.0).abs() < 1e-12 && (first.adjusted_p - 6.0 / 1024.0).abs() < 1e-12);
         assert!(first.is_moved && (first.difference + 0.1).abs() < 1e-12);
         assert!(first.limits.lower < -0.1 && first.limits.upper < 0.0, "{first:?}");
         let second = found[1].unwrap();

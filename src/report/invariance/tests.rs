@@ -1,5 +1,6 @@
 use super::*;
 use crate::model::hash::PartHasher;
+use crate::report::layout::Style;
 
 fn subject() -> Subject {
     Subject {
