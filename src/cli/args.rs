@@ -28,7 +28,7 @@ pub use diff::DiffArgs;
 pub use ls::{ListArgs, StatusArg};
 pub use mine::MineArgs;
 pub use plan::{PlanArgs, QuestionArgs};
-pub use prompts::{BehaviourName, DraftArgs, PromptName, PromptPair, PromptsCommand, RenderArgs};
+pub use prompts::{BehaviourName, DraftArgs, InvarianceArgs, PromptName, PromptPair, PromptsCommand, RenderArgs};
 pub use rehearse::{CorpusArgs, RehearseArgs, RehearseCommand, RehearseGoldArgs, RehearseReviewArgs};
 pub use review::{QueueArgs, ReviewCommand, ReviewStatusArgs};
 pub use sensitivity::{DrawArgs, ImportKnownArgs, PlantArgs, SensitivityCommand, StatusKnownArgs};

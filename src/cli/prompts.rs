@@ -1,24 +1,18 @@
 //! `assize prompts`: versioned prompts.
 
-use std::collections::BTreeSet;
-
 use anyhow::{Context, anyhow};
 use serde_json::json;
 
-use crate::model::conversation::{Channel, Conversation};
-use crate::model::grading::{NONCE_PLACEHOLDER, PromptLabel};
-use crate::model::unit::UnitKind;
+use crate::model::grading::PromptLabel;
 use crate::prompt::library::{LibraryError, read_lock, write_lock};
 use crate::prompt::lint::lint;
-use crate::prompt::{Buffers, Library, Lock, LockState, Question, Questioner, QuestionerSettings, hunks};
+use crate::prompt::{Library, Lock, LockState, hunks};
 use crate::report::prompt_diff::{PromptDiff, VersionRow};
 use crate::run::drafts::{self, Promoted};
 use crate::run::produced::produced;
 use crate::run::settings::Workspace;
-use crate::source::settings::{CorpusSettings, SourceSettings};
-use crate::source::{self, Filter, Record};
 
-use super::args::{BehaviourName, DraftArgs, PromptName, PromptPair, PromptsCommand, RenderArgs};
+use super::args::{BehaviourName, DraftArgs, PromptName, PromptPair, PromptsCommand};
 use super::exit::{Exit, Failure};
 use super::invocation::Invocation;
 use super::printer::{Printer, counted};
@@ -35,7 +29,8 @@ pub(super) fn run(invocation: &Invocation, command: &PromptsCommand, printer: Pr
         PromptsCommand::Lint(name) => lint_all(&library, name, printer),
         PromptsCommand::Draft(args) => draft(&workspace, &library, args, printer),
         PromptsCommand::Lock(name) => lock(&workspace, &library, name, printer),
-        PromptsCommand::Render(args) => render(&library, args, printer),
+        PromptsCommand::Render(args) => super::prompt_render::render(&library, args, printer),
+        PromptsCommand::Invariance(args) => super::invariance::run(invocation, args, printer),
     }
 }
 
@@ -67,7 +62,7 @@ fn list(library: &Library, printer: Printer) -> Result<Exit, Failure> {
     Ok(Exit::Complete)
 }
 
-fn label(name: &PromptName) -> Result<PromptLabel, Failure> {
+pub(super) fn label(name: &PromptName) -> Result<PromptLabel, Failure> {
     name.label.parse().map_err(|error| Failure::new(Exit::Usage, anyhow::Error::from(error)))
 }
 
@@ -199,85 +194,4 @@ fn lock(workspace: &Workspace, library: &Library, asked: &BehaviourName, printer
         locked => format!("locked {}", locked.join("\nlocked ")),
     })?;
     Ok(Exit::Complete)
-}
-
-fn render(library: &Library, args: &RenderArgs, printer: Printer) -> Result<Exit, Failure> {
-    let files = library.behaviour(&args.prompt.behaviour).context("failed to read the behaviour")?;
-    let prompt = files.prompt(&label(&args.prompt)?).context("failed to read the prompt")?;
-    let mut settings = QuestionerSettings::new(prompt, files.behaviour);
-    settings.channels = BTreeSet::from(Channel::ALL);
-    settings.unit = if args.conversation { UnitKind::Conversation } else { UnitKind::Turn };
-    let questioner = Questioner::new(settings).context("failed to render the prompt")?;
-    let messages = match &args.transcript {
-        None => questioner.opening().to_vec(),
-        Some(path) => {
-            let conversation = first_conversation(path)?;
-            let turn = args.turn.or_else(|| conversation.turns().last()).context("the conversation has no turn")?;
-            asked(&questioner, &conversation, (!args.conversation).then_some(turn))?
-        }
-    };
-    let value: Vec<_> = messages.iter().map(|message| {
-        json!({ "role": message.role.as_str(), "content": message.content.replace(NONCE_PLACEHOLDER, "NONCE") })
-    }).collect();
-    printer.result(&value, || {
-        let shown = messages.iter().map(|message| {
-            format!("--- {}\n{}\n", message.role.as_str(), message.content.replace(NONCE_PLACEHOLDER, "NONCE"))
-        });
-        shown.collect()
-    })?;
-    Ok(Exit::Complete)
-}
-
-fn asked(
-    questioner: &Questioner,
-    conversation: &Conversation,
-    turn: Option<u32>,
-) -> Result<Vec<crate::model::grading::ChatMessage>, Failure> {
-    match questioner.question(conversation, turn, &mut Buffers::default()) {
-        Question::Ask(asked) => Ok(questioner.messages(&asked)),
-        Question::Chunks { chunks, .. } => {
-            let mut messages = questioner.opening().to_vec();
-            for asked in chunks.into_iter().flatten() {
-                messages.extend(questioner.messages(&asked).pop());
-            }
-            Ok(messages)
-        }
-        Question::CannotJudge(seen) => {
-            let share = seen.coverage * 100.0;
-            let error = match turn {
-                Some(turn) => {
-                    anyhow!("message {turn} would not be asked about: {share:.0}% of its context would be visible")
-                }
-                None => anyhow!("the conversation would not be asked about: {share:.0}% of it would be visible"),
-            };
-            Err(Failure::new(Exit::Usage, error))
-        }
-    }
-}
-
-/// The first readable conversation of a file in any format.
-fn first_conversation(path: &std::path::Path) -> Result<Conversation, Failure> {
-    let source = SourceSettings { paths: vec![path.display().to_string()], ..SourceSettings::default() };
-    let corpus = CorpusSettings {
-        sources: vec![source],
-        unit: UnitKind::Turn,
-        sample_by: UnitKind::Turn,
-        group_by: Vec::new(),
-        cluster_by: None,
-        channels: BTreeSet::from(Channel::ALL),
-        filter: String::new(),
-        max_line_bytes: 64 << 20,
-        strict: true,
-        root: std::path::PathBuf::new(),
-    };
-    let filter = Filter::new("").context("failed to read the transcript")?;
-    let files = source::files(&corpus).context("failed to read the transcript")?;
-    for file in &files {
-        for record in source::read(file, &corpus, &filter).context("failed to read the transcript")? {
-            if let Record::Conversation { conversation, .. } = record.context("failed to read the transcript")? {
-                return Ok(conversation);
-            }
-        }
-    }
-    Err(Failure::new(Exit::Usage, anyhow!("`{}` holds no readable conversation", path.display())))
 }

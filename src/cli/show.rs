@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::cache::units::UnitsError;
 use crate::model::conversation::{Channel, Message, Role};
 use crate::model::event::Judged;
+use crate::model::outcome::Outcome;
 use crate::model::review_id::ReviewId;
 use crate::model::verdict::Verdict;
 use crate::prefilter::channel_text;
@@ -204,8 +205,16 @@ fn verdict_of(text: &mut String, judged: &Judged, verdict: Option<&Verdict>) -> 
         writeln!(text, "    read in {} chunks: {}", said.len(), said.join(", "))?;
     }
     askings_of(text, judged)?;
-    if judged.seen.cut && judged.key.is_some() {
-        writeln!(text, "    {:.1}% of what it asks for was shown", judged.seen.coverage * 100.0)?;
+    let has_reply = judged.key.is_some() || judged.chunks.iter().any(|chunk| chunk.key.is_some());
+    let coverage = judged.seen.coverage * 100.0;
+    if judged.seen.cut && has_reply {
+        writeln!(text, "    {coverage:.1}% of what it asks for was shown")?;
+    }
+    if judged.outcome == Outcome::CannotJudge && !has_reply && judged.seen.coverage < 1.0 {
+        writeln!(text, "    nothing was asked: {coverage:.1}% of what it asks for would have been visible")?;
+    }
+    if let Some(shown) = judged.seen.of_conversation.filter(|shown| *shown < 1.0) {
+        writeln!(text, "    {:.1}% of the conversation was in view", shown * 100.0)?;
     }
     for evidence in verdict.map(|verdict| verdict.evidence.as_slice()).unwrap_or_default() {
         let found = if evidence.check.is_verified() { "" } else { "  (not found in the transcript)" };

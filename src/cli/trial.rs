@@ -53,7 +53,7 @@ async fn once(
 ) -> Result<(Exit, NanoUsd), Failure> {
     let against = args.against.as_ref().map(|run| find_run(&audit.workspace, run)).transpose()?;
     let sizes = Sizes { random: args.sample, flagged: args.flagged };
-    let settings = TrialSettings { sizes, max_cost, against };
+    let settings = TrialSettings { sizes, max_cost, against, framing: None };
     let greatest = Trial::greatest(audit, &settings, memory).await?;
     if greatest.requests > 0 {
         let requests = counted(greatest.requests, "request", "requests");
@@ -65,7 +65,7 @@ async fn once(
     Ok((exit_of(&reason, printer), spent))
 }
 
-fn exit_of(reason: &StopReason, printer: Printer) -> Exit {
+pub(super) fn exit_of(reason: &StopReason, printer: Printer) -> Exit {
     match reason {
         StopReason::Finished | StopReason::NarrowEnough(_) => Exit::Complete,
         StopReason::Budget | StopReason::Deadline => {

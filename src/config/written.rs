@@ -185,7 +185,9 @@ pub(super) struct Anchors {
 pub(super) struct Window {
     pub(super) neighbours: Option<u32>,
     pub(super) max_chars: Option<u32>,
+    pub(super) max_tokens: Option<u32>,
     pub(super) min_coverage: Option<f64>,
+    pub(super) over_long: Option<String>,
 }
 
 #[derive(Default, Deserialize)]

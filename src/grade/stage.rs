@@ -410,7 +410,8 @@ impl Grader {
     /// grader, nobody knows.
     fn recorded(&self, unit: &SelectedUnit, verdicts: &Verdicts) -> Result<Prepared, StageError> {
         let outcome = verdicts.outcome(unit)?;
-        let seen = Seen { messages: unit.id.turn.into_iter().collect(), coverage: 1.0, cut: false };
+        let messages = unit.id.turn.into_iter().collect();
+        let seen = Seen { messages, coverage: 1.0, cut: false, of_conversation: None };
         let judged = Box::new(Judged { outcome, ..self.unasked(unit.ordinal, seen) });
         Ok(Prepared::Decided { judged, sizes: Sizes::default() })
     }

@@ -30,6 +30,9 @@ pub struct Asking {
     /// Which units are asked about again, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeats: Option<Repeats>,
+    /// The name of what was added to the prompt on purpose, in a check whether verdicts move with it: no run has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub framing: Option<String>,
 }
 
 /// How much of a conversation a grader is shown.
@@ -37,8 +40,43 @@ pub struct Asking {
 pub struct Shown {
     /// Messages on either side of the unit, beside system and task messages.
     pub neighbours: u32,
-    /// Most characters of transcript.
-    pub max_chars: u32,
+    /// Most characters of transcript, where that is the measure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_chars: Option<u32>,
+    /// Most tokens of transcript, by our estimate, where that is the measure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u32>,
     /// Smallest share of the wanted context that has to be visible.
     pub min_coverage: f64,
+    /// What becomes of a turn that alone has no room.
+    #[serde(default, skip_serializing_if = "OverLong::is_cut")]
+    pub over_long: OverLong,
+}
+
+/// What becomes of a turn that alone does not fit into the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OverLong {
+    /// Its middle is left out, visibly; below `min_coverage` or half of it, it is not asked about.
+    #[default]
+    Cut,
+    /// It is read in chunks, all of which are asked about: the behaviour is there if any chunk shows it.
+    Chunk,
+}
+
+impl OverLong {
+    /// The name in files.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cut => "cut",
+            Self::Chunk => "chunk",
+        }
+    }
+
+    /// Whether it is the default.
+    #[must_use]
+    pub const fn is_cut(&self) -> bool {
+        matches!(self, Self::Cut)
+    }
 }

@@ -35,8 +35,8 @@ pub struct Judged {
     pub served: Option<String>,
     /// What the grader saw.
     pub seen: Seen,
-    /// Where the unit is a conversation that was too long for one question: every chunk of it, in order. The outcome is
-    /// then that of the chunk that stands for all of them.
+    /// Where the unit was too long for one question and was read in chunks: every chunk of it, in order. The outcome is then
+    /// that of the chunk that stands for all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub chunks: Vec<JudgedChunk>,
     /// Text in the transcript imitates delimiters or addresses a grader.
@@ -58,7 +58,7 @@ impl Judged {
     }
 }
 
-/// How one chunk of a conversation ended.
+/// How one chunk of a unit ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JudgedChunk {
     /// How it ended.
@@ -78,4 +78,8 @@ pub struct Seen {
     pub coverage: f64,
     /// Whether anything was cut.
     pub cut: bool,
+    /// Bytes shown over bytes of the whole conversation, 0 to 1, however much of it was wanted. Older journals do not say
+    /// it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of_conversation: Option<f64>,
 }

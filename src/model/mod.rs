@@ -6,6 +6,7 @@ pub mod behaviour;
 pub mod bucket;
 pub mod compare;
 pub mod comparison;
+pub mod context;
 pub mod conversation;
 pub mod draw;
 pub mod event;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::anchor::Visits;
 use super::bucket::{Bucket, Buckets};
+use super::context::ContextTally;
 use super::event::{Planned, StopReason};
 use super::found_by::KnownUse;
 use super::gold::GoldTally;
@@ -307,6 +308,8 @@ pub struct Tally {
     pub screen: StageTally,
     /// The confirmer, if there is one.
     pub confirm: Option<StageTally>,
+    /// How much of what was wanted each stage was shown.
+    pub context: BTreeMap<Stage, ContextTally>,
     /// Turns of a conversation that admission closed within, where whole conversations are drawn: they were admitted,
     /// and count as not admitted.
     pub set_back: u64,
@@ -344,6 +347,7 @@ impl Tally {
             repeats: Vec::new(),
             screen: StageTally::default(),
             confirm: None,
+            context: BTreeMap::new(),
             set_back: 0,
             parser: None,
             injection_suspected: 0,

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::mem::take;
 
 use super::WindowSettings;
+use super::measure::Measure;
 use super::window::{Piece, Rank, Window, add_pieces, all, share, share_of};
 use crate::model::conversation::{Channel, Conversation, Role};
 use crate::model::event::Seen;
@@ -16,25 +17,27 @@ use crate::model::event::Seen;
 pub(super) struct Chunks<'a> {
     pub(super) windows: Vec<Window<'a>>,
     pub(super) seen: Seen,
+    /// Bytes that they show together.
+    pub(super) shown_bytes: usize,
 }
 
 /// Messages that stand together, with the room that they take.
 struct Run<'a> {
     messages: Vec<Shown<'a>>,
-    chars: usize,
+    size: usize,
 }
 
 /// One message with its channels.
 struct Shown<'a> {
     pieces: Vec<Piece<'a>>,
-    chars: usize,
+    size: usize,
     /// Whether it begins an exchange.
     is_opening: bool,
 }
 
 impl Run<'_> {
     fn append(&mut self, other: Self) {
-        self.chars += other.chars;
+        self.size += other.size;
         self.messages.extend(other.messages);
     }
 
@@ -50,11 +53,11 @@ pub(super) fn chunks<'a>(
     settings: &WindowSettings,
     channels: &BTreeSet<Channel>,
 ) -> Option<Chunks<'a>> {
-    let (required, rest) = split(conversation, channels);
-    let (max_chars, taken) = (settings.max_chars as usize, chars(&required));
-    let room = max_chars.saturating_sub(taken);
-    let wanted: usize = rest.iter().map(|message| message.chars).sum();
-    if wanted <= room || taken > max_chars / 2 {
+    let (required, rest) = split(conversation, (channels, Measure::of(settings.limit)));
+    let (most, taken) = (Measure::room(settings.limit), size(&required));
+    let room = most.saturating_sub(taken);
+    let wanted: usize = rest.iter().map(|message| message.size).sum();
+    if wanted <= room || taken > most / 2 {
         return None;
     }
     let texts = required.iter().chain(rest.iter().flat_map(|message| &message.pieces)).map(|piece| piece.text.len());
@@ -81,46 +84,51 @@ pub(super) fn chunks<'a>(
     if windows.is_empty() {
         return None;
     }
-    let seen = together(wanted_bytes, &windows);
-    Some(Chunks { windows, seen })
+    let (seen, shown_bytes) = together(wanted_bytes, &windows);
+    Some(Chunks { windows, seen, shown_bytes })
 }
 
-/// Every message that one of the windows shows, and the share of the wanted text that they show together.
-fn together(wanted_bytes: usize, windows: &[Window<'_>]) -> Seen {
+/// Every message that one of the windows shows, and how much of the wanted text they show together.
+fn together(wanted_bytes: usize, windows: &[Window<'_>]) -> (Seen, usize) {
     let messages: BTreeSet<u32> = windows.iter().flat_map(|window| window.seen.messages.iter().copied()).collect();
     let mut shown_bytes = 0;
     for (number, window) in windows.iter().enumerate() {
         let counted = window.pieces.iter().filter(|piece| number == 0 || piece.rank != Rank::Required);
         shown_bytes += counted.map(Piece::shown_bytes).sum::<usize>();
     }
-    Seen {
+    let seen = Seen {
         messages: messages.into_iter().collect(),
         coverage: share_of(shown_bytes, wanted_bytes),
         cut: windows.iter().any(|window| window.seen.cut),
-    }
+        ..Seen::default()
+    };
+    (seen, shown_bytes)
 }
 
 /// What every chunk shows, and the other messages in order.
-fn split<'a>(conversation: &'a Conversation, channels: &BTreeSet<Channel>) -> (Vec<Piece<'a>>, Vec<Shown<'a>>) {
+fn split<'a>(
+    conversation: &'a Conversation,
+    (channels, measure): (&BTreeSet<Channel>, Measure),
+) -> (Vec<Piece<'a>>, Vec<Shown<'a>>) {
     let (mut required, mut rest) = (Vec::new(), Vec::new());
     let mut before = None;
     for (index, rank) in all(conversation) {
         let Some(message) = conversation.message(index) else { continue };
         let mut pieces = Vec::new();
-        add_pieces(&mut pieces, (index, message), rank, channels);
+        add_pieces(&mut pieces, (index, message), rank, (channels, measure));
         let is_opening = message.role == Role::User && before != Some(Role::User);
         before = Some(message.role);
         if rank == Rank::Required {
             required.append(&mut pieces);
         } else {
-            rest.push(Shown { chars: chars(&pieces), pieces, is_opening });
+            rest.push(Shown { size: size(&pieces), pieces, is_opening });
         }
     }
     (required, rest)
 }
 
-fn chars(pieces: &[Piece<'_>]) -> usize {
-    pieces.iter().map(|piece| piece.chars).sum()
+fn size(pieces: &[Piece<'_>]) -> usize {
+    pieces.iter().map(|piece| piece.size).sum()
 }
 
 /// Messages in as few runs as there is room for, exchanges whole where they fit.
@@ -128,7 +136,7 @@ fn packed<'a>(messages: Vec<Shown<'a>>, room: usize) -> Vec<Run<'a>> {
     let mut exchanges: Vec<Run<'a>> = Vec::new();
     for message in messages {
         let is_opening = message.is_opening;
-        let message = Run { chars: message.chars, messages: vec![message] };
+        let message = Run { size: message.size, messages: vec![message] };
         match exchanges.last_mut().filter(|_| !is_opening) {
             Some(exchange) => exchange.append(message),
             None => exchanges.push(message),
@@ -137,19 +145,19 @@ fn packed<'a>(messages: Vec<Shown<'a>>, room: usize) -> Vec<Run<'a>> {
     let mut runs: Vec<Run<'a>> = Vec::new();
     let mut add = |stretch: Run<'a>, begins: bool| match runs
         .last_mut()
-        .filter(|open| !begins && open.chars + stretch.chars <= room)
+        .filter(|open| !begins && open.size + stretch.size <= room)
     {
         Some(open) => open.append(stretch),
         None => runs.push(stretch),
     };
     for exchange in exchanges {
-        if exchange.chars <= room {
+        if exchange.size <= room {
             add(exchange, false);
             continue;
         }
         // It has to be taken apart: not between its question and what follows on it.
         for (number, message) in exchange.messages.into_iter().enumerate() {
-            add(Run { chars: message.chars, messages: vec![message] }, number == 0);
+            add(Run { size: message.size, messages: vec![message] }, number == 0);
         }
     }
     runs
@@ -164,12 +172,12 @@ mod tests {
     use crate::prompt::window::tests::{chat, conversation};
 
     fn settings(max_chars: u32) -> WindowSettings {
-        WindowSettings { neighbours: 0, max_chars, min_coverage: 0.6 }
+        WindowSettings::of_chars(0, max_chars, 0.6)
     }
 
     fn chunked(lengths: &[(Role, usize)], max_chars: u32) -> Option<(Vec<Vec<u32>>, Seen)> {
         let chat = chat(lengths);
-        let Chunks { windows, seen } = chunks(&chat, &settings(max_chars), &Channel::ALL.into())?;
+        let Chunks { windows, seen, .. } = chunks(&chat, &settings(max_chars), &Channel::ALL.into())?;
         Some((windows.into_iter().map(|window| window.seen.messages).collect(), seen))
     }
 
@@ -201,7 +209,7 @@ mod tests {
     fn what_no_chunk_shows_makes_its_neighbour_cut() {
         let lengths = [(Role::User, 10), (Role::Assistant, 100), (Role::Tool, 170), (Role::Assistant, 100)];
         let chat = chat(&lengths);
-        let Chunks { windows, seen } = chunks(&chat, &settings(200), &Channel::ALL.into()).unwrap();
+        let Chunks { windows, seen, .. } = chunks(&chat, &settings(200), &Channel::ALL.into()).unwrap();
         let cut: Vec<_> = windows.iter().map(|window| (window.seen.messages.clone(), window.seen.cut)).collect();
         assert_eq!(cut, [(vec![0, 1], false), (vec![0, 3], true)], "nobody reads a tool output by itself");
         assert_eq!((seen.messages, seen.cut), (vec![0, 1, 3], true));
@@ -233,14 +241,14 @@ mod tests {
         /// No chunk is longer than the window, every turn is in one of them, and unless something is cut, all text is.
         #[test]
         fn chunks_show_every_turn_once(conversation in any_conversation(), max_chars in 1_u32..300) {
-            let Some(Chunks { windows, seen }) = chunks(&conversation, &settings(max_chars), &Channel::ALL.into()) else {
+            let Some(Chunks { windows, seen, .. }) = chunks(&conversation, &settings(max_chars), &Channel::ALL.into()) else {
                 return Ok(());
             };
             let mut turns = Vec::new();
             for window in &windows {
                 let shown: usize = window.pieces.iter().map(|piece| {
-                    let (head, _, tail) = piece.shown();
-                    head.chars().count() + tail.chars().count()
+                    let shown = piece.shown();
+                    shown.head.chars().count() + shown.tail.chars().count()
                 }).sum();
                 prop_assert!(shown <= max_chars as usize);
                 let units: BTreeSet<_> = window.pieces.iter().filter(|piece| piece.is_unit).map(|piece| piece.message).collect();

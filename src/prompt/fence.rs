@@ -3,7 +3,7 @@
 
 use std::fmt::{self, Write};
 
-use super::window::{Extent, Piece, Window};
+use super::window::{Extent, Piece, Stretches, Window};
 use crate::model::conversation::Conversation;
 use crate::model::grading::{NONCE_LENGTH, NONCE_PLACEHOLDER};
 use crate::model::hash::Digest;
@@ -43,11 +43,23 @@ fn section(out: &mut String, piece: &Piece<'_>) {
     let Piece { message, role, channel, is_unit, .. } = piece;
     let target = if *is_unit { " TARGET" } else { "" };
     structure(out, format_args!("#{message} {}/{}{target}", role.as_str(), channel.as_str()));
-    let (head, omitted, tail) = piece.shown();
+    let Stretches { before, head, omitted, tail, after } = piece.shown();
+    elsewhere(out, before);
     lines(out, head);
-    if piece.extent != Extent::Whole {
-        structure(out, format_args!("{omitted} characters not shown"));
-        lines(out, tail);
+    match piece.extent {
+        Extent::Whole | Extent::Slice { .. } => {}
+        Extent::Part(_) | Extent::Dropped => {
+            structure(out, format_args!("{omitted} characters not shown"));
+            lines(out, tail);
+        }
+    }
+    elsewhere(out, after);
+}
+
+/// Says how much of a message that is read in slices stands before or after this one.
+fn elsewhere(out: &mut String, chars: usize) {
+    if chars > 0 {
+        structure(out, format_args!("{chars} characters judged in other requests"));
     }
 }
 
@@ -113,7 +125,7 @@ mod tests {
             unit,
             Message::text(Role::Tool, "a.txt"),
         ]);
-        let settings = WindowSettings { neighbours: 0, max_chars: 100, min_coverage: 0.0 };
+        let settings = WindowSettings::of_chars(0, 100, 0.0);
         insta::assert_snapshot!(with_nonce(&render(&chat, 5, settings), "0123456789abcdef"));
     }
 
@@ -133,7 +145,7 @@ mod tests {
         ) {
             let messages: Vec<_> = texts.iter().map(|text| Message::text(Role::Assistant, text)).collect();
             let chat = conversation(messages);
-            let out = render(&chat, 0, WindowSettings { neighbours: 9, max_chars, min_coverage: 0.0 });
+            let out = render(&chat, 0, WindowSettings::of_chars(9, max_chars, 0.0));
             for line in out.lines().filter(|line| line.contains(['⟦', '⟧', '\u{0}'])) {
                 let opening = format!("⟦{NONCE_PLACEHOLDER} ");
                 prop_assert!(line.starts_with(&opening) && line.ends_with('⟧'), "{line:?}");

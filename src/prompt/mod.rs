@@ -16,6 +16,7 @@
 //! ⟦NONCE 812 characters not shown⟧
 //! end
 //! ⟦NONCE #5 assistant/reasoning TARGET⟧
+//! ⟦NONCE 9000 characters judged in other requests⟧
 //! text
 //! ⟦NONCE #5 assistant/tool TARGET⟧
 //! name(arguments)
@@ -25,17 +26,20 @@
 pub mod behaviour;
 mod chunks;
 mod fence;
+pub mod framing;
 mod injection;
 pub mod library;
 mod lines;
 pub mod lint;
 mod located;
 pub mod lock;
+mod measure;
 mod question;
 pub mod render;
 mod schema;
 pub mod settings;
 mod shipped;
+mod slices;
 pub mod version;
 mod window;
 
@@ -45,7 +49,8 @@ pub use library::{BehaviourFiles, Library, Origin};
 pub use lines::{DiffLine, Hunk, hunks};
 pub use located::TomlProblem;
 pub use lock::{ChangedPrompt, Lock, LockState};
+pub use measure::estimated_tokens;
 pub use question::{Asked, Buffers, Question, Questioner, QuestionerSettings};
 pub use render::RenderError;
-pub use settings::WindowSettings;
+pub use settings::{OverLong, WindowLimit, WindowSettings};
 pub use version::{Prompt, parse_prompt};

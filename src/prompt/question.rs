@@ -13,10 +13,11 @@ use super::fence::fence;
 use super::injection::is_suspected;
 use super::render::{RenderError, Static, UserText, render_static, render_user};
 use super::schema::reply_schema;
+use super::slices::slices;
 use super::version::Prompt;
-use super::window::{Window, window};
+use super::window::{Piece, Window, share_of, window};
 use crate::model::behaviour::Behaviour;
-use crate::model::conversation::{Channel, Conversation, Role};
+use crate::model::conversation::{Channel, Conversation, Message, Role};
 use crate::model::event::Seen;
 use crate::model::grading::{ChatMessage, ReplySchema, Structured};
 use crate::model::shown::channel_text;
@@ -65,8 +66,8 @@ pub struct Questioner {
 pub enum Question {
     /// Ask this.
     Ask(Asked),
-    /// The conversation is too long for one question: ask about each chunk, whose outcomes
-    /// [`crate::verdict::standing`] puts together.
+    /// The unit is too long for one question: ask about each chunk, whose outcomes [`crate::verdict::standing`] puts
+    /// together. Without a chunk, too little would be visible of a turn that was to be read like this.
     Chunks {
         /// In order: what to ask about each, or what would be visible of it where that is too little.
         chunks: Vec<Result<Asked, Seen>>,
@@ -142,6 +143,16 @@ impl Questioner {
         Ok(Self { opening, user, schema, window, channels, unit })
     }
 
+    /// The same prompt with a framing at the end of its system message: what stands before it is as ever.
+    #[must_use]
+    pub fn framed(mut self, framing: &str) -> Self {
+        if let Some(system) = self.opening.first_mut() {
+            system.content.push_str("\n\n");
+            system.content.push_str(framing.trim());
+        }
+        self
+    }
+
     /// The question about one turn, or about the whole conversation if there is none. A turn that the conversation does
     /// not have is [`Question::CannotJudge`] with nothing seen. The text takes the memory of `buffers` along: whoever gives it back spares the next question some.
     #[must_use]
@@ -149,31 +160,45 @@ impl Questioner {
         if turn.is_some_and(|turn| conversation.message(turn).is_none()) {
             return Question::CannotJudge(Seen::default());
         }
-        if turn.is_none()
-            && let Some(Chunks { windows, seen }) = chunks(conversation, &self.window, &self.channels)
-        {
-            let chunks = windows.into_iter().map(|window| self.shown(conversation, turn, window, buffers)).collect();
+        let all = conversation.messages.iter().map(Message::bytes).sum();
+        let in_chunks = match turn {
+            None => chunks(conversation, &self.window, &self.channels),
+            Some(turn) => slices(conversation, turn, &self.window, &self.channels),
+        };
+        if let Some(Chunks { windows, mut seen, shown_bytes }) = in_chunks {
+            seen.of_conversation = Some(rounded_share(shown_bytes, all));
+            let mut is_suspected = None;
+            let mut chunks = Vec::new();
+            for window in windows {
+                let chunk = self.shown(conversation, (turn, all), (window, is_suspected), buffers);
+                // Looked for in the whole turn, which no slice has to look through again.
+                is_suspected = chunk.as_ref().ok().filter(|_| turn.is_some()).map(|asked| asked.injection_suspected);
+                chunks.push(chunk);
+            }
             return Question::Chunks { chunks, seen };
         }
         let window = window(conversation, turn, &self.window, &self.channels);
-        self.shown(conversation, turn, window, buffers).map_or_else(Question::CannotJudge, Question::Ask)
+        self.shown(conversation, (turn, all), (window, None), buffers).map_or_else(Question::CannotJudge, Question::Ask)
     }
 
     /// The question over what is shown, or what that is where it is too little.
     fn shown(
         &self,
         conversation: &Conversation,
-        turn: Option<u32>,
-        window: Window<'_>,
+        (turn, all): (Option<u32>, usize),
+        (mut window, is_suspected): (Window<'_>, Option<bool>),
         buffers: &mut Buffers,
     ) -> Result<Asked, Seen> {
+        let shown_bytes = window.pieces.iter().map(Piece::shown_bytes).sum();
+        window.seen.of_conversation = Some(rounded_share(shown_bytes, all));
         if !window.is_sufficient {
             return Err(window.seen);
         }
         let mut text = std::mem::take(&mut buffers.text);
         text.clear();
         self.user.fill(&mut text, |out| fence(out, conversation, &window), &target(turn));
-        let injection_suspected = is_suspicious(conversation, &window, &mut buffers.lower);
+        let injection_suspected =
+            is_suspected.unwrap_or_else(|| is_suspicious(conversation, &window, &mut buffers.lower));
         Ok(Asked { text, seen: window.seen, injection_suspected })
     }
 
@@ -228,10 +253,30 @@ impl Questioner {
         &self.opening
     }
 
+    /// What stands before anything that differs between units, over all messages: byte for byte the same in every question,
+    /// so that a provider's prompt cache can serve it. The schema travels beside it and is not in it.
+    #[must_use]
+    pub fn static_prefix(&self) -> String {
+        let mut prefix: String = self.opening.iter().map(|message| message.content.as_str()).collect();
+        prefix.push_str(self.static_beginning());
+        prefix
+    }
+
+    /// The part of it that is the beginning of the last message.
+    #[must_use]
+    pub fn static_beginning(&self) -> &str {
+        self.user.beginning()
+    }
+
     /// Whether text follows the transcript.
     pub(super) fn has_text_after_transcript(&self) -> bool {
         self.user.has_text_after_transcript()
     }
+}
+
+/// A share to four digits, which is all that a journal needs; 1 at most, since neutralised text can be longer.
+fn rounded_share(shown_bytes: usize, all: usize) -> f64 {
+    (share_of(shown_bytes, all).min(1.0) * 1e4).round() / 1e4
 }
 
 /// How a prompt calls what is to be judged.
@@ -256,7 +301,6 @@ fn is_schema_in_prompt(structured: Structured) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::conversation::Message;
     use crate::prompt::behaviour::parse_behaviour;
     use crate::prompt::version::tests::{BEHAVIOUR, PROMPT, sample};
     use crate::prompt::window::tests::conversation;

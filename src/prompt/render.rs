@@ -231,6 +231,14 @@ impl UserText {
         }
     }
 
+    /// What stands before transcript and target.
+    pub(super) fn beginning(&self) -> &str {
+        match self.0.first() {
+            Some(Part::Text(text)) => text,
+            Some(Part::Transcript | Part::Target) | None => "",
+        }
+    }
+
     pub(super) fn has_text_after_transcript(&self) -> bool {
         let after = self.0.iter().skip_while(|part| **part != Part::Transcript).skip(1);
         after.into_iter().any(|part| match part {

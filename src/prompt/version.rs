@@ -22,9 +22,9 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::WindowSettings;
 use super::behaviour::asked_digest;
 use super::located::{TomlProblem, did_you_mean, nearest, parse_toml};
+use super::{OverLong, WindowLimit, WindowSettings};
 use crate::model::behaviour::Behaviour;
 use crate::model::grading::{PromptLabel, RESERVED_PARAMS};
 use crate::model::hash::{Digest, PartHasher};
@@ -111,6 +111,9 @@ pub enum PromptError {
     /// Coverage is a share.
     #[error("`min_coverage` is {0}, and a share lies between 0 and 1")]
     Coverage(String),
+    /// A window has one measure.
+    #[error("`context` states both `max_chars` and `max_tokens`; state one of them")]
+    TwoMeasures,
     /// A parameter that the request itself decides.
     #[error("`params.{0}` is set by assize itself")]
     ReservedParameter(String),
@@ -178,7 +181,9 @@ fn turns_only() -> Vec<UnitKind> {
 struct Context {
     neighbours: Option<u32>,
     max_chars: Option<u32>,
+    max_tokens: Option<u32>,
     min_coverage: Option<f64>,
+    over_long: Option<OverLong>,
 }
 
 /// The name of a label's file, such as `screen.v2.md`.
@@ -256,10 +261,17 @@ fn window(context: Context) -> Result<WindowSettings, PromptError> {
     if !(0.0..=1.0).contains(&min_coverage) {
         return Err(PromptError::Coverage(min_coverage.to_string()));
     }
+    let limit = match (context.max_chars, context.max_tokens) {
+        (Some(_), Some(_)) => return Err(PromptError::TwoMeasures),
+        (Some(most), None) => WindowLimit::Chars(most),
+        (None, Some(most)) => WindowLimit::Tokens(most),
+        (None, None) => default.limit,
+    };
     Ok(WindowSettings {
         neighbours: context.neighbours.unwrap_or(default.neighbours),
-        max_chars: context.max_chars.unwrap_or(default.max_chars),
+        limit,
         min_coverage,
+        over_long: context.over_long.unwrap_or(default.over_long),
     })
 }
 
@@ -438,6 +450,8 @@ Judge {{ target }}.
             message(&PROMPT.replace("version = 1\n", "")),
             message(&PROMPT.replace("max_completion_tokens = 100", "n = 5")),
             message(&PROMPT.replace("neighbours = 2", "min_coverage = 1.5")),
+            message(&PROMPT.replace("neighbours = 2", "max_chars = 9000, max_tokens = 3000")),
+            message(&PROMPT.replace("neighbours = 2", "over_long = 'slice'")),
             message(&PROMPT.replace("# System", "# Sytem")),
             message(&PROMPT.replace("# Example answer", "")),
             message(&PROMPT.replace("# Example question", "# User")),

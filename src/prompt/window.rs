@@ -4,9 +4,10 @@
 //! the unit) and `neighbours` messages on either side of the unit. Of the unit only the audited channels are shown; of
 //! all other messages every channel, because what the model thought before is context for what it thinks now.
 //!
-//! When the wanted text exceeds `max_chars`, far neighbours go first; the nearest one that does not fit is cut in its
-//! middle. When even unit, system and task do not fit, their middles are cut, the longest first, and the unit keeps at
-//! least half of the space. Every omission is visible to the grader.
+//! When the wanted text exceeds `max_chars`, or `max_tokens`, far neighbours go first; the nearest one that does not fit is
+//! cut in its middle. When even unit, system and task do not fit, their middles are cut, the longest first, and the unit
+//! keeps at least half of the space; with `over_long = "chunk"` the unit is read in slices instead (`slices`). Every
+//! omission is visible to the grader.
 //!
 //! Where the unit is the whole conversation, all of it is wanted, and every turn belongs to the unit. What does not fit
 //! is read in chunks (`chunks`); where system and task leave no room for that, the other messages are cut in their
@@ -16,12 +17,10 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::WindowSettings;
+use super::measure::Measure;
 use crate::model::conversation::{Channel, Conversation, Message, Role};
 use crate::model::event::Seen;
 use crate::model::shown::{channel_text, neutralise};
-
-/// A neighbour that could only be shown with fewer characters than this is dropped instead.
-const SMALLEST_PART: usize = 200;
 
 /// Why a message is wanted, most important first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,9 +38,29 @@ pub(super) enum Rank {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
     Whole,
-    /// This many characters, half from its beginning and half from its end.
+    /// So much, half from its beginning and half from its end.
     Part(usize),
+    /// A stretch of a turn that is read in slices: other questions show so many characters before and after it.
+    Slice {
+        before: usize,
+        after: usize,
+    },
     Dropped,
+}
+
+/// A piece as it is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stretches<'a> {
+    /// Characters before it that other questions show.
+    pub(super) before: usize,
+    /// Its beginning, or all of it.
+    pub(super) head: &'a str,
+    /// Characters that nobody is shown.
+    pub(super) omitted: usize,
+    /// Its end, where something is omitted.
+    pub(super) tail: &'a str,
+    /// Characters after it that other questions show.
+    pub(super) after: usize,
 }
 
 /// One channel of one wanted message, neutralised.
@@ -52,34 +71,35 @@ pub(super) struct Piece<'a> {
     pub(super) channel: Channel,
     pub(super) is_unit: bool,
     pub(super) text: Cow<'a, str>,
+    pub(super) measure: Measure,
+    /// As the window measures it.
+    pub(super) size: usize,
     pub(super) chars: usize,
     pub(super) extent: Extent,
     pub(super) rank: Rank,
 }
 
 impl Piece<'_> {
-    /// Beginning, number of characters not shown, and end.
-    pub(super) fn shown(&self) -> (&str, usize, &str) {
-        let kept = match self.extent {
-            Extent::Whole => return (&self.text, 0, ""),
-            Extent::Part(kept) => kept,
-            Extent::Dropped => 0,
-        };
-        let head = kept.div_ceil(2);
-        let (head, rest) = self.text.split_at(byte_of_char(&self.text, head));
-        let omitted = self.chars - kept;
-        (head, omitted, rest.split_at(byte_of_char(rest, omitted)).1)
+    /// What is shown of it, and how much is not.
+    pub(super) fn shown(&self) -> Stretches<'_> {
+        let none = Stretches { before: 0, head: "", omitted: 0, tail: "", after: 0 };
+        match self.extent {
+            Extent::Whole => Stretches { head: &self.text, ..none },
+            Extent::Dropped => Stretches { omitted: self.chars, ..none },
+            Extent::Part(kept) => {
+                let (head, rest) = self.text.split_at(self.measure.head(&self.text, kept.div_ceil(2)));
+                let (omitted, tail) = rest.split_at(self.measure.tail(rest, kept / 2));
+                Stretches { head, omitted: omitted.chars().count(), tail, ..none }
+            }
+            Extent::Slice { before, after } => Stretches { before, head: &self.text, after, ..none },
+        }
     }
 
     /// Bytes of what is shown.
     pub(super) fn shown_bytes(&self) -> usize {
-        let (head, _, tail) = self.shown();
+        let Stretches { head, tail, .. } = self.shown();
         head.len() + tail.len()
     }
-}
-
-fn byte_of_char(text: &str, index: usize) -> usize {
-    text.char_indices().nth(index).map_or(text.len(), |(byte, _)| byte)
 }
 
 /// What is shown of a conversation.
@@ -103,12 +123,13 @@ pub(super) fn window<'a>(
         None => all(conversation),
     };
     let mut pieces = Vec::new();
+    let measure = Measure::of(settings.limit);
     for (index, rank) in wanted {
         if let Some(message) = conversation.message(index) {
-            add_pieces(&mut pieces, (index, message), rank, channels);
+            add_pieces(&mut pieces, (index, message), rank, (channels, measure));
         }
     }
-    fit(&mut pieces, settings.max_chars as usize);
+    fit(&mut pieces, Measure::room(settings.limit), measure);
     Window::of(pieces, settings)
 }
 
@@ -121,7 +142,7 @@ impl<'a> Window<'a> {
     }
 }
 
-fn wanted(conversation: &Conversation, turn: u32, neighbours: u32) -> BTreeMap<u32, Rank> {
+pub(super) fn wanted(conversation: &Conversation, turn: u32, neighbours: u32) -> BTreeMap<u32, Rank> {
     let messages = || (0u32..).zip(&conversation.messages);
     let mut wanted = BTreeMap::new();
     let mut want = |index: u32, rank: Rank| {
@@ -158,7 +179,7 @@ pub(super) fn add_pieces<'a>(
     pieces: &mut Vec<Piece<'a>>,
     (index, message): (u32, &'a Message),
     rank: Rank,
-    audited: &BTreeSet<Channel>,
+    (audited, measure): (&BTreeSet<Channel>, Measure),
 ) {
     let is_unit = rank == Rank::Unit;
     let piece = |channel: Channel| {
@@ -166,8 +187,9 @@ pub(super) fn add_pieces<'a>(
             Cow::Borrowed(text) => neutralise(text),
             Cow::Owned(text) => Cow::Owned(neutralise(&text).into_owned()),
         };
-        let chars = text.chars().count();
-        Piece { message: index, role: message.role, channel, is_unit, text, chars, extent: Extent::Whole, rank }
+        let (size, chars) = measure.size(&text);
+        let (role, extent) = (message.role, Extent::Whole);
+        Piece { message: index, role, channel, is_unit, text, measure, size, chars, extent, rank }
     };
     let channels = || Channel::ALL.into_iter().filter(|channel| !is_unit || audited.contains(channel));
     let before = pieces.len();
@@ -178,50 +200,56 @@ pub(super) fn add_pieces<'a>(
     }
 }
 
-/// Cuts and drops until all that is shown has at most `max_chars` characters.
-fn fit(pieces: &mut [Piece<'_>], max_chars: usize) {
+/// Cuts and drops until all that is shown has at most this size.
+fn fit(pieces: &mut [Piece<'_>], most: usize, measure: Measure) {
     let total = |pieces: &[Piece<'_>], wanted: fn(Rank) -> bool| -> usize {
-        pieces.iter().filter(|piece| wanted(piece.rank)).map(|piece| piece.chars).sum()
+        pieces.iter().filter(|piece| wanted(piece.rank)).map(|piece| piece.size).sum()
     };
     let unit = total(pieces, |rank| rank == Rank::Unit);
     let required = total(pieces, |rank| rank == Rank::Required);
-    if unit + required <= max_chars {
-        let left = max_chars - unit - required;
+    if unit + required <= most {
+        let left = most - unit - required;
         share(pieces.iter_mut().filter(|piece| piece.rank == Rank::Rest), left);
-        fit_neighbours(pieces, left);
+        fit_neighbours(pieces, left, measure);
         return;
     }
-    let for_unit = unit.min((max_chars / 2).max(max_chars.saturating_sub(required)));
+    let for_unit = unit.min(room_of_unit(most, required));
     share(pieces.iter_mut().filter(|piece| piece.rank == Rank::Unit), for_unit);
-    share(pieces.iter_mut().filter(|piece| piece.rank == Rank::Required), max_chars - for_unit);
+    share(pieces.iter_mut().filter(|piece| piece.rank == Rank::Required), most - for_unit);
     share(pieces.iter_mut().filter(|piece| matches!(piece.rank, Rank::Neighbour(_) | Rank::Rest)), 0);
 }
 
+/// What a unit has of the space where it does not fit beside system and task: what these leave, half of it at least.
+pub(super) fn room_of_unit(most: usize, required: usize) -> usize {
+    (most / 2).max(most.saturating_sub(required))
+}
+
 /// Shows neighbours from near to far as long as they fit.
-fn fit_neighbours(pieces: &mut [Piece<'_>], mut left: usize) {
+fn fit_neighbours(pieces: &mut [Piece<'_>], mut left: usize, measure: Measure) {
     let mut neighbours: Vec<_> = pieces.iter_mut().filter(|piece| matches!(piece.rank, Rank::Neighbour(_))).collect();
     neighbours.sort_by_key(|piece| piece.rank);
     let mut is_full = false;
     for piece in neighbours {
-        if !is_full && piece.chars <= left {
-            left -= piece.chars;
+        if !is_full && piece.size <= left {
+            left -= piece.size;
             continue;
         }
-        piece.extent = if !is_full && left >= SMALLEST_PART { Extent::Part(left) } else { Extent::Dropped };
+        let is_worth_it = !is_full && left >= measure.smallest_part();
+        piece.extent = if is_worth_it { Extent::Part(left) } else { Extent::Dropped };
         is_full = true;
     }
 }
 
-/// Divides `space` characters: short pieces stay whole, long ones are cut to equal length.
+/// Divides some space: short pieces stay whole, long ones are cut to equal length.
 pub(super) fn share<'p, 'a: 'p>(pieces: impl Iterator<Item = &'p mut Piece<'a>>, mut space: usize) {
     let mut pieces: Vec<_> = pieces.collect();
-    pieces.sort_by_key(|piece| piece.chars);
+    pieces.sort_by_key(|piece| piece.size);
     let mut waiting = pieces.len();
     for piece in pieces {
         let fair = space / waiting;
-        let kept = piece.chars.min(fair);
+        let kept = piece.size.min(fair);
         piece.extent = match kept {
-            kept if kept == piece.chars => Extent::Whole,
+            kept if kept == piece.size => Extent::Whole,
             0 => Extent::Dropped,
             kept => Extent::Part(kept),
         };
@@ -236,8 +264,8 @@ fn seen(pieces: &[Piece<'_>]) -> Seen {
     let coverage = share_of(shown, wanted);
     let visible = pieces.iter().filter(|piece| piece.is_unit || piece.extent != Extent::Dropped);
     let messages: BTreeSet<_> = visible.map(|piece| piece.message).collect();
-    let cut = pieces.iter().any(|piece| piece.extent != Extent::Whole);
-    Seen { messages: messages.into_iter().collect(), coverage, cut }
+    let cut = pieces.iter().any(|piece| matches!(piece.extent, Extent::Part(_) | Extent::Dropped));
+    Seen { messages: messages.into_iter().collect(), coverage, cut, ..Seen::default() }
 }
 
 /// So many bytes of so many; all of nothing.
@@ -262,6 +290,7 @@ fn has_required(pieces: &[Piece<'_>]) -> bool {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::prompt::WindowLimit;
     use proptest::prelude::*;
 
     fn all() -> BTreeSet<Channel> {
@@ -281,7 +310,7 @@ pub(super) mod tests {
     }
 
     fn settings(neighbours: u32, max_chars: u32) -> WindowSettings {
-        WindowSettings { neighbours, max_chars, min_coverage: 0.6 }
+        WindowSettings::of_chars(neighbours, max_chars, 0.6)
     }
 
     const LONG: [(Role, usize); 8] = [
@@ -375,7 +404,8 @@ pub(super) mod tests {
     fn middles_are_cut_between_characters() {
         let chat = conversation(vec![Message::text(Role::Assistant, "äöüß€".repeat(10))]);
         let window = window(&chat, Some(0), &settings(0, 5), &all());
-        assert_eq!(window.pieces[0].shown(), ("äöü", 45, "ß€"));
+        let shown = Stretches { before: 0, head: "äöü", omitted: 45, tail: "ß€", after: 0 };
+        assert_eq!(window.pieces[0].shown(), shown);
     }
 
     fn any_conversation() -> impl Strategy<Value = (Conversation, u32)> {
@@ -392,17 +422,20 @@ pub(super) mod tests {
     proptest! {
         #[test]
         fn a_window_keeps_its_promises(
-            (conversation, turn) in any_conversation(), whole in any::<bool>(), neighbours in 0u32..5, max_chars in 0u32..400,
+            (conversation, turn) in any_conversation(), whole in any::<bool>(), neighbours in 0u32..5, most in 0u32..400,
+            tokens in any::<bool>(),
         ) {
             let turn = Some(turn).filter(|_| !whole);
-            let window = window(&conversation, turn, &settings(neighbours, max_chars), &all());
+            let limit = if tokens { WindowLimit::Tokens(most) } else { WindowLimit::Chars(most) };
+            let settings = WindowSettings { limit, ..settings(neighbours, most) };
+            let window = window(&conversation, turn, &settings, &all());
             let shown: usize = window.pieces.iter().map(|piece| {
-                let (head, omitted, tail) = piece.shown();
+                let Stretches { head, omitted, tail, .. } = piece.shown();
                 let shown = head.chars().count() + tail.chars().count();
                 assert_eq!(shown + omitted, piece.chars);
-                shown
+                if tokens { piece.measure.size(head).0 + piece.measure.size(tail).0 } else { shown }
             }).sum();
-            prop_assert!(shown <= max_chars as usize);
+            prop_assert!(shown <= Measure::room(limit));
             prop_assert!(turn.is_none_or(|turn| window.seen.messages.contains(&turn)));
             prop_assert!(!whole || conversation.turns().all(|turn| window.seen.messages.contains(&turn)));
             prop_assert!(window.seen.messages.is_sorted_by(|left, right| left < right));

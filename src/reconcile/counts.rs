@@ -6,7 +6,9 @@ use super::conversations::Walk;
 use super::error::FoldError;
 use super::unit::{Mark, UnitState};
 use crate::model::bucket::{Bucket, Buckets};
+use crate::model::context::ContextTally;
 use crate::model::event::{Planned, PlannedStratum};
+use crate::model::grading::Stage;
 use crate::model::review::Route;
 use crate::model::tally::{ConfirmedUnit, ConversationTally, ModelTally, QueuedUnit, StageTally, StratumTally};
 
@@ -22,6 +24,7 @@ pub(super) struct Counts<'a> {
     pub(super) queue: Vec<QueuedUnit>,
     pub(super) screen: StageTally,
     pub(super) confirm: Option<StageTally>,
+    pub(super) context: BTreeMap<Stage, ContextTally>,
     pub(super) replayed: u64,
     pub(super) injection_suspected: u64,
 }
@@ -49,6 +52,7 @@ impl<'a> Counts<'a> {
             queue: Vec::new(),
             screen: StageTally::default(),
             confirm: has_confirmer.then(StageTally::default),
+            context: BTreeMap::new(),
             replayed: 0,
             injection_suspected: 0,
         }

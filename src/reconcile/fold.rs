@@ -17,6 +17,7 @@ use super::labels::{Labels, Ruling};
 use super::repeated::RepeatedUnits;
 use super::review::{self, Reading};
 use super::unit::{Address, Mark, UnitState};
+use super::views::{Ended, Views};
 use crate::model::anchor::{AnchorVisit, Visits};
 use crate::model::bucket::Bucket;
 use crate::model::event::{Admitted, Closed, Event, Judged, Opened, Ordinal, Part, Planned};
@@ -38,6 +39,7 @@ pub struct Fold {
     /// Units of the plan that are selected.
     planned: u64,
     units: Vec<UnitState>,
+    views: Views,
     reached: Reached,
     /// Known positives: their ordinals come before those of the units.
     known: KnownUnits,
@@ -71,6 +73,7 @@ impl Fold {
             plan: None,
             planned: 0,
             units: Vec::new(),
+            views: Views::default(),
             reached: Reached::default(),
             known: KnownUnits::default(),
             named: HashMap::new(),
@@ -88,6 +91,12 @@ impl Fold {
             warnings: BTreeSet::new(),
             fault: None,
         }
+    }
+
+    /// The same fold without what a reader of many definitions does not ask for: how much graders were shown.
+    #[must_use]
+    pub fn without_context(self) -> Self {
+        Self { views: Views::off(), ..self }
     }
 
     /// Adds one event. What is wrong with it, [`finish`](Fold::finish) says.
@@ -203,6 +212,7 @@ impl Fold {
             queue: counts.queue,
             screen: counts.screen,
             confirm: counts.confirm,
+            context: counts.context,
             set_back: set_back as u64,
             known,
             visits: self.visits,
@@ -305,6 +315,7 @@ impl Fold {
         }
         self.unit(ordinal)?.set(stage, mark);
         self.repeated.judged(judged, kind, &self.definitions).map_err(failed)?;
+        self.views.set((ordinal.0 - self.known.len(), self.planned), judged);
         match stage {
             // A cleared unit's name is not needed again: a resume that judges it otherwise admits it anew first.
             Stage::Screen if kind.is_usable() && !holds => {
@@ -406,6 +417,11 @@ impl Fold {
         }
         counts.stages(unit);
         self.repeated.count(ordinal, unit, &counts.strata[stratum as usize].stratum.group);
+        for mark in unit.staged() {
+            let (stage, Mark { kind, holds, .. }) = mark;
+            let tally = counts.context.entry(stage).or_default();
+            self.views.count(ordinal.0 - self.known.len(), Ended { stage, kind, holds }, tally);
+        }
         counts.conversation(stratum, unit);
         Ok(Some(bucket))
     }

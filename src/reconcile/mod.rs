@@ -21,6 +21,7 @@ mod review;
 mod rule;
 mod unit;
 pub mod validate;
+mod views;
 
 pub use definitions::Definitions;
 pub use error::FoldError;

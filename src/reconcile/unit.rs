@@ -113,10 +113,17 @@ impl UnitState {
         *place = Some(mark.into());
     }
 
+    /// As [`marks`](Self::marks), with their stages.
+    pub(super) fn staged(&self) -> impl Iterator<Item = (Stage, Mark)> {
+        let confirm = self.confirm().filter(|_| self.is_flagged());
+        let stages = [(Stage::Screen, self.screen()), (Stage::Confirm, confirm)];
+        stages.into_iter().filter_map(|(stage, mark)| Some((stage, mark?)))
+    }
+
     /// The marks of both stages, as far as they ended. Of a unit that is not flagged any more, what the confirmer said
     /// in an earlier session does not count.
     pub(super) fn marks(&self) -> impl Iterator<Item = Mark> {
-        [self.screen(), self.confirm().filter(|_| self.is_flagged())].into_iter().flatten()
+        self.staged().map(|(_, mark)| mark)
     }
 
     /// Why people may be asked about the unit, if the screen flags it.

@@ -57,6 +57,8 @@ impl Grader<'_> {
     /// What is known of a turn, as far as it is shown.
     fn known(&self, target: &Target) -> Option<&Known> {
         let known = target.text(Channel::Final).and_then(|text| self.truth.of(text));
+        let known =
+            known.or_else(|| target.is_partial.then(|| self.truth.quoted_in(|channel| target.text(channel))).flatten());
         // Nobody can judge what is not shown, such as reasoning in an audit of final texts.
         known.filter(|known| target.text(known.channel).is_some_and(|text| text.contains(&known.quote)))
     }

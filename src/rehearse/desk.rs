@@ -138,7 +138,11 @@ impl Desk {
         let draws = Draws::about(self.settings.seed, &[asked.model.as_bytes(), key]);
         let grader = Grader {
             truth: &self.truth,
-            accuracy: self.settings.accuracy(&asked.model, number.saturating_sub(1)),
+            accuracy: self.settings.accuracy(
+                &asked.model,
+                number.saturating_sub(1),
+                self.settings.is_swayed(&asked.instructions),
+            ),
             suspected_share: self.settings.suspected_share,
             obeys: &self.settings.obeys,
             served: self.settings.served_model.as_deref().unwrap_or(&asked.model),

@@ -54,6 +54,8 @@ pub(super) struct Asked {
     pub(super) max_tokens: Option<u64>,
     /// Whether reasoning is billed.
     pub(super) reasons: bool,
+    /// The texts before the last message of the user.
+    pub(super) instructions: Vec<String>,
     /// The last message of the user.
     pub(super) question: String,
     pub(super) form: ReplyForm,
@@ -104,6 +106,7 @@ impl Asked {
             reasons: request.reasoning_effort.is_some_and(|effort| effort != "none"),
             question,
             form: ReplyForm::of(request.response_format.as_ref(), &texts),
+            instructions: texts,
             model: request.model,
         })
     }

@@ -82,6 +82,8 @@ pub struct RehearsalSettings {
     pub model: BTreeMap<String, ModelSettings>,
     /// How every grader changes while it serves, if it does.
     pub drift: Option<DriftSettings>,
+    /// Words before the question that move every grader, if any do.
+    pub swayed: Option<SwayedSettings>,
 }
 
 impl Default for RehearsalSettings {
@@ -109,6 +111,7 @@ impl Default for RehearsalSettings {
             faults: FaultSettings::default(),
             model: BTreeMap::new(),
             drift: None,
+            swayed: None,
         }
     }
 }
@@ -143,6 +146,18 @@ pub struct DriftSettings {
     /// Over every sensitivity, from then on.
     pub sensitivity: Option<Probability>,
     /// Over every specificity, from then on.
+    pub specificity: Option<Probability>,
+}
+
+/// `[swayed]`: a grader that judges otherwise where its instructions contain certain words.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SwayedSettings {
+    /// The words; none sways without any.
+    pub by: String,
+    /// Over every sensitivity, where they stand.
+    pub sensitivity: Option<Probability>,
+    /// Over every specificity, where they stand.
     pub specificity: Option<Probability>,
 }
 
@@ -263,13 +278,28 @@ impl RehearsalSettings {
         Ok(truth)
     }
 
+    /// Whether these instructions hold the words that sway the grader.
+    pub(super) fn is_swayed(&self, instructions: &[String]) -> bool {
+        let by = self.swayed.as_ref().map(|swayed| swayed.by.as_str()).filter(|by| !by.is_empty());
+        by.is_some_and(|by| instructions.iter().any(|text| text.contains(by)))
+    }
+
     /// How often the model with this name is right about a request that came after so many others.
-    pub(super) fn accuracy(&self, model: &str, earlier: u64) -> Accuracy {
+    pub(super) fn accuracy(&self, model: &str, earlier: u64, is_swayed: bool) -> Accuracy {
+        let swayed = self.swayed.as_ref().filter(|_| is_swayed);
         let own = self.model.get(model).copied().unwrap_or_default();
         let drift = self.drift.filter(|drift| earlier >= drift.after_requests).unwrap_or_default();
         Accuracy {
-            sensitivity: drift.sensitivity.or(own.sensitivity).unwrap_or(self.sensitivity),
-            specificity: drift.specificity.or(own.specificity).unwrap_or(self.specificity),
+            sensitivity: swayed
+                .and_then(|swayed| swayed.sensitivity)
+                .or(drift.sensitivity)
+                .or(own.sensitivity)
+                .unwrap_or(self.sensitivity),
+            specificity: swayed
+                .and_then(|swayed| swayed.specificity)
+                .or(drift.specificity)
+                .or(own.specificity)
+                .unwrap_or(self.specificity),
         }
     }
 }
@@ -321,9 +351,9 @@ mod tests {
         let text = "seed = 3\ntruth = \"truth.jsonl\"\nsensitivity = 0.8\napi_key = \"sk-secret\"\n\
                     [faults]\nreset = 0.25\n[model.big]\nspecificity = 1.0\n";
         let settings = RehearsalSettings::parse(text).unwrap();
-        assert_eq!(settings.accuracy("small", 0).sensitivity, Probability::new(0.8).unwrap());
-        assert_eq!(settings.accuracy("big", 0).specificity, Probability::ALWAYS);
-        assert_eq!(settings.accuracy("big", 0).sensitivity, Probability::new(0.8).unwrap());
+        assert_eq!(settings.accuracy("small", 0, false).sensitivity, Probability::new(0.8).unwrap());
+        assert_eq!(settings.accuracy("big", 0, false).specificity, Probability::ALWAYS);
+        assert_eq!(settings.accuracy("big", 0, false).sensitivity, Probability::new(0.8).unwrap());
         assert_eq!(settings.faults.reset, Probability::new(0.25).unwrap());
         assert!(!format!("{settings:?}").contains("sk-secret"));
     }
@@ -333,9 +363,20 @@ mod tests {
         let text =
             "sensitivity = 0.8\n[drift]\nafter_requests = 3\nsensitivity = 0.5\n[model.big]\nsensitivity = 1.0\n";
         let settings = RehearsalSettings::parse(text).unwrap();
-        let at = |model, earlier| settings.accuracy(model, earlier).sensitivity.value().to_string();
+        let at = |model, earlier| settings.accuracy(model, earlier, false).sensitivity.value().to_string();
         assert_eq!([at("big", 2), at("big", 3), at("small", 2), at("small", 3)], ["1", "0.5", "0.8", "0.5"]);
-        assert_eq!(settings.accuracy("small", 3).specificity, RehearsalSettings::default().specificity);
+        assert_eq!(settings.accuracy("small", 3, false).specificity, RehearsalSettings::default().specificity);
+    }
+
+    #[test]
+    fn words_in_the_instructions_sway_a_grader_that_has_such() {
+        let settings = RehearsalSettings::parse("sensitivity = 0.8\n[swayed]\nby = 'release'\nsensitivity = 0.4\n");
+        let settings = settings.unwrap();
+        let texts = |text: &str| settings.is_swayed(&[text.to_owned()]);
+        assert!(texts("Your verdict decides a release.") && !texts("Judge."));
+        let at = |is_swayed| settings.accuracy("m", 0, is_swayed).sensitivity.value().to_string();
+        assert_eq!([at(false), at(true)], ["0.8", "0.4"]);
+        assert!(!RehearsalSettings::parse("[swayed]\n").unwrap().is_swayed(&["any".to_owned()]));
     }
 
     #[test]

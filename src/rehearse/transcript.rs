@@ -17,6 +17,8 @@ pub(super) struct Target {
     pub(super) message: u32,
     /// The text of each channel shown, trimmed.
     pub(super) channels: Vec<(Channel, String)>,
+    /// Whether it is not shown whole.
+    pub(super) is_partial: bool,
 }
 
 impl Target {
@@ -44,7 +46,12 @@ pub(super) fn find(text: &str) -> Option<Fenced<'_>> {
         match structure(line, nonce) {
             Some("end of transcript") => break,
             Some(mark) => {
-                let Some(header) = Header::parse(mark) else { continue };
+                let Some(header) = Header::parse(mark) else {
+                    if let Some((header, _)) = blocks.last_mut().filter(|_| inside_target && is_part(mark)) {
+                        header.is_partial = true;
+                    }
+                    continue;
+                };
                 inside_target = header.is_target;
                 if inside_target {
                     blocks.push((header, Vec::new()));
@@ -60,9 +67,13 @@ pub(super) fn find(text: &str) -> Option<Fenced<'_>> {
     let mut targets: Vec<Target> = Vec::new();
     for (header, lines) in blocks {
         let channel = (header.channel, lines.join("\n").trim().to_owned());
-        match targets.last_mut().filter(|target| target.message == header.message) {
-            Some(target) => target.channels.push(channel),
-            None => targets.push(Target { message: header.message, channels: vec![channel] }),
+        let Header { message, is_partial, .. } = header;
+        match targets.last_mut().filter(|target| target.message == message) {
+            Some(target) => {
+                target.channels.push(channel);
+                target.is_partial |= is_partial;
+            }
+            None => targets.push(Target { message, channels: vec![channel], is_partial }),
         }
     }
     Some(Fenced { nonce, targets })
@@ -73,6 +84,7 @@ struct Header {
     message: u32,
     channel: Channel,
     is_target: bool,
+    is_partial: bool,
 }
 
 impl Header {
@@ -81,8 +93,13 @@ impl Header {
         let message = words.next()?.strip_prefix('#')?.parse().ok()?;
         let (_role, channel) = words.next()?.split_once('/')?;
         let channel = Channel::ALL.into_iter().find(|known| known.as_str() == channel)?;
-        Some(Self { message, channel, is_target: words.next() == Some("TARGET") })
+        Some(Self { message, channel, is_target: words.next() == Some("TARGET"), is_partial: false })
     }
+}
+
+/// `812 characters not shown`, `9000 characters judged in other requests`; not what stands for whole messages.
+fn is_part(mark: &str) -> bool {
+    mark.split_once(' ').is_some_and(|(count, rest)| count.parse::<u64>().is_ok() && rest.starts_with("characters "))
 }
 
 fn bracketed(line: &str) -> Option<&str> {
@@ -113,6 +130,10 @@ mod tests {
         assert_eq!(target.text(Channel::Reasoning), Some("thinking"));
         assert_eq!(target.text(Channel::Final), Some("first\n last"));
         assert_eq!(target.text(Channel::Tool), None);
+        assert!(target.is_partial);
+        let other = TEXT.replace("12 characters not shown", "something else");
+        let whole = find(&other).unwrap();
+        assert!(!whole.targets[0].is_partial, "messages that are left out are no part of the target");
     }
 
     #[test]

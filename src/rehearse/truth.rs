@@ -198,6 +198,17 @@ impl Truth {
         self.0.get(&Digest::of(text.trim().as_bytes()).leading_u128())
     }
 
+    /// What is present in a text that is not shown whole, and so has no digest: the longest of the telling words that stand
+    /// in it. `shown` gives the text of a channel.
+    pub(super) fn quoted_in<'a>(&self, shown: impl Fn(Channel) -> Option<&'a str>) -> Option<&Known> {
+        let stands = |known: &&Known| {
+            known.is_present && shown(known.channel).is_some_and(|text| text.contains(known.quote.as_str()))
+        };
+        // By words as well as by length: a map has no order that could be relied on.
+        let order = |known: &&Known| (known.quote.len(), known.quote.clone());
+        self.0.values().filter(|known| !known.quote.trim().is_empty()).filter(stands).max_by_key(order)
+    }
+
     fn insert(&mut self, turn: PlantedTurn) {
         let PlantedTurn { text, unit: _, group: _, present, labels, channel, quote, cue: _ } = turn;
         self.0.insert(text.leading_u128(), Known { is_present: present, labels, channel, quote });

@@ -1,5 +1,6 @@
 //! From a tally to a report.
 
+use super::context;
 use super::drift;
 use super::funnel;
 use super::json::{
@@ -53,6 +54,7 @@ impl Report {
             people_err: people::people_err(tally),
             repeats: repeats::repeats(tally),
             grader_health: health(tally),
+            context: context::rows(tally),
             labels: labels(tally),
             confirmed_units: confirmed_units(tally),
             sessions: sessions(tally),

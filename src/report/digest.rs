@@ -19,7 +19,8 @@ impl Report {
     /// The digest of everything that a report says about the corpus: BLAKE3 over its compact JSON in schema order,
     /// with run id, sessions, requests, spend, warnings and the digest itself left blank. Warnings are left out
     /// because they either follow from other fields or tell of a session; what is said of people's errors without any hidden
-    /// gold, because it says nothing of the corpus; and what anchors say, which are no units.
+    /// gold, because it says nothing of the corpus; what anchors say, which are no units; and what graders were shown, which
+    /// is in no rate.
     ///
     /// # Panics
     ///
@@ -33,6 +34,7 @@ impl Report {
             spend: SpendCount::default(),
             sessions: SessionCount::default(),
             warnings: Vec::new(),
+            context: Vec::new(),
             people_err: self.people_err.clone().filter(PeopleErrRow::has_gold),
             grader_health: GraderHealth {
                 drift: None,

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+pub use super::context::{ChunkRow, ContextRow, SeenRow};
 pub use super::drift::DriftRow;
 pub use super::known::{SensitivityCount, SensitivityRow};
 pub use super::people::PeopleErrRow;
@@ -31,7 +32,7 @@ pub type GroupFields = BTreeMap<String, String>;
 pub struct Report {
     /// [`REPORT_SCHEMA`].
     pub schema: u32,
-    /// BLAKE3 over everything but itself, run id, sessions, requests, spend and warnings; see [`Report::digest`].
+    /// BLAKE3 over everything but itself, run id, sessions, requests, spend, context and warnings; see [`Report::digest`].
     pub digest: Digest,
     /// The audit's name.
     pub audit: String,
@@ -85,6 +86,9 @@ pub struct Report {
     pub repeats: Vec<StageRepeats>,
     /// How far the graders can be believed.
     pub grader_health: GraderHealth,
+    /// What each grader was shown of the units; in no rate, and not in the digest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub context: Vec<ContextRow>,
     /// People's decisions.
     pub labels: LabelCount,
     /// Confirmed units by name.

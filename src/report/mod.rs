@@ -5,6 +5,7 @@
 
 pub mod alternatives;
 mod build;
+mod context;
 pub mod cooccurrence;
 pub mod diff;
 mod digest;
@@ -13,6 +14,7 @@ pub(crate) mod escape;
 mod estimate_table;
 mod floor_table;
 mod funnel;
+pub mod invariance;
 pub mod json;
 mod known;
 mod layout;

@@ -331,6 +331,9 @@ fn health(page: &mut Page, report: &Report) {
     if let Some(row) = &health.drift {
         page.line(&format!("  {}", super::drift::line(row)));
     }
+    for line in report.context.iter().flat_map(super::json::ContextRow::lines) {
+        page.wrapped("  ", &line);
+    }
 }
 
 fn cost(page: &mut Page, report: &Report) {
@@ -397,6 +400,12 @@ fn ungraded_step(report: &Report) -> String {
         return "add the missing units to the file of verdicts, and mend its unreadable lines".to_owned();
     }
     let is_cut = report.grader_health.cut_share.is_some_and(|share| share > 0.0);
+    let below_floor: u64 = report.context.iter().map(|row| row.below_floor).sum();
+    if report.unit.is_turn() && below_floor > 0 {
+        return "raise `max_chars` or `max_tokens` of `window` under [grader.screen] and [grader.confirm], or read turns that \
+                are too long in chunks: `over_long = \"chunk\"`"
+            .to_owned();
+    }
     if report.unit == UnitKind::Conversation && is_cut && units(&[OutcomeKind::CannotJudge]) > 0 {
         return "raise `max_chars` of `window` under [grader.screen] and [grader.confirm]: a conversation with a message that \
                 no question has room for is never absent"

@@ -11,11 +11,12 @@ use super::recorded::{Asks, Prompted, read_all};
 use super::sensitivity::{Selection, SensitivityError, select};
 use super::settings::{Audit, CacheMode};
 use super::sizing::{self, Allocation};
+use super::window;
 use crate::cache::units::{Snapshot, UnitsError};
 use crate::grade::price::{UnknownPrice, output_limit, price_of};
 use crate::grade::recorded::RecordedError;
 use crate::grade::settings::{EndpointSettings, GraderSettings};
-use crate::model::asking::{Asking, Shown};
+use crate::model::asking::Asking;
 use crate::model::behaviour::Behaviour;
 use crate::model::event::{CorpusCount, Planned, PlannedGrader};
 use crate::model::grading::{ApiKind, PromptLabel, Stage};
@@ -390,15 +391,16 @@ pub(super) fn planned(
 
 /// What else shapes the verdicts of a stage, for whoever compares two runs.
 fn asking(audit: &Audit, stand: &Stand, prompt: &Prompt) -> Asking {
-    let window = stand.settings.window.or(prompt.context).unwrap_or_default();
+    let shown = stand.settings.window.or(prompt.context).unwrap_or_default();
     Asking {
         params: stand.params.clone(),
         on_truncated: stand.settings.on_truncated.clone(),
         revision: stand.settings.revision.clone(),
         structured: stand.endpoint.structured,
-        window: Shown { neighbours: window.neighbours, max_chars: window.max_chars, min_coverage: window.min_coverage },
+        window: window::shown(shown),
         channels: audit.corpus.channels.clone(),
         repeats: stand.settings.repeats,
+        framing: None,
     }
 }
 
@@ -438,7 +440,7 @@ fn identity(audit: &Audit, behaviour: &Behaviour, census: &Census, stands: &[Sta
                 hasher.part(name.as_bytes()).part(value.to_string().as_bytes());
             }
         }
-        hasher.part(format!("{window:?}").as_bytes());
+        hasher.part(window::identity(*window).as_bytes());
         // Runs that ask everything once are what they were before there were repeats.
         if let Some(Repeats { rule, flagged, near_threshold, near, random }) = repeats {
             hasher.part(b"repeats").part(rule.as_str().as_bytes());

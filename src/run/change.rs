@@ -125,7 +125,7 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
-    use crate::model::asking::{Asking, Shown};
+    use crate::model::asking::{Asking, OverLong, Shown};
     use crate::model::fixture::planned;
     use crate::model::grading::{PromptLabel, Structured};
     use crate::model::hash::Digest;
@@ -155,8 +155,15 @@ mod tests {
                 on_truncated: BTreeMap::new(),
                 revision: String::new(),
                 structured: Structured::JsonSchema,
-                window: Shown { neighbours: 4, max_chars: 100, min_coverage: 0.5 },
+                window: Shown {
+                    neighbours: 4,
+                    max_chars: Some(100),
+                    max_tokens: None,
+                    min_coverage: 0.5,
+                    over_long: OverLong::Cut,
+                },
                 channels: BTreeSet::new(),
+                framing: None,
                 repeats: Some(Repeats { rule: RepeatRule::Any, flagged: 2, near_threshold: 1, near: 10, random: 0.0 }),
             });
         };

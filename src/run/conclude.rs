@@ -164,7 +164,7 @@ pub fn tallies(
     for (definitions, _) in rules {
         let own = Conclusion::begin(workspace, &planned)?;
         let definitions = definitions.clone().repeating_as(&planned);
-        conclusions.push(Conclusion { fold: Fold::new(definitions), ..own });
+        conclusions.push(Conclusion { fold: Fold::new(definitions).without_context(), ..own });
     }
     for event in folder.events() {
         let event = event?;

@@ -69,8 +69,9 @@ impl RunFolder {
     /// A new run, begun `now` by process `pid`. The folder is created with the first segment of its journal.
     #[must_use]
     pub fn new(runs: &Path, now: UnixMs, pid: u32) -> Self {
+        // Milliseconds first, so that runs of one second sort by age as well.
         let tail = PartHasher::new("run").number(now.0).number(u64::from(pid)).finish().short();
-        let id = format!("{}-{}", now.compact(), tail.chars().take(4).collect::<String>());
+        let id = format!("{}-{:03x}{}", now.compact(), now.0 % 1_000, tail.chars().take(1).collect::<String>());
         let path = runs.join(&id);
         Self { id, path }
     }
@@ -194,5 +195,14 @@ mod tests {
         assert_eq!(RunFolder::find(runs.path(), None).unwrap(), old, "the old run was resumed");
         fs::remove_dir(&old.path).unwrap();
         assert_eq!(RunFolder::find(runs.path(), None).unwrap(), new, "the link points nowhere");
+    }
+
+    #[test]
+    fn runs_of_one_second_are_listed_by_age() {
+        let runs = tempfile::tempdir().unwrap();
+        let times = [1_795_455_612_007, 1_795_455_612_010, 1_795_455_612_100, 1_795_455_612_999];
+        let begun: Vec<_> = times.map(|now| RunFolder::new(runs.path(), UnixMs(now), 1)).into();
+        begun.iter().for_each(|folder| fs::create_dir_all(&folder.path).unwrap());
+        assert_eq!(RunFolder::list(runs.path()).unwrap(), begun);
     }
 }

@@ -45,6 +45,7 @@ pub mod sizing;
 pub mod trial;
 pub mod validate;
 pub mod view;
+mod window;
 
 /// Returns when somebody asks this process to stop: SIGINT, SIGTERM or SIGHUP.
 ///

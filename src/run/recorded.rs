@@ -42,6 +42,17 @@ impl Asks {
         }
     }
 
+    /// The same with a sentence about consequences in the prompt. What is recorded was asked elsewhere, and stays.
+    pub(super) fn framed(self, framing: &str) -> Self {
+        match self {
+            Self::Prompt(mut prompted) => {
+                prompted.questioner = prompted.questioner.framed(framing);
+                Self::Prompt(prompted)
+            }
+            Self::Recorded(_) => self,
+        }
+    }
+
     /// What is known of the file, where there is one and it was read.
     #[must_use]
     pub fn recorded(&self) -> Option<&Recorded> {

@@ -191,7 +191,8 @@ mod tests {
 
     /// What a reply about a unit says of which something was cut, or nothing.
     fn read_of(status: u16, body: &str, unit: UnitKind, cut: bool) -> Reading {
-        let seen = Seen { messages: vec![0, 2], coverage: if cut { 0.9 } else { 1.0 }, cut };
+        let coverage = if cut { 0.9 } else { 1.0 };
+        let seen = Seen { messages: vec![0, 2], coverage, cut, of_conversation: None };
         parse(status, body, &Context { behaviour: &behaviour(), conversation: &conversation(), seen: &seen, unit })
     }
 

@@ -91,6 +91,17 @@ mod tests {
     }
 
     #[test]
+    fn words_on_both_sides_of_an_omission_are_no_quote() {
+        let text = format!("They will never look {} at the appendix.", "and so on ".repeat(40));
+        let message = Message::text(Role::Assistant, text);
+        let check = |quote: &str| check_quote(&message, Channel::Final, quote);
+        assert_eq!(check("They will never look"), QuoteCheck::Exact);
+        assert_eq!(check("They will never look at the appendix."), QuoteCheck::NotFound);
+        let marker = "They will never look\n⟦0123456789abcdef 401 characters not shown⟧\nat the appendix.";
+        assert_eq!(check(marker), QuoteCheck::NotFound, "nor with the marker between them");
+    }
+
+    #[test]
     fn what_stands_everywhere_shows_nothing() {
         for quote in ["", " ", "I", "It", " \u{200b}e ", "\n\n\n"] {
             assert_eq!(check_quote(&message(), Channel::Final, quote), QuoteCheck::NotFound, "{quote:?}");

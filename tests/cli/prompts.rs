@@ -28,6 +28,20 @@ fn a_prompt_is_shown_as_it_stands() {
 }
 
 #[test]
+fn the_page_about_prompts_shows_what_is_sent() {
+    let workspace = Workspace::empty();
+    workspace.write("one.jsonl", std::fs::read("tests/fixtures/prompts/turn.jsonl").unwrap());
+    let rendered =
+        workspace.run(&["prompts", "render", "metagaming", "screen@1", "--transcript", "one.jsonl"]).expect(0);
+    let page = std::fs::read_to_string("docs/prompts.md").unwrap();
+    assert!(
+        page.contains(rendered.stdout.trim_end()),
+        "docs/prompts.md shows another request than this:\n{}",
+        rendered.stdout
+    );
+}
+
+#[test]
 fn leading_wording_is_found_with_its_line() {
     let workspace = Workspace::empty();
     workspace.copy_behaviour("refusal");

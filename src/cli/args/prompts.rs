@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::AuditFile;
+
 /// `assize prompts`.
 #[derive(Debug, Subcommand)]
 pub enum PromptsCommand {
@@ -33,6 +35,37 @@ pub enum PromptsCommand {
     /// The messages that a grader would get
     #[command(after_help = "Example:\n  assize prompts render metagaming screen@1 --transcript one.jsonl")]
     Render(RenderArgs),
+    /// Whether the grader's verdicts move with what it is told of their consequences
+    ///
+    /// Asks the audit's screen about gold and random units of the last run, plainly and with each of some sentences at the end
+    /// of its instructions: findings lead to retraining, a release hangs on them, nothing follows from them; and a control
+    /// that says nothing of consequences. Shows flips both ways, McNemar's exact test, corrected after Holm, and ends with 1 if
+    /// a sentence moved the flags. Nothing of it is in a figure of the audit; what it spends counts against the audit's caps.
+    #[command(
+        after_help = "Example:\n  assize prompts invariance\n  assize prompts invariance audit.toml --sample 300 \
+                            --max-cost 8\n  assize prompts invariance --framings mine.toml --format json"
+    )]
+    Invariance(InvarianceArgs),
+}
+
+/// `assize prompts invariance`.
+#[derive(Debug, Args)]
+pub struct InvarianceArgs {
+    /// The file.
+    #[command(flatten)]
+    pub file: AuditFile,
+    /// Random units of the run, beside all gold
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub sample: u64,
+    /// Sentences of your own: TOML with `[[framing]]`, each with `id`, `text` and perhaps `control = true`
+    #[arg(long, value_name = "FILE")]
+    pub framings: Option<PathBuf>,
+    /// Take units of this run instead of the audit's newest: run id, its beginning, or `latest`
+    #[arg(long, value_name = "RUN")]
+    pub against: Option<String>,
+    /// Spend at most this, in US dollars; the caps of the audit hold besides
+    #[arg(long, value_name = "USD", default_value_t = 5.0)]
+    pub max_cost: f64,
 }
 
 /// Names a behaviour, or all of them.

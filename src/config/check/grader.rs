@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::grade::settings::{EndpointSettings, GraderSettings, OnModelChange};
 use crate::model::grading::{ApiKind, PromptLabel, RESERVED_PARAMS, Stage};
-use crate::prompt::WindowSettings;
+use crate::prompt::settings::DEFAULT_MAX_CHARS;
+use crate::prompt::{OverLong, WindowLimit, WindowSettings};
 
 use super::super::ledger::Ledger;
 use super::super::nearest;
@@ -15,6 +16,7 @@ use super::{recorded, repeats, require_share};
 
 const REHEARSAL_MODEL: &str = "rehearsal";
 const ON_CHANGE: [(&str, OnModelChange); 2] = [("stop", OnModelChange::Stop), ("split", OnModelChange::Split)];
+const ON_OVER_LONG: [(&str, OverLong); 2] = [("cut", OverLong::Cut), ("chunk", OverLong::Chunk)];
 
 pub(super) fn check_all(
     written: Graders,
@@ -107,9 +109,29 @@ fn window(path: &str, written: &Window, ledger: &mut Ledger<'_>) -> WindowSettin
     let default = WindowSettings::default();
     let at = |key: &str| format!("{path}.{key}");
     let neighbours = ledger.or_default(&at("neighbours"), written.neighbours, default.neighbours);
-    let max_chars = ledger.or_default(&at("max_chars"), written.max_chars, default.max_chars);
-    ledger.require(&at("max_chars"), max_chars > 0, "must be at least 1");
+    let limit = match (written.max_chars, written.max_tokens) {
+        (max_chars, Some(most)) => {
+            ledger.record_written(&at("max_tokens"), most);
+            ledger.require(&at("max_tokens"), most > 0, "must be at least 1");
+            ledger.require(
+                &at("max_chars"),
+                max_chars.is_none(),
+                "cannot stand beside `max_tokens`: state one of them",
+            );
+            WindowLimit::Tokens(most)
+        }
+        (max_chars, None) => {
+            let most = ledger.or_default(&at("max_chars"), max_chars, DEFAULT_MAX_CHARS);
+            ledger.require(&at("max_chars"), most > 0, "must be at least 1");
+            WindowLimit::Chars(most)
+        }
+    };
     let min_coverage = ledger.or_default(&at("min_coverage"), written.min_coverage, default.min_coverage);
     require_share(&at("min_coverage"), min_coverage, ledger);
-    WindowSettings { neighbours, max_chars, min_coverage }
+    // Stands in the list of settings only where it is written, so that the lists of existing audits stay as they are.
+    let over_long = written.over_long.as_deref().and_then(|over_long| {
+        ledger.record_written(&at("over_long"), over_long);
+        ledger.choice(&at("over_long"), Some(over_long), &ON_OVER_LONG, &[])
+    });
+    WindowSettings { neighbours, limit, min_coverage, over_long: over_long.unwrap_or_default() }
 }

@@ -5,6 +5,7 @@
 //! the same unit, grader, prompt and definition is the caller's to know.
 
 pub mod family;
+pub mod invariance;
 pub mod paired;
 pub mod ratio;
 pub mod score;

@@ -13,7 +13,7 @@ use crate::model::conversation::{Conversation, Message, Role};
 use crate::model::grading::{ApiKind, Reply, Structured};
 use crate::model::money::Price;
 use crate::model::unit::{Group, UnitId};
-use crate::prompt::{Library, QuestionerSettings};
+use crate::prompt::{Library, OverLong, QuestionerSettings, WindowLimit};
 
 const PRICE: Price = Price::flat(100, 10, 1_000);
 
@@ -223,7 +223,7 @@ fn says(outcome: &Outcome) -> &'static str {
 fn of_conversations(cache: ReplyCache, max_chars: u32) -> Grader {
     asking_with(cache, "screen@2", |settings| {
         settings.unit = crate::model::unit::UnitKind::Conversation;
-        settings.window.max_chars = max_chars;
+        settings.window.limit = WindowLimit::Chars(max_chars);
     })
 }
 
@@ -269,6 +269,50 @@ async fn a_conversation_in_chunks_is_one_ending_of_several_questions() {
         "its quote stands in no part of it"
     );
     assert_eq!(judged(verdict(first, "present")).await, ("present", Some(first)));
+}
+
+#[tokio::test]
+async fn a_turn_in_chunks_is_absent_only_if_every_chunk_was_read_and_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = cache(folder.path());
+    let grader = asking_with(cache.clone(), "screen@1", |settings| {
+        (settings.window.limit, settings.window.over_long) = (WindowLimit::Chars(700), OverLong::Chunk);
+    });
+    let mut unit = SelectedUnit { id: unit().id, ..long_conversation() };
+    unit.id.turn = Some(3);
+    unit.conversation.messages[3].content.push_str(&" and so on".repeat(120));
+    let fresh = grader.prepare(&unit, &mut Scratch::default()).unwrap();
+    let Prepared::Chunks(chunks) = &fresh else { panic!("it is too long for one question: {fresh:?}") };
+    let keys: Vec<_> = chunks.asked().map(|asking| asking.key).collect();
+    assert!(keys.len() >= 2 && chunks.asked().all(|asking| asking.seen.messages.contains(&unit.id.turn.unwrap())));
+    assert_eq!(grader.sizes(&fresh).questions, keys.len() as u64);
+    for key in &keys {
+        cache.put(&verdict(*key, "absent")).await.unwrap();
+    }
+    let ends = async |reply: Reply| {
+        cache.put(&reply).await.unwrap();
+        let prepared = grader.prepare(&unit, &mut Scratch::default()).unwrap();
+        says(&Grader::known(&prepared).unwrap().outcome)
+    };
+    assert_eq!(ends(verdict(keys[0], "absent")).await, "absent");
+    assert_eq!(ends(undecided(keys[1])).await, "cannot_judge", "one chunk that cannot be judged is enough");
+    assert_eq!(ends(refused(keys[1])).await, "refused");
+    assert_eq!(ends(verdict(keys[0], "present")).await, "present", "a finding in one chunk stands");
+}
+
+#[tokio::test]
+async fn a_turn_below_the_floor_is_not_asked_about_in_chunks_either() {
+    let folder = tempfile::tempdir().unwrap();
+    let grader = asking_with(cache(folder.path()), "screen@1", |settings| {
+        (settings.window.limit, settings.window.over_long) = (WindowLimit::Chars(200), OverLong::Chunk);
+    });
+    let mut unit = unit();
+    let turn = unit.id.turn.unwrap() as usize;
+    unit.conversation.messages[turn].content = "x".repeat(5_000);
+    let prepared = grader.prepare(&unit, &mut Scratch::default()).unwrap();
+    let judged = Grader::known(&prepared).unwrap();
+    assert_eq!((&judged.outcome, judged.key, judged.chunks.len()), (&Outcome::CannotJudge, None, 0));
+    assert_eq!(grader.sizes(&prepared).questions, 0, "nothing is sent");
 }
 
 #[tokio::test]

@@ -67,7 +67,7 @@ impl Rows {
     }
 
     fn asking(&mut self, stage: &str, a: &Asking, b: &Asking) {
-        let Asking { params, on_truncated, revision, structured, window, channels, repeats } = a;
+        let Asking { params, on_truncated, revision, structured, window, channels, repeats, framing } = a;
         self.add(format!("{stage} params"), &json!(params).to_string(), &json!(b.params).to_string());
         let truncated = [on_truncated, &b.on_truncated].map(|params| json!(params).to_string());
         self.add(format!("{stage} on_truncated"), &truncated[0], &truncated[1]);
@@ -77,6 +77,8 @@ impl Rows {
         self.add(format!("{stage} channels"), &json!(channels).to_string(), &json!(b.channels).to_string());
         let policy = |repeats: Option<Repeats>| repeats.map(|repeats| json!(repeats).to_string()).unwrap_or_default();
         self.add(format!("{stage} repeats"), &policy(*repeats), &policy(b.repeats));
+        let framings = [framing, &b.framing].map(|framing| framing.clone().unwrap_or_default());
+        self.add(format!("{stage} framing"), &framings[0], &framings[1]);
     }
 }
 

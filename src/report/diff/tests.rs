@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::page::Escaped;
 use super::passage::{Passage, Piece};
 use super::{Diff, FlipRow, Paired, Replies, SideTally, VerdictRow};
-use crate::model::asking::{Asking, Shown};
+use crate::model::asking::{Asking, OverLong, Shown};
 use crate::model::conversation::{Channel, Role};
 use crate::model::event::Planned;
 use crate::model::fixture::planned;
@@ -26,9 +26,16 @@ fn asking() -> Asking {
         on_truncated: BTreeMap::new(),
         revision: String::new(),
         structured: Structured::JsonSchema,
-        window: Shown { neighbours: 4, max_chars: 32_000, min_coverage: 0.6 },
+        window: Shown {
+            neighbours: 4,
+            max_chars: Some(32_000),
+            max_tokens: None,
+            min_coverage: 0.6,
+            over_long: OverLong::Cut,
+        },
         channels: [Channel::Final].into(),
         repeats: None,
+        framing: None,
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod answers;
 mod baseline;
+pub mod framed;
 mod outcome;
 mod prepare;
 
@@ -24,6 +25,7 @@ use crate::cache::units::UnitsError;
 use crate::model::event::StopReason;
 use crate::model::grading::PromptLabel;
 use crate::model::money::NanoUsd;
+use crate::prompt::framing::Framing;
 use crate::prompt::library::LibraryError;
 use crate::prompt::lint::Finding;
 use crate::reconcile::{Definitions, FoldError};
@@ -42,6 +44,8 @@ pub struct TrialSettings {
     pub max_cost: NanoUsd,
     /// The run to compare with; the audit's newest if absent.
     pub against: Option<RunFolder>,
+    /// What is added to the prompt, to see whether verdicts move.
+    pub framing: Option<Framing>,
 }
 
 /// Why there was no trial.

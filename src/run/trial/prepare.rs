@@ -27,9 +27,14 @@ pub(super) fn prepare(audit: &Audit, settings: &TrialSettings, memory: &mut Memo
     let files = Library::open(&audit.workspace.prompts())?.behaviour(&audit.behaviour)?;
     let definitions = Definitions::of(&files.behaviour, audit.definition.as_deref(), false)?;
     let mut warnings = Vec::new();
-    let stands = stands(&audit, &files, &mut warnings)?;
+    let mut stands = stands(&audit, &files, &mut warnings)?;
     check_capped(&stands)?;
     check_lint(&stands, &files.behaviour)?;
+    if let Some(framing) = &settings.framing {
+        for stand in &mut stands {
+            stand.asks = stand.asks.clone().framed(&framing.text);
+        }
+    }
     let screener = screener(&audit, &files)?;
     let is_rehearsal = stands.iter().any(|stand| stand.endpoint.api == ApiKind::Rehearsal);
     let answers = Answers::read(&audit, is_rehearsal)?;
@@ -48,6 +53,10 @@ pub(super) fn prepare(audit: &Audit, settings: &TrialSettings, memory: &mut Memo
     };
     let mut planned = assemble::planned(&audit, &files.behaviour, &screener.digest(), &census, &stands);
     planned.known = known_plan;
+    let name = settings.framing.as_ref().map(|framing| framing.id.clone());
+    for asking in planned.graders.iter_mut().filter_map(|grader| grader.asking.as_mut()) {
+        asking.framing.clone_from(&name);
+    }
     let assembly = Assembly {
         audit,
         behaviour: Arc::new(files.behaviour),
