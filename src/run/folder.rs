@@ -202,7 +202,9 @@ mod tests {
         let runs = tempfile::tempdir().unwrap();
         let times = [1_795_455_612_007, 1_795_455_612_010, 1_795_455_612_100, 1_795_455_612_999];
         let begun: Vec<_> = times.map(|now| RunFolder::new(runs.path(), UnixMs(now), 1)).into();
-        begun.iter().for_each(|folder| fs::create_dir_all(&folder.path).unwrap());
+        for folder in &begun {
+            fs::create_dir_all(&folder.path).unwrap();
+        }
         assert_eq!(RunFolder::list(runs.path()).unwrap(), begun);
     }
 }
