@@ -36,7 +36,7 @@ pub(super) fn run(invocation: &Invocation, args: &InvarianceArgs, printer: Print
         let most = greatest(&audit, &settings, &mut memory).await?;
         let (askings, requests) = (settings.framings.len() + 1, counted(most.requests, "request", "requests"));
         printer.note(&format!(
-            "asks about every unit {askings} times: at most {requests} that cost at most {}; the cap is {max_cost}",
+            "asks about every unit {askings} times: at most {requests} that cost at most {}, retries aside; the cap is {max_cost}",
             most.cost
         ));
         run_all(&audit, &settings, &mut memory).await

@@ -57,7 +57,10 @@ async fn once(
     let greatest = Trial::greatest(audit, &settings, memory).await?;
     if greatest.requests > 0 {
         let requests = counted(greatest.requests, "request", "requests");
-        printer.note(&format!("sends at most {requests} that cost at most {}; the cap is {max_cost}", greatest.cost));
+        printer.note(&format!(
+            "sends at most {requests} that cost at most {}, retries aside; the cap is {max_cost}",
+            greatest.cost
+        ));
     }
     let (report, reason) = Trial::prepare(audit, &settings, memory)?.run().await?;
     printer.result(&report, || report.render(args.show, printer.style()))?;
