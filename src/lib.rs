@@ -10,7 +10,7 @@
 //!
 //! ```text
 //! cli > config > run > grade > { source, cache > journal, report, rehearse }
-//!                            > { prefilter, prompt, plan > estimate, reconcile > verdict } > { model, clock }
+//!                            > { prefilter, prompt, plan > estimate, reconcile > verdict } > { model, clock, caught }
 //! ```
 //!
 //! The third group is the judgement: synchronous, no network, no clock, no logging. A published figure can be
@@ -47,6 +47,7 @@
 //! ```
 
 pub mod cache;
+pub mod caught;
 pub mod cli;
 pub mod clock;
 pub mod config;

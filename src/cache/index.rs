@@ -8,7 +8,6 @@ use std::collections::HashMap;
 use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
@@ -16,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use super::log::SegmentId;
 use super::table::Table;
+use crate::caught::caught;
 use crate::journal::create_folder;
 
 /// The format of what is stored in sled. Another one is set aside, and the index is made again from the log.
@@ -177,7 +177,7 @@ fn is_the_systems_fault(error: &io::Error) -> bool {
 /// Runs a task on a thread of its own; a panic is damage, and no answer within the time limit is no index.
 fn guarded<T: Send + 'static>(task: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Failure> {
     let (answer, answered) = sync_channel(1);
-    let spawned = on_own_thread(move || drop(answer.send(catch_unwind(AssertUnwindSafe(task)))));
+    let spawned = on_own_thread(move || drop(answer.send(caught(task))));
     spawned.map_err(|error| Failure::Unavailable(error.to_string()))?;
     match answered.recv_timeout(TIME_LIMIT) {
         Ok(Ok(result)) => result,

@@ -13,6 +13,7 @@ mod invariance;
 mod invocation;
 mod ls;
 mod mine;
+mod panics;
 mod plan;
 mod printer;
 mod progress;
@@ -49,6 +50,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return usage(&error).into(),
     };
     let printer = Printer::new(&invocation.global, &invocation.environment);
+    panics::report_without_words(&invocation.environment, printer);
     log_to_stderr(invocation.global.verbose, printer);
     match dispatch(&invocation, command, printer) {
         Ok(exit) => exit.into(),

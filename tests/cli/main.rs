@@ -33,6 +33,8 @@ mod plan;
 mod prompt_cache;
 mod prompts;
 mod recorded;
+#[cfg(feature = "parquet")]
+mod recorded_table;
 mod rehearse;
 mod repeats;
 mod replay;

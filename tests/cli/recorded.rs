@@ -73,7 +73,7 @@ fn turns(workspace: &Workspace) -> BTreeMap<(String, String), bool> {
 }
 
 /// The lines of another tool: it errs on every tenth turn, by calling it doubtful.
-fn table(workspace: &Workspace) -> Vec<Value> {
+pub(crate) fn table(workspace: &Workspace) -> Vec<Value> {
     let line = |(number, ((turn, model), planted)): (usize, ((String, String), bool))| {
         let label = if planted {
             json!(1)
@@ -92,7 +92,7 @@ fn text(lines: &[Value]) -> String {
 }
 
 /// A workspace with both files; the second knows better than to uphold what is doubtful.
-fn workspace() -> Workspace {
+pub(crate) fn workspace() -> Workspace {
     let workspace = Workspace::planted(&plan(40));
     workspace.write("audit.toml", AUDIT);
     let mut lines = table(&workspace);

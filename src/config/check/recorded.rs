@@ -28,10 +28,10 @@ pub(super) fn check(
 ) -> RecordedSettings {
     let at = |key: &str| format!("endpoint.{name}.{key}");
     let file = ledger.required(&at("file"), written.file.take(), "file = \"verdicts.jsonl\"");
-    let is_table = [".parquet", ".csv", ".tsv"].iter().find(|ending| file.ends_with(**ending));
+    let is_table = [".csv", ".tsv"].iter().find(|ending| file.ends_with(**ending));
     if let Some(ending) = is_table {
         let message = format!(
-            "`file` is read as JSON lines, plain or compressed, and `{ending}` is not: write one JSON object a line \
+            "`file` is read as JSON lines or Parquet, and `{ending}` is not: write one JSON object a line \
              (docs/recorded.md shows how)"
         );
         ledger.problem(&at("file"), message);

@@ -12,6 +12,36 @@ pub enum RecordedError {
     /// It cannot be opened or read.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// It is no Parquet file after all, or a damaged or encrypted one.
+    #[error("cannot read `{file}` as a Parquet file: {reason}")]
+    Table {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// From some row on a Parquet file cannot be read.
+    #[error("cannot read row {row} of the Parquet file `{file}`: {reason}")]
+    Row {
+        /// The file.
+        file: String,
+        /// The row, from 1.
+        row: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// It was written to while it was read.
+    #[error("`{file}` changed while it was read")]
+    Changed {
+        /// The file.
+        file: String,
+    },
+    /// This build has no Parquet.
+    #[error("`{file}` is a Parquet file, which this build of assize cannot read")]
+    NoParquet {
+        /// The file.
+        file: String,
+    },
     /// Which units are selected cannot be read.
     #[error(transparent)]
     Units(#[from] UnitsError),
@@ -97,6 +127,13 @@ impl RecordedError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Source(_) => Some("check `file` of the endpoint: it is relative to the audit".to_owned()),
+            Self::Table { .. } | Self::Row { .. } => {
+                Some("write the file again, without encryption, compressed with snappy, zstd or gzip or not at all".to_owned())
+            }
+            Self::Changed { .. } => Some("run the command again when nothing writes to it".to_owned()),
+            Self::NoParquet { .. } => Some(
+                "build it with the feature `parquet`, which is on by default, or write the verdicts as JSON lines".to_owned(),
+            ),
             Self::Units(_) | Self::Spool { .. } | Self::Reread { .. } => None,
             Self::Contradiction { .. } => {
                 Some("keep one of the lines: which verdict counts is not for a program to choose".to_owned())

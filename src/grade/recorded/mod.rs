@@ -11,7 +11,10 @@
 mod error;
 mod line;
 mod read;
+mod records;
 mod settings;
+#[cfg(feature = "parquet")]
+mod table;
 
 use std::collections::HashMap;
 use std::fs::File;

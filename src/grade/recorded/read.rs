@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::error::RecordedError;
 use super::line::{About, Entry, Line, Unseen, entry};
+use super::records::for_each;
 use super::settings::RecordedSettings;
 use super::{Place, Verdicts, entry_at};
 use crate::cache::units::Addresses;
@@ -14,7 +15,6 @@ use crate::model::behaviour::Behaviour;
 use crate::model::hash::Digest;
 use crate::model::recorded::{Recorded, RecordedLines};
 use crate::model::unit::{Group, UnitId, UnitKind};
-use crate::source::{RawRecord, RawRecords, SourceFile};
 
 /// Unreadable lines that are named.
 const EXAMPLES: usize = 5;
@@ -61,7 +61,7 @@ pub fn read(
         without_turn: None,
         unseen: Unseen::new(&settings.columns),
     };
-    let digest = for_each(settings, |raw| reading.line(raw))?;
+    let digest = for_each(settings, |number, line| reading.line(number, line))?;
     reading.finish(digest)
 }
 
@@ -76,8 +76,7 @@ pub fn examine(
 ) -> Result<Recorded, RecordedError> {
     let mut lines = RecordedLines::default();
     let mut unseen = Unseen::new(&settings.columns);
-    let digest = for_each(settings, |raw| {
-        let (number, line) = (raw.line, parsed(raw));
+    let digest = for_each(settings, |number, line| {
         let said = line.and_then(|line| {
             unseen.look_at(&line);
             About::read(&line, &settings.columns, group_by)?;
@@ -93,26 +92,6 @@ pub fn examine(
     })?;
     unseen.check(&settings.name)?;
     Ok(recorded(settings, digest, lines))
-}
-
-/// Calls for every line; the digest of the file.
-fn for_each(
-    settings: &RecordedSettings,
-    mut visit: impl FnMut(RawRecord) -> Result<(), RecordedError>,
-) -> Result<Digest, RecordedError> {
-    let path: PathBuf = settings.file.clone();
-    let file = SourceFile { path, name: settings.name.clone(), source: 0, bytes: 0 };
-    let mut records = RawRecords::plain(&file, settings.max_line_bytes)?;
-    for raw in &mut records {
-        visit(raw?)?;
-    }
-    Ok(records.finish()?.digest)
-}
-
-fn parsed(raw: RawRecord) -> Result<Line, String> {
-    let bytes = raw.body.map_err(|fault| format!("{}: {}", fault.reason.as_str(), fault.detail))?;
-    // Its message could quote the line.
-    serde_json::from_slice(&bytes).map_err(|error| format!("not a JSON object (column {})", error.column()))
 }
 
 fn unreadable(lines: &mut RecordedLines, settings: &RecordedSettings, number: u64, reason: &str) {
@@ -152,10 +131,9 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    fn line(&mut self, raw: RawRecord) -> Result<(), RecordedError> {
-        let number = raw.line;
+    fn line(&mut self, number: u64, line: Result<Line, String>) -> Result<(), RecordedError> {
         self.lines.read += 1;
-        let about = parsed(raw).and_then(|line| {
+        let about = line.and_then(|line| {
             self.unseen.look_at(&line);
             let about = About::read(&line, &self.settings.columns, self.selection.group_by)?;
             Ok((line, about))

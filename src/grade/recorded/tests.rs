@@ -62,7 +62,7 @@ fn settings(file: &Path, change: impl FnOnce(&mut RecordedSettings)) -> Recorded
 }
 
 /// What a file says of the sample: the outcome of each unit, and what became of its lines.
-fn outcomes(
+pub(super) fn outcomes(
     bytes: &[u8],
     change: impl FnOnce(&mut RecordedSettings),
 ) -> Result<(Vec<String>, RecordedLines), RecordedError> {
@@ -88,11 +88,11 @@ fn outcomes(
     Ok((said.collect(), verdicts.recorded.lines))
 }
 
-fn lines(lines: &[serde_json::Value]) -> Vec<u8> {
+pub(super) fn lines(lines: &[serde_json::Value]) -> Vec<u8> {
     lines.iter().map(|line| line.to_string() + "\n").collect::<String>().into_bytes()
 }
 
-fn refusal(file: &[u8], change: impl FnOnce(&mut RecordedSettings)) -> String {
+pub(super) fn refusal(file: &[u8], change: impl FnOnce(&mut RecordedSettings)) -> String {
     let error = outcomes(file, change).unwrap_err();
     format!("{error} > {}", error.hint().unwrap_or_default())
 }
@@ -362,4 +362,16 @@ proptest! {
         prop_assert_eq!(read, used + empty + repeated + elsewhere + unreadable);
         prop_assert_eq!(used, said.iter().filter(|said| said.as_str() != "not_recorded").count() as u64);
     }
+}
+
+#[cfg(not(feature = "parquet"))]
+#[test]
+fn a_build_without_parquet_says_so() {
+    let table = include_bytes!("../../../tests/fixtures/recorded/pandas.parquet");
+    let refused = refusal(table, |_| {});
+    assert!(
+        refused.starts_with("`verdicts.jsonl` is a Parquet file, which this build of assize cannot read"),
+        "{refused}"
+    );
+    assert!(refused.contains("write the verdicts as JSON lines"), "{refused}");
 }
