@@ -43,7 +43,13 @@ pub(super) fn run(invocation: &Invocation, args: &InvarianceArgs, printer: Print
     })?;
     printer.result(&report, || report.render(printer.style()))?;
     let ended = exit_of(&reason, printer);
-    Ok(if ended == Exit::Complete && report.conclusion == Conclusion::Moved { Exit::GateFailed } else { ended })
+    Ok(match report.conclusion {
+        _ if ended != Exit::Complete => ended,
+        Conclusion::Moved | Conclusion::Unusable => Exit::GateFailed,
+        Conclusion::OtherModel => Exit::GraderUnusable,
+        Conclusion::Unfinished => Exit::Incomplete,
+        Conclusion::NotMoved | Conclusion::TooFew => Exit::Complete,
+    })
 }
 
 fn framings(file: Option<&Path>) -> Result<Vec<Framing>, Failure> {

@@ -46,8 +46,11 @@ pub enum FramingError {
     /// Empty, or too long.
     #[error("framing `{0}` needs a text of 1 to {MOST_CHARS} characters without NUL")]
     Text(String),
-    /// Only controls, or too many.
-    #[error("there are {0} framings that are no control; between 1 and {MOST} are needed")]
+    /// Only controls, or none at all.
+    #[error("there is no framing that is no control, and so nothing to test")]
+    None,
+    /// Too many.
+    #[error("there are {0} framings, controls included; at most {MOST} are asked about")]
     Count(usize),
 }
 
@@ -77,7 +80,8 @@ pub fn parse_framings(text: &str) -> Result<Vec<Framing>, FramingError> {
             return Err(FramingError::Text(id.clone()));
         }
     }
-    match file.framing.iter().filter(|framing| !framing.control).count() {
+    match file.framing.len() {
+        _ if file.framing.iter().all(|framing| framing.control) => Err(FramingError::None),
         1..=MOST => Ok(file.framing),
         count => Err(FramingError::Count(count)),
     }
@@ -106,6 +110,7 @@ mod tests {
             message(&one("a", " ")),
             message(""),
             message("[[framing]]\nid = 'a'\ntext = 'b'\ncontrol = true"),
+            message(&(0..13).map(|n| one(&format!("f{n}"), "x")).collect::<String>()),
         ];
         insta::assert_snapshot!(messages.join("\n"));
     }

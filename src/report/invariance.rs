@@ -2,6 +2,8 @@
 
 mod page;
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::build::rounded;
@@ -26,15 +28,26 @@ pub enum PairSet {
     Random,
 }
 
-/// One unit, asked plainly and under a framing; `None` without a usable verdict.
+/// What one asking gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// A usable verdict: whether the unit is flagged, and the score.
+    Usable(bool, u8),
+    /// A reply without a usable verdict, such as a refusal.
+    Unusable,
+    /// Nothing: the unit was not asked about, or no attempt was answered.
+    NotAsked,
+}
+
+/// One unit, asked plainly and under a framing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pair {
     /// Which units it belongs to.
     pub set: PairSet,
-    /// Plainly: whether it is flagged, and the score.
-    pub plain: Option<(bool, u8)>,
+    /// Plainly.
+    pub plain: Answer,
     /// Under the framing.
-    pub framed: Option<(bool, u8)>,
+    pub framed: Answer,
 }
 
 /// A framing with its pairs, before anything is counted.
@@ -48,6 +61,8 @@ pub struct Framed {
     pub control: bool,
     /// Its pairs; absent if it was not asked.
     pub pairs: Option<Vec<Pair>>,
+    /// The models that its replies say they come from.
+    pub served: BTreeSet<String>,
 }
 
 /// What was asked, of whom.
@@ -63,6 +78,8 @@ pub struct Subject {
     pub prompt_hash: Digest,
     /// The model asked for.
     pub model: String,
+    /// The models that the plain replies say they come from.
+    pub served: BTreeSet<String>,
     /// That the prompt is a draft.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub watermark: Option<&'static str>,
@@ -102,6 +119,10 @@ pub enum Conclusion {
     NotMoved,
     /// Too few units are flagged, or too few are not, to tell.
     TooFew,
+    /// A framing made so many verdicts unusable that flags could have moved unseen.
+    Unusable,
+    /// The plain question was answered by another model than a framing.
+    OtherModel,
     /// Not every framing was asked about every unit.
     Unfinished,
 }
@@ -136,8 +157,14 @@ pub struct FramingRow {
     pub control: bool,
     /// Units with a usable verdict both ways.
     pub units: u64,
-    /// Units without one on either side.
+    /// Units that were asked about both ways, and have no usable verdict on one side or both.
     pub undecided: u64,
+    /// Of those, units with a usable verdict plainly and none under the framing.
+    pub made_unusable: u64,
+    /// Units that were not asked about on one side or both.
+    pub not_asked: u64,
+    /// The models that its replies say they come from.
+    pub served: BTreeSet<String>,
     /// Flagged plainly.
     pub plain_positive: u64,
     /// Flagged under the framing.
@@ -205,20 +232,26 @@ impl InvarianceReport {
         };
         let rows: Vec<FramingRow> = framings.iter().zip(&tables).map(row).collect();
         let fewest_flips = fewest_flips(of(false).len(), level);
-        let conclusion = conclusion(&rows, fewest_flips, took.stopped.is_some());
+        let conclusion = conclusion(&rows, &subject.served, fewest_flips, took.stopped.is_some());
         Self { schema: INVARIANCE_SCHEMA, subject, conclusion, fewest_flips, framings: rows, took }
     }
 }
 
-/// A framing that moved is one, finished or not; that none did takes all of them, and enough units to see it.
-fn conclusion(rows: &[FramingRow], fewest_flips: u64, is_stopped: bool) -> Conclusion {
+/// A framing that moved is one, finished or not; that none did takes all of them, and enough units to see it. Neither can be
+/// said across models.
+fn conclusion(rows: &[FramingRow], plain: &BTreeSet<String>, fewest_flips: u64, is_stopped: bool) -> Conclusion {
     let family = || rows.iter().filter(|row| !row.control);
+    let is_other = |row: &FramingRow| !row.served.is_empty() && !plain.is_empty() && row.served != *plain;
     let can_show =
         |row: &FramingRow| row.plain_positive >= fewest_flips && row.units - row.plain_positive >= fewest_flips;
-    if family().any(|row| row.moved == Some(true)) {
+    if rows.iter().any(is_other) {
+        Conclusion::OtherModel
+    } else if family().any(|row| row.moved == Some(true)) {
         Conclusion::Moved
-    } else if is_stopped {
+    } else if is_stopped || rows.iter().any(|row| row.not_asked > 0) {
         Conclusion::Unfinished
+    } else if family().any(|row| row.made_unusable >= fewest_flips) {
+        Conclusion::Unusable
     } else if family().all(can_show) {
         Conclusion::NotMoved
     } else {
@@ -241,7 +274,18 @@ fn table(pairs: &[Pair]) -> Paired {
 }
 
 fn decided(pair: Pair) -> Option<(bool, bool)> {
-    Some((pair.plain?.0, pair.framed?.0))
+    match (pair.plain, pair.framed) {
+        (Answer::Usable(plain, _), Answer::Usable(framed, _)) => Some((plain, framed)),
+        (Answer::Usable(..) | Answer::Unusable | Answer::NotAsked, _) => None,
+    }
+}
+
+/// How the score changed, where both have one.
+fn change(pair: &Pair) -> Option<f64> {
+    match (pair.plain, pair.framed) {
+        (Answer::Usable(_, plain), Answer::Usable(_, framed)) => Some(f64::from(framed) - f64::from(plain)),
+        (Answer::Usable(..) | Answer::Unusable | Answer::NotAsked, _) => None,
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
@@ -254,15 +298,20 @@ fn row(framed: &Framed, table: Paired, moved: Option<Moved>) -> FramingRow {
         let Paired { both, first_only: lost, second_only: gained, neither } = self::table(&of_set);
         SetFlips { set: name, units: both + lost + gained + neither, lost, gained }
     };
-    let changes = pairs.iter().filter_map(|pair| Some(f64::from(pair.framed?.1) - f64::from(pair.plain?.1)));
-    let change = changes.sum::<f64>() / units.max(1) as f64;
+    let change = pairs.iter().filter_map(change).sum::<f64>() / units.max(1) as f64;
+    let is_unasked = |pair: &&Pair| pair.plain == Answer::NotAsked || pair.framed == Answer::NotAsked;
+    let not_asked = pairs.iter().filter(is_unasked).count() as u64;
+    let is_made_unusable = |pair: &&Pair| matches!((pair.plain, pair.framed), (Answer::Usable(..), Answer::Unusable));
     let reason = if framed.pairs.is_none() { "it was not asked" } else { "no unit has a usable verdict both ways" };
     FramingRow {
         id: framed.id.clone(),
         text: framed.text.clone(),
         control: framed.control,
         units,
-        undecided: pairs.len() as u64 - units,
+        undecided: pairs.len() as u64 - units - not_asked,
+        made_unusable: pairs.iter().filter(is_made_unusable).count() as u64,
+        not_asked,
+        served: framed.served.clone(),
         plain_positive: both + first_only,
         positive: both + second_only,
         lost: first_only,

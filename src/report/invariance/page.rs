@@ -1,5 +1,7 @@
 //! The check in a terminal, and in words.
 
+use std::collections::BTreeSet;
+
 use super::{Conclusion, FramingRow, InvarianceReport, Subject};
 use crate::report::escape::escape;
 use crate::report::layout::{Ink, Page, Style};
@@ -30,10 +32,13 @@ impl InvarianceReport {
         for row in self.framings.iter().filter(|row| row.moved == Some(true)) {
             page.wrapped("  ", &told(row));
         }
-        let undecided = self.framings.iter().filter(|row| row.undecided > 0);
-        let undecided: Vec<_> = undecided.map(|row| format!("{} {}", row.id, count(row.undecided))).collect();
-        if !undecided.is_empty() {
-            page.wrapped("  without a usable verdict on either side, in no test: ", &undecided.join(", "));
+        self.counted(&mut page, "without a usable verdict on a side, in no test", |row| row.undecided);
+        self.counted(&mut page, "not asked about", |row| row.not_asked);
+        if self.conclusion == Conclusion::OtherModel {
+            page.wrapped("  served plainly as: ", &escape(&listed(&self.subject.served)));
+            for row in self.framings.iter().filter(|row| row.served != self.subject.served) {
+                page.wrapped(&format!("  {}: ", row.id), &escape(&listed(&row.served)));
+            }
         }
         let words = self.words();
         page.heading(words.0);
@@ -48,6 +53,14 @@ impl InvarianceReport {
             ),
         );
         page.finish()
+    }
+
+    fn counted(&self, page: &mut Page, what: &str, units: impl Fn(&FramingRow) -> u64) {
+        let rows = self.framings.iter().filter(|row| units(row) > 0);
+        let rows: Vec<_> = rows.map(|row| format!("{} {}", row.id, count(units(row)))).collect();
+        if !rows.is_empty() {
+            page.wrapped(&format!("  {what}: "), &rows.join(", "));
+        }
     }
 
     /// The conclusion in words, with what to do.
@@ -90,12 +103,32 @@ impl InvarianceReport {
                     self.fewest_flips
                 ),
             ),
-            Conclusion::Unfinished => (
-                "Unfinished",
-                "Not every framing was asked about every unit: raise `--max-cost` or the cap of the audit, and run again; what \
-                 was asked is kept."
+            Conclusion::Unusable => {
+                let rows = self.framings.iter().filter(|row| !row.control && row.made_unusable >= self.fewest_flips);
+                let rows: Vec<_> = rows.map(|row| format!("{} {}", row.id, count(row.made_unusable))).collect();
+                (
+                    "Verdicts became unusable",
+                    format!(
+                        "Under a framing, verdicts that are usable plainly are not ({}): refusals, or replies that cannot be \
+                         read. So many could hide what a test would find, so nothing is said of the rest.{control}",
+                        rows.join(", ")
+                    ),
+                )
+            }
+            Conclusion::OtherModel => (
+                "Not comparable",
+                "Plain replies come from another model than framed ones, which moves flags whatever the framing says. Name \
+                 one snapshot as `model` and run again: it is asked all of it anew."
                     .to_owned(),
             ),
+            Conclusion::Unfinished => {
+                let step = match self.took.stopped {
+                    Some("budget" | "deadline") => "raise `--max-cost` or the cap of the audit, and run again",
+                    Some(_) | None => "see why it stopped, and run again",
+                };
+                let words = format!("Not every framing was asked about every unit: {step}; what was asked is kept.");
+                ("Unfinished", words)
+            }
         }
     }
 
@@ -108,6 +141,10 @@ impl InvarianceReport {
         let lower = family().filter_map(|row| row.lower).fold(0.0, f64::min);
         (lower, family().filter_map(|row| row.upper).fold(0.0, f64::max))
     }
+}
+
+fn listed(served: &BTreeSet<String>) -> String {
+    if served.is_empty() { "nobody says".to_owned() } else { served.iter().cloned().collect::<Vec<_>>().join(", ") }
 }
 
 fn line(row: &FramingRow) -> String {

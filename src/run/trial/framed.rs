@@ -15,7 +15,7 @@ use crate::model::money::NanoUsd;
 use crate::model::verdict::Judgement;
 use crate::prompt::framing::Framing;
 use crate::reconcile::Definitions;
-use crate::report::invariance::{Framed, InvarianceReport, Pair, PairSet, Subject, Took};
+use crate::report::invariance::{Answer, Framed, InvarianceReport, Pair, PairSet, Subject, Took};
 use crate::run::folder::RunFolder;
 use crate::run::pipeline::Notice;
 use crate::run::session;
@@ -93,13 +93,15 @@ pub async fn run(
         match framing {
             None => plain = said,
             Some(Framing { id, text, control }) => {
-                let pairs = plain.as_ref().zip(said).map(|(plain, said)| pairs(plain, &said));
-                framed.push(Framed { id: id.clone(), text: text.trim().to_owned(), control: *control, pairs });
+                let pairs = plain.as_ref().zip(said.as_ref()).map(|(plain, said)| pairs(plain, said));
+                let served = said.map(|said| said.served).unwrap_or_default();
+                framed.push(Framed { id: id.clone(), text: text.trim().to_owned(), control: *control, pairs, served });
             }
         }
     }
     took.stopped = (reason != StopReason::Finished).then(|| reason.as_str());
-    let subject = subject.expect("the plain question is always prepared");
+    let mut subject = subject.expect("the plain question is always prepared");
+    subject.served = plain.map(|plain| plain.served).unwrap_or_default();
     Ok((InvarianceReport::new(subject, &framed, took), reason))
 }
 
@@ -112,6 +114,7 @@ fn subject_of(trial: &Trial, audit: &Audit) -> Subject {
         prompt: grader.prompt.clone().expect("a trial is of a prompt"),
         prompt_hash: grader.prompt_hash.expect("a trial is of a prompt"),
         model: grader.model.clone(),
+        served: BTreeSet::new(),
         watermark: trial.assembly.planned.watermark(),
         simulated: grader.simulated,
         unit: trial.assembly.planned.unit,
@@ -124,8 +127,9 @@ fn subject_of(trial: &Trial, audit: &Audit) -> Subject {
 /// What was said of every unit in one asking.
 #[derive(Default)]
 struct Said {
-    /// By position: flagged and score, where the verdict is usable.
-    verdicts: BTreeMap<Ordinal, Option<(bool, u8)>>,
+    /// By position.
+    answers: BTreeMap<Ordinal, Answer>,
+    served: BTreeSet<String>,
     contents: BTreeMap<Ordinal, Digest>,
     sets: Vec<PairSet>,
     sent: u64,
@@ -168,9 +172,10 @@ impl Said {
             }
             Event::Judged(judged) if judged.stage == Stage::Screen => {
                 self.replayed += u64::from(judged.replayed);
-                match verdict(judged, definitions) {
-                    Ok(verdict) => {
-                        self.verdicts.insert(judged.ordinal, verdict);
+                self.served.extend(judged.served.iter().cloned());
+                match answer_of(judged, definitions) {
+                    Ok(answer) => {
+                        self.answers.insert(judged.ordinal, answer);
                     }
                     Err(error) => {
                         self.error.get_or_insert(error);
@@ -186,6 +191,10 @@ impl Said {
         }
     }
 
+    fn answer(&self, ordinal: Ordinal) -> Answer {
+        self.answers.get(&ordinal).copied().unwrap_or(Answer::NotAsked)
+    }
+
     fn set(&self, ordinal: Ordinal) -> PairSet {
         let place = usize::try_from(ordinal.0).ok();
         place.and_then(|place| self.sets.get(place)).copied().unwrap_or(PairSet::Random)
@@ -193,9 +202,13 @@ impl Said {
 }
 
 /// What the grader itself says: what is flagged out of caution is flagged under every framing.
-fn verdict(judged: &Judged, definitions: &Definitions) -> Result<Option<(bool, u8)>, TrialError> {
-    let Some(finding) = judged.outcome.finding().filter(|_| judged.outcome.kind().is_usable()) else { return Ok(None) };
-    Ok(Some((definitions.says(judged)?, finding.score)))
+fn answer_of(judged: &Judged, definitions: &Definitions) -> Result<Answer, TrialError> {
+    let kind = judged.outcome.kind();
+    Ok(match judged.outcome.finding().filter(|_| kind.is_usable()) {
+        Some(finding) => Answer::Usable(definitions.says(judged)?, finding.score),
+        None if kind.is_unfinished() => Answer::NotAsked,
+        None => Answer::Unusable,
+    })
 }
 
 /// Every text once: copies share a reply, and would flip together.
@@ -204,8 +217,8 @@ fn pairs(plain: &Said, framed: &Said) -> Vec<Pair> {
     let first = plain.contents.iter().filter(|(_, content)| seen.insert(**content));
     let pair = |ordinal: &Ordinal| Pair {
         set: plain.set(*ordinal),
-        plain: plain.verdicts.get(ordinal).copied().flatten(),
-        framed: framed.verdicts.get(ordinal).copied().flatten(),
+        plain: plain.answer(*ordinal),
+        framed: framed.answer(*ordinal),
     };
     first.map(|(ordinal, _)| pair(ordinal)).collect()
 }
