@@ -268,3 +268,20 @@ fn what_cannot_be_validated_is_refused() {
     ];
     insta::assert_snapshot!(refused.map(|ended| ended.expect(2).shown()).join("\n"));
 }
+
+#[test]
+fn limits_are_named_by_the_level_that_they_have() {
+    let night = Night::with(60, "sensitivity = 0.8\nspecificity = 0.9", "");
+    night.workspace.assize(&["run", "--progress", "none"]).run_while(|child| {
+        night.screen.wait_for(40);
+        child.kill().ok();
+    });
+    night.workspace.edit("audit.toml", "seed = ", "level = 0.5\nseed = ");
+    let report = night.workspace.report().json();
+    assert_eq!((&report["sessions"]["count"], &report["design"]["level"]), (&json!(2), &json!(0.5)));
+    night.workspace.write("truth-labels.jsonl", lines(&labels(&night)));
+    let found = validated(&night, &["--labels", "truth-labels.jsonl"]);
+    assert_eq!(found["level"], json!(0.5));
+    let shown = night.workspace.run(&["validate", "--labels", "truth-labels.jsonl"]).expect(0).stdout;
+    assert!(shown.contains("limits  at 50%"), "{shown}");
+}

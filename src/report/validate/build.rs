@@ -45,7 +45,7 @@ impl Validation {
             unit: tally.plan.unit,
             behaviour: tally.plan.behaviour.clone(),
             definition: tally.plan.definition.clone(),
-            level: recorded.level,
+            level: level.get(),
             simulated: recorded.graders.iter().any(|grader| grader.simulated),
             watermark: recorded.watermark(),
             graders: graders(tally, recorded),

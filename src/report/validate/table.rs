@@ -75,6 +75,7 @@ impl Validation {
             ),
         };
         page.wrapped("looks   ", &looks);
+        page.line(&format!("limits  at {}%", self.level * 100.0));
     }
 
     fn stage(&self, page: &mut Page, stage: &StageFigures) {
