@@ -258,7 +258,10 @@ impl Fold {
             first.level = plan.level;
             first.stop_when = plan.stop_when;
             first.review = plan.review;
-            first.anchors.clone_from(&plan.anchors);
+            // Visits that were made stay made, whatever the audit says by now.
+            if plan.anchors.is_some() || self.visits.is_empty() {
+                first.anchors.clone_from(&plan.anchors);
+            }
             first.gold.clone_from(&plan.gold);
             first.compare = plan.compare.clone();
             return Ok(());

@@ -8,7 +8,11 @@ const ANCHORS: &str = "anchors = { file = \"anchors.jsonl\", rate = 0.5 }\n";
 
 /// A night whose screen has two anchors.
 fn night() -> Night {
-    let night = Night::new(4);
+    night_of(4)
+}
+
+fn night_of(conversations: u64) -> Night {
+    let night = Night::new(conversations);
     let lines = [("present", "This is a test"), ("absent", "It is raining")].map(|(expect, says)| {
         let messages = json!([{ "role": "user", "content": "Well?" }, { "role": "assistant", "content": says }]);
         let line = json!({ "id": expect, "expect": expect, "target": 1, "messages": messages });
@@ -108,4 +112,19 @@ fn anchors_that_cannot_be_used_are_refused_with_advice() {
     let none = shown(night.workspace.run(&["anchors", "baseline"]).expect(2));
     insta::assert_snapshot!([read_only, empty, missing, rate, none].join("\n"));
     assert_eq!(night.requests(), (0, 0));
+}
+
+#[test]
+fn visits_that_were_made_stay_in_the_report_whatever_the_audit_says_later() {
+    let night = night_of(30);
+    night.workspace.run(&["anchors", "baseline"]).expect(0);
+    night.workspace.assize(&["run", "--progress", "none"]).run_while(|child| {
+        night.screen.wait_for(80);
+        child.kill().ok();
+    });
+    night.workspace.edit("audit.toml", ANCHORS, "");
+    let report = night.workspace.report().json();
+    assert_eq!(report["sessions"]["count"], json!(2), "the same run goes on");
+    let drift = &report["grader_health"]["drift"];
+    assert!(drift["visits"].as_u64() > Some(0), "{}", report["grader_health"]);
 }
