@@ -35,7 +35,7 @@ pub(super) fn run(invocation: &Invocation, args: &ListArgs, printer: Printer) ->
     }
     let found = list(&workspace, &folder, &wanted, |unit| write_line(&mut out, unit, format)).map_err(failed)?;
     out.flush().map_err(|error| failed(ListError::Write(error)))?;
-    if !found.unknown.is_empty() && found.not_asked == 0 && found.units == 0 {
+    if !found.unknown.is_empty() && found.not_asked == 0 {
         let names: Vec<_> = found.unknown.iter().map(|name| format!("`{name}`")).collect();
         printer.warning(&format!("no unit looked at has {} in its metadata", names.join(", ")));
     }

@@ -29,8 +29,9 @@ pub(super) fn render(library: &Library, args: &RenderArgs, printer: Printer) -> 
         None => questioner.opening().to_vec(),
         Some(path) => {
             let conversation = first_conversation(path)?;
-            let turn = args.turn.or_else(|| conversation.turns().last()).context("the conversation has no turn")?;
-            asked(&questioner, &conversation, (!args.conversation).then_some(turn))?
+            let turn = args.turn.or_else(|| conversation.turns().last());
+            let turn = if args.conversation { None } else { Some(turn.context("the conversation has no turn")?) };
+            asked(&questioner, &conversation, turn)?
         }
     };
     let opening = questioner.opening().len();

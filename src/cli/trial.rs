@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::pin::pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 
@@ -33,7 +33,8 @@ pub(super) fn run(invocation: &Invocation, args: &TryArgs, printer: Printer) -> 
         return runtime.block_on(watch(invocation, args, most, printer));
     }
     let audit = load(invocation, args, printer)?;
-    Ok(runtime.block_on(once(&audit, args, (most, &mut Memory::default()), printer))?.0)
+    let (mut left, mut memory) = (most, Memory::default());
+    Ok(runtime.block_on(once(&audit, args, (&mut left, &mut memory), printer))?)
 }
 
 fn load(invocation: &Invocation, args: &TryArgs, printer: Printer) -> Result<Audit, Failure> {
@@ -44,13 +45,14 @@ fn load(invocation: &Invocation, args: &TryArgs, printer: Printer) -> Result<Aud
     Ok(loaded.audit)
 }
 
-/// One trial. Returns how it ended and what it spent.
+/// One trial, which may spend what is left.
 async fn once(
     audit: &Audit,
     args: &TryArgs,
-    (max_cost, memory): (NanoUsd, &mut Memory),
+    (left, memory): (&mut NanoUsd, &mut Memory),
     printer: Printer,
-) -> Result<(Exit, NanoUsd), Failure> {
+) -> Result<Exit, Failure> {
+    let (begun, max_cost) = (Instant::now(), *left);
     let against = args.against.as_ref().map(|run| find_run(&audit.workspace, run)).transpose()?;
     let sizes = Sizes { random: args.sample, flagged: args.flagged };
     let settings = TrialSettings { sizes, max_cost, against, framing: None };
@@ -62,10 +64,9 @@ async fn once(
             greatest.cost
         ));
     }
-    let (report, reason) = Trial::prepare(audit, &settings, memory)?.run().await?;
+    let (report, reason) = Trial::prepare(audit, &settings, memory)?.run(begun, left).await?;
     printer.result(&report, || report.render(args.show, printer.style()))?;
-    let spent = NanoUsd::from_usd(report.usd).unwrap_or(max_cost);
-    Ok((exit_of(&reason, printer), spent))
+    Ok(exit_of(&reason, printer))
 }
 
 pub(super) fn exit_of(reason: &StopReason, printer: Printer) -> Exit {
@@ -99,10 +100,9 @@ async fn watch(invocation: &Invocation, args: &TryArgs, most: NanoUsd, printer: 
         let audit = load(invocation, args, printer)?;
         let files = watched(&audit)?;
         let seen = contents(&files);
-        let tried = once(&audit, args, (left, &mut memory), printer).await;
-        match tried {
-            Ok((Exit::Interrupted, _)) => return Ok(Exit::Interrupted),
-            Ok((_, spent)) => left = left.saturating_sub(spent),
+        match once(&audit, args, (&mut left, &mut memory), printer).await {
+            Ok(Exit::Interrupted) => return Ok(Exit::Interrupted),
+            Ok(_) => {}
             Err(Failure::ClosedPipe) => return Err(Failure::ClosedPipe),
             Err(Failure::Error { error, hint, .. }) => printer.failure(&error, hint.as_deref()),
         }

@@ -233,3 +233,21 @@ fn every_save_is_tried_until_ctrl_c() {
     let ended = workspace.assize(&["try", "--watch", "--sample", "30"]).run_while(watch);
     assert_eq!(ended.code, Some(0));
 }
+
+#[test]
+fn a_flip_shows_the_first_answer_of_a_run_that_asked_again() {
+    let workspace = afternoon();
+    let repeats = "repeats = { rule = \"majority\", flagged = 5, near_threshold = 5, near = 60 }";
+    workspace.edit("audit.toml", "prompt = \"screen@draft\"", repeats);
+    workspace.edit("rehearsal.toml", "seed = 3", "seed = 3\naskings_differ = true");
+    workspace.report();
+    workspace.edit("audit.toml", repeats, "prompt = \"screen@draft\"");
+    workspace.edit(DRAFT, "Several may apply.", "More than one may apply.");
+    let trial = tried(&workspace);
+    let flips = trial["flips"].as_array().unwrap();
+    assert!(flips.len() > 5, "{}", flips.len());
+    for flip in flips {
+        let before = flip["a"][0]["verdict"] == "present";
+        assert_eq!(before, flip["screen"] == "lost", "what flipped is what is shown: {flip}");
+    }
+}

@@ -55,6 +55,12 @@ impl Spoken {
         }
         Ok((spoken, keys))
     }
+
+    /// The same, as if nothing had been asked more than once.
+    pub(in crate::run) fn of_first_askings(mut self) -> Self {
+        self.judged.values_mut().for_each(Judged::keep_first_asking);
+        self
+    }
 }
 
 /// One side: the last word on each flipped unit, and all replies in sum.

@@ -181,6 +181,7 @@ impl Baseline {
         side.keep(&kept);
         let (said, _) = Spoken::collect(&folder, &kept)?;
         let flagged_all = flagged_all.len() as u64;
+        let said = said.of_first_askings();
         Ok(Self { folder, planned, side, chosen, flagged, flagged_all, random, said })
     }
 }

@@ -116,7 +116,6 @@ pub struct Trial {
     base: Option<Arc<Baseline>>,
     /// Why it is compared with no run.
     without: Option<String>,
-    begun: Instant,
 }
 
 /// The most that a trial can send and cost.
@@ -151,11 +150,11 @@ impl Trial {
         Ok(Greatest { requests, cost })
     }
 
-    /// Grades the units and says what came of it.
+    /// Grades the units and says what came of it, since `begun`. What it spends is taken from `left`, also where it fails.
     ///
     /// # Errors
     /// See [`TrialError`].
-    pub async fn run(self) -> Result<(TrialReport, StopReason), TrialError> {
-        Box::pin(outcome::run(self)).await
+    pub async fn run(self, begun: Instant, left: &mut NanoUsd) -> Result<(TrialReport, StopReason), TrialError> {
+        Box::pin(outcome::run(self, begun, left)).await
     }
 }

@@ -1,6 +1,7 @@
 //! What a trial showed, from its events as they happen and the replies behind them.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use super::answers::Answers;
 use super::baseline::Baseline;
@@ -21,8 +22,12 @@ use crate::run::session;
 use crate::run::settings::{Audit, Workspace};
 
 /// Grades the units of a trial and gathers what came of it.
-pub(super) async fn run(trial: Trial) -> Result<(TrialReport, StopReason), TrialError> {
-    let Trial { assembly, definitions, answers, base, without, begun } = trial;
+pub(super) async fn run(
+    trial: Trial,
+    begun: Instant,
+    left: &mut NanoUsd,
+) -> Result<(TrialReport, StopReason), TrialError> {
+    let Trial { assembly, definitions, answers, base, without } = trial;
     let (audit, planned, behaviour) = (assembly.audit.clone(), assembly.planned.clone(), assembly.behaviour.clone());
     let mut heard = Heard::new(&definitions, answers.items.len());
     let tried = session::try_out(assembly, |notice| {
@@ -30,7 +35,9 @@ pub(super) async fn run(trial: Trial) -> Result<(TrialReport, StopReason), Trial
             heard.event(event);
         }
     });
-    let (folder, reason) = Box::pin(tried).await?;
+    let tried = Box::pin(tried).await;
+    *left = left.saturating_sub(heard.cost);
+    let (folder, reason) = tried?;
     heard.error.take().map_or(Ok(()), Err)?;
     heard.side.close(0);
     let (replies, index) = (audit.workspace.replies(), audit.workspace.index());

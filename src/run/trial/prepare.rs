@@ -1,7 +1,6 @@
 //! What a trial is decided by: the prompt as it stands, the run to compare with, gold, and a plan like that of a run.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::answers::Answers;
 use super::baseline::{self, Baseline, Memory, Reading};
@@ -22,7 +21,6 @@ use crate::run::settings::{Audit, CacheMode};
 
 /// Decides a trial. Sends nothing.
 pub(super) fn prepare(audit: &Audit, settings: &TrialSettings, memory: &mut Memory) -> Result<Trial, TrialError> {
-    let begun = Instant::now();
     let audit = of_screen(audit);
     let files = Library::open(&audit.workspace.prompts())?.behaviour(&audit.behaviour)?;
     let definitions = Definitions::of(&files.behaviour, audit.definition.as_deref(), false)?;
@@ -72,7 +70,7 @@ pub(super) fn prepare(audit: &Audit, settings: &TrialSettings, memory: &mut Memo
         allocation: None,
         trial: Some(settings.max_cost),
     };
-    Ok(Trial { assembly, definitions, answers, base, without, begun })
+    Ok(Trial { assembly, definitions, answers, base, without })
 }
 
 fn check_lint(stands: &[Stand], behaviour: &Behaviour) -> Result<(), TrialError> {
