@@ -34,7 +34,7 @@ pub(super) fn run(invocation: &Invocation, args: &TryArgs, printer: Printer) -> 
     }
     let audit = load(invocation, args, printer)?;
     let (mut left, mut memory) = (most, Memory::default());
-    Ok(runtime.block_on(once(&audit, args, (&mut left, &mut memory), printer))?)
+    runtime.block_on(once(&audit, args, (&mut left, &mut memory), printer))
 }
 
 fn load(invocation: &Invocation, args: &TryArgs, printer: Printer) -> Result<Audit, Failure> {

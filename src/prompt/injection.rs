@@ -104,18 +104,23 @@ fn has_sign(text: &str, lower: &mut String) -> bool {
 /// The text with a single blank wherever blanks, tabs or one end of a line stand: where a line ends says nothing. Paragraphs
 /// stay apart. Nothing if that is the text as it is.
 fn on_one_line(text: &str) -> Option<String> {
-    let is_plain = |run: &str| run == " " || run.matches('\n').count() > 1;
     let mut joined = String::with_capacity(text.len());
-    let (mut rest, mut is_changed) = (text, false);
-    while let Some(start) = rest.find(char::is_whitespace) {
-        let run = &rest[start..];
-        let run = &run[..run.find(|c: char| !c.is_whitespace()).unwrap_or(run.len())];
-        joined.push_str(&rest[..start]);
-        joined.push_str(if is_plain(run) { run } else { " " });
-        is_changed |= !is_plain(run);
-        rest = &rest[start + run.len()..];
+    let (mut blanks, mut ends, mut is_changed) = (0, 0, false);
+    for c in text.chars() {
+        if c.is_whitespace() {
+            blanks += 1;
+            ends += usize::from(c == '\n');
+            is_changed |= c != ' ' || blanks > 1;
+            continue;
+        }
+        match (blanks, ends) {
+            (0, _) => {}
+            (_, 0 | 1) => joined.push(' '),
+            (_, _) => joined.push_str("\n\n"),
+        }
+        (blanks, ends) = (0, 0);
+        joined.push(c);
     }
-    joined.push_str(rest);
     is_changed.then_some(joined)
 }
 

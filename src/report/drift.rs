@@ -92,7 +92,7 @@ pub(super) fn drift(tally: &Tally) -> Result<DriftRow, String> {
 }
 
 /// In words.
-const fn towards(direction: Direction) -> &'static str {
+pub(crate) const fn towards(direction: Direction) -> &'static str {
     match direction {
         Direction::MissesMore => "misses more",
         Direction::MissesLess => "misses less",

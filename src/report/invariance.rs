@@ -281,7 +281,7 @@ fn decided(pair: Pair) -> Option<(bool, bool)> {
 }
 
 /// How the score changed, where both have one.
-fn change(pair: &Pair) -> Option<f64> {
+fn change(pair: Pair) -> Option<f64> {
     match (pair.plain, pair.framed) {
         (Answer::Usable(_, plain), Answer::Usable(_, framed)) => Some(f64::from(framed) - f64::from(plain)),
         (Answer::Usable(..) | Answer::Unusable | Answer::NotAsked, _) => None,
@@ -298,7 +298,7 @@ fn row(framed: &Framed, table: Paired, moved: Option<Moved>) -> FramingRow {
         let Paired { both, first_only: lost, second_only: gained, neither } = self::table(&of_set);
         SetFlips { set: name, units: both + lost + gained + neither, lost, gained }
     };
-    let change = pairs.iter().filter_map(change).sum::<f64>() / units.max(1) as f64;
+    let change = pairs.iter().copied().filter_map(change).sum::<f64>() / units.max(1) as f64;
     let is_unasked = |pair: &&Pair| pair.plain == Answer::NotAsked || pair.framed == Answer::NotAsked;
     let not_asked = pairs.iter().filter(is_unasked).count() as u64;
     let is_made_unusable = |pair: &&Pair| matches!((pair.plain, pair.framed), (Answer::Usable(..), Answer::Unusable));

@@ -2,6 +2,7 @@
 //! `coordinator` owns the state, `conclude` turns a journal into a report. Formulas, prompts and formats live elsewhere.
 
 mod account;
+mod alarms;
 pub mod alternatives;
 pub mod anchors;
 pub mod assemble;

@@ -1,18 +1,16 @@
 //! One process's part of a run: take the lock, look back, open the gates, follow every unit, conclude.
 
-use std::collections::BTreeSet;
+mod begin;
+
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::account::Account;
 use super::anchors::{AnchorSet, Anchors, BASELINE_EPOCH, retell};
-use super::assemble::{AssembleError, Assembly, Stand, check_capped};
+use super::assemble::{AssembleError, Assembly, Stand};
 use super::boot::boot_id;
-use super::caps::Caps;
-use super::change;
 use super::conclude::{self, ConcludeError, Conclusion};
-use super::coordinator::{Deadline, Narrow, Start};
+use super::coordinator::{Deadline, Narrow};
 use super::disks::Disks;
 use super::folder::{FolderError, RunFolder};
 use super::gates::{Gates, GatesError};
@@ -20,25 +18,24 @@ use super::ledger::Ledger;
 use super::pipeline::{self, Gate, Notice, PipelineError};
 use super::produced::produced;
 use super::recorded::Prompted;
-use super::resume::{Resumed, look_back, retried};
 use super::settings::{Audit, CacheMode};
 use super::shutdown::Interrupts;
 use crate::cache::units::{Snapshot, Units, UnitsError};
 use crate::cache::{Access, CacheError, CacheSettings, ReplyCache};
 use crate::clock::{self, UnixMs};
-use crate::grade::settings::{GraderSettings, OnModelChange};
-use crate::grade::stage::{Retries, StageError};
+use crate::grade::settings::GraderSettings;
+use crate::grade::stage::StageError;
 use crate::journal::{self, FileKind, JournalError, Lock, LockError, Writer};
 use crate::model::anchor::AnchorPlan;
 use crate::model::behaviour::Behaviour;
 use crate::model::event::{AttemptId, Closed, EVENT_FORMAT, Event, Opened, Ordinal, Planned, Sent, StopReason};
-use crate::model::grading::Stage;
 use crate::model::money::NanoUsd;
 use crate::model::tally::Tally;
 use crate::prompt::LockState;
 use crate::prompt::library::{LibraryError, read_lock, write_lock};
 use crate::reconcile::Definitions;
 use crate::report::Report;
+use begin::{Begun, begin};
 
 /// Why a session could not do its part. What was paid for before is on disk in every case.
 #[derive(Debug, thiserror::Error)]
@@ -313,88 +310,6 @@ fn remember(folder: Option<&RunFolder>, conclusion: &mut Conclusion) -> Result<O
     Ok(first_new)
 }
 
-/// What a session begins with.
-struct Begun {
-    /// The run that goes on.
-    folder: Option<RunFolder>,
-    start: Start,
-    /// Requests that an earlier process left on the wire.
-    open: Vec<Sent>,
-    /// Their ends, in the same order.
-    settled: Vec<Event>,
-    account: Account,
-    retries: Retries,
-    notes: Vec<String>,
-}
-
-/// Looks back, chooses between going on and beginning anew, and decides the caps; the plan is told of all three.
-fn begin(
-    (audit, trial): (&Audit, Option<NanoUsd>),
-    planned: &mut Planned,
-    stands: &[Stand],
-    cache: &ReplyCache,
-    ledger: &mut Ledger,
-) -> Result<Begun, SessionError> {
-    let replay_only = audit.cache == CacheMode::ReadOnly;
-    let needs_total = audit.budget.max_cost_total.is_some();
-    let folders = (audit.workspace.runs(), audit.workspace.trials());
-    let mut past = look_back((&folders.0, &folders.1), ledger, &audit.name, needs_total)?;
-    // A trial leaves a run that did not finish alone.
-    past.unfinished.take_if(|_| trial.is_some());
-    past.leave_narrow(audit.budget.stop_when);
-    let mut notes: Vec<String> = past.warning.take().into_iter().collect();
-    if !replay_only && let Err(error) = ledger.save() {
-        notes.push(format!("{error}: the journals are read again at every start, and a removed run is not remembered"));
-    }
-    if past.lost > NanoUsd::ZERO {
-        notes.push(format!(
-            "a session of this audit ended with the power: {} that it had granted itself and may have spent count as spent",
-            past.lost
-        ));
-    }
-    if audit.retry_errors {
-        planned.retry = past.retry_round(&planned.identity);
-        planned.identity = retried(&planned.identity, planned.retry);
-    }
-    let (resumed, other) = if replay_only { Default::default() } else { past.resume(&planned.identity) };
-    notes.extend(other.and_then(|other| change::why_new(&audit.workspace, &other, planned)));
-    let settled = past.settle_open(&resumed, cache)?;
-    let interrupted = past.without_reply(cache)?;
-    let mut caps = Caps::decide(&audit.budget, &past);
-    if let Some(most) = trial {
-        caps.hold_to(past.spent + most, past.spent);
-    }
-    if caps.budget.cap().is_some() {
-        check_capped(stands)?;
-    }
-    notes.extend(caps.notes);
-    (planned.cap, planned.cap_total, planned.spent_before) = (caps.cap, caps.total, past.elsewhere);
-    let start = Start {
-        budget: caps.budget,
-        next_attempt: resumed.next_attempt,
-        interrupted,
-        deadline: deadline(audit),
-        split: split(stands),
-        alarm: caps.alarm,
-        narrow: None,
-        disks: Disks::default(),
-    };
-    let retries = Retries { last: past.retries.max(planned.retry), is_asking: audit.retry_errors };
-    if retries.is_asking {
-        notes.push(format!(
-            "round {} of --retry-errors: what was answered without a verdict was asked again",
-            retries.last
-        ));
-    } else if retries.last > 0 {
-        notes.push(format!(
-            "where a reply was no verdict, the latest of {} rounds of --retry-errors counts",
-            retries.last
-        ));
-    }
-    let Resumed { folder, open, account, .. } = resumed;
-    Ok(Begun { folder, start, open, settled, account, retries, notes })
-}
-
 /// Makes `runs/latest` point to the run. A replay holds no lock, and leaves the pointer alone while a run that does is
 /// going: that one is what people want to see.
 fn point_latest(audit: &Audit, folder: &RunFolder, lock: Option<&Lock>) -> Result<(), FolderError> {
@@ -453,12 +368,6 @@ pub(super) fn deadline(audit: &Audit) -> Option<Deadline> {
     let path = longest(&audit.screen) + audit.confirm.as_ref().map_or(0, longest);
     let path = u64::try_from(path).unwrap_or(u64::MAX);
     Some(Deadline { admission: UnixMs(requests.0.saturating_sub(path)), requests })
-}
-
-/// Stages whose served model may change.
-fn split(stands: &[Stand]) -> BTreeSet<Stage> {
-    let splits = stands.iter().filter(|stand| stand.settings.on_model_change == OnModelChange::Split);
-    splits.map(|stand| stand.stage).collect()
 }
 
 /// What settling these requests of an earlier session adds to the spend of this one.

@@ -135,6 +135,20 @@ async fn a_grader_that_misses_more_than_in_its_baseline_raises_the_alarm() {
     assert!(row.positive.lost >= 8 && row.positive.gained == 0 && row.negative.gained + row.negative.lost == 0);
     let warned = report.warnings.iter().filter(|warning| warning.contains("it misses more")).count();
     assert_eq!(warned, 1, "{:?}", report.warnings);
+
+    // Its replies are in the cache: a run over them grades no anchors, and says where they come from.
+    let again = run(folder.path(), 20.0).await.report;
+    assert_eq!((again.requests.sent, &again.grader_health.drift), (0, &None));
+    let told = |report: &Report| report.warnings.iter().filter(|one| one.contains("ended in a drift alarm")).count();
+    assert_eq!((told(&report), told(&again)), (0, 1), "{:?}", again.warnings);
+    assert!(
+        again.warnings.iter().any(|one| one.contains(report.run.as_deref().unwrap()) && one.contains("it misses more"))
+    );
+    let audit = fs::read_to_string(folder.path().join("audit.toml")).unwrap();
+    let other = audit.replace("[grader.screen]", "[grader.screen]\nrevision = \"mended\"");
+    fs::write(folder.path().join("audit.toml"), other).unwrap();
+    let anew = run(folder.path(), 20.0).await.report;
+    assert!(anew.requests.sent > 0 && told(&anew) == 0, "{:?}", anew.warnings);
 }
 
 #[tokio::test(flavor = "multi_thread")]
