@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::event::Ordinal;
 use super::grading::Stage;
 use super::hash::Digest;
-use super::outcome::Outcome;
+use super::outcome::{Outcome, OutcomeKind};
 use super::repeats::{JudgedAsking, Repeated};
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
@@ -49,6 +49,13 @@ pub struct Judged {
 }
 
 impl Judged {
+    /// How the first asking ended.
+    #[must_use]
+    pub fn first_kind(&self) -> OutcomeKind {
+        let first = self.repeated.as_ref().and_then(|repeated| repeated.askings.first());
+        first.map_or(self.outcome.kind(), |first| first.outcome.kind())
+    }
+
     /// Forgets every asking but the first, for whoever compares with what was asked once.
     pub fn keep_first_asking(&mut self) {
         let askings = self.repeated.take().map(|repeated| repeated.askings).unwrap_or_default();

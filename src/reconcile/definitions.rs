@@ -2,12 +2,24 @@
 
 use std::sync::Arc;
 
+use super::repeats::{Decision, Gap};
 use crate::model::behaviour::{Behaviour, DEFINITION_CONFIRM, DEFINITION_SCREEN};
 use crate::model::event::{Judged, Planned};
 use crate::model::grading::Stage;
 use crate::model::outcome::{Outcome, OutcomeKind};
 use crate::model::repeats::Repeats;
 use crate::verdict::{Definition, DefinitionError};
+
+/// How a stage of a unit ended, by definitions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ending {
+    /// The kind of the outcome that stands.
+    pub(super) kind: OutcomeKind,
+    /// Whether it takes its unit one step further.
+    pub(super) passes: bool,
+    /// What it lacks to be an answer.
+    pub(super) gap: Gap,
+}
 
 /// The definitions of a run. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -86,19 +98,19 @@ impl Definitions {
     ///
     /// A definition cannot be evaluated over this outcome.
     pub fn pass(&self, judged: &Judged) -> Result<bool, DefinitionError> {
-        Ok(self.outcome(judged)?.1)
+        Ok(self.ending(judged)?.passes)
     }
 
-    /// The kind of the outcome that stands for a stage, and whether it takes its unit one step further. Where the grader was
-    /// asked more than once, both follow from all askings: by other definitions than the run's own another one may stand.
+    /// How a stage ended. Where the grader was asked more than once, that follows from all askings: by other definitions than
+    /// the run's own another one may stand.
     ///
     /// # Errors
     ///
     /// A definition cannot be evaluated over this outcome.
-    pub fn outcome(&self, judged: &Judged) -> Result<(OutcomeKind, bool), DefinitionError> {
-        let decision = self.decide(judged, |outcome| self.hold_of(judged.stage, outcome))?;
-        let is_screened = judged.stage == Stage::Screen && decision.kind.is_usable();
-        Ok((decision.kind, decision.holds || (is_screened && judged.injection_suspected)))
+    pub(super) fn ending(&self, judged: &Judged) -> Result<Ending, DefinitionError> {
+        let Decision { kind, holds, gap, .. } = self.decide(judged, |outcome| self.hold_of(judged.stage, outcome))?;
+        let is_screened = judged.stage == Stage::Screen && kind.is_usable();
+        Ok(Ending { kind, passes: holds || (is_screened && judged.injection_suspected), gap })
     }
 
     /// Whether the screen's own answer is yes, whatever else goes on to people out of caution. Only a usable ending has one.

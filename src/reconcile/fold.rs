@@ -9,12 +9,13 @@ use super::attempts::Attempts;
 use super::bucket::bucket;
 use super::conversations::Reached;
 use super::counts::Counts;
-use super::definitions::Definitions;
+use super::definitions::{Definitions, Ending};
 use super::error::FoldError;
 use super::gold::Gold;
 use super::known::KnownUnits;
 use super::labels::{Labels, Ruling};
 use super::repeated::RepeatedUnits;
+use super::repeats::Gap;
 use super::review::{self, Reading};
 use super::unit::{Address, Mark, UnitState};
 use super::views::{Ended, Views};
@@ -302,15 +303,20 @@ impl Fold {
         let Judged { ordinal, stage, outcome, .. } = judged;
         let (ordinal, stage) = (*ordinal, *stage);
         let failed = |source| FoldError::Definition { ordinal, stage, source };
-        let (kind, holds) = self.definitions.outcome(judged).map_err(failed)?;
+        let Ending { kind, passes, gap } = self.definitions.ending(judged).map_err(failed)?;
+        // What a definition flags, or may flag, and the screen was never asked again about, is not missing: it is flagged by the
+        // one answer there is, and nobody has confirmed it.
+        let is_never_due = (stage, gap) == (Stage::Screen, Gap::NeverDue);
+        let (counted, holds) = if is_never_due { (judged.first_kind(), true) } else { (kind, passes) };
         let mark = Mark {
-            kind,
+            kind: counted,
             parser: self.parser_index(judged.parser),
             served: judged.served.as_ref().and_then(|model| self.model_number(model)),
             holds,
             replayed: judged.replayed,
             cut: judged.seen.cut,
             injection_suspected: judged.injection_suspected,
+            is_open: gap != Gap::None,
         };
         if let Some(known) = self.known.get(ordinal) {
             known.state.set(stage, mark);
@@ -321,7 +327,7 @@ impl Fold {
         self.views.set((ordinal.0 - self.known.len(), self.planned), judged);
         match stage {
             // A cleared unit's name is not needed again: a resume that judges it otherwise admits it anew first.
-            Stage::Screen if kind.is_usable() && !holds => {
+            Stage::Screen if counted.is_usable() && !holds => {
                 if let Some(named) = self.named.remove(&ordinal) {
                     self.cleared(ordinal, named)?;
                 }

@@ -18,6 +18,20 @@ pub(super) struct Decision {
     pub(super) holds: bool,
     /// Which asking stands for all of them; absent where none of those that are there does.
     stands: Option<usize>,
+    /// What it lacks to be an answer.
+    pub(super) gap: Gap,
+}
+
+/// What the askings of a unit lack to come to an answer, where the first of them has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gap {
+    /// Nothing, or nothing that could be had.
+    None,
+    /// An asking was due, and cap, deadline, cache or server left it without a reply.
+    Missing,
+    /// A definition asks for askings that the run's own did not cause, so that they were never due. It says so of the very
+    /// units that it may flag, and of no others.
+    NeverDue,
 }
 
 /// The answer to which these lead, `None` being an asking without a usable verdict: it may have been yes or no. No answer
@@ -96,8 +110,8 @@ impl Definitions {
         askings.map(|asking| said(asking, |outcome| self.hold_of(judged.stage, outcome))).collect()
     }
 
-    /// What a stage says of a unit, by definitions that may be others than those it was asked under. An asking that they
-    /// would have caused and that was never made has no usable verdict.
+    /// What a stage says of a unit, by definitions that may be others than those it was asked under. What was asked again at
+    /// random has no say in it.
     ///
     /// # Errors
     ///
@@ -109,31 +123,40 @@ impl Definitions {
     ) -> Result<Decision, DefinitionError> {
         let Some(policy) = self.repeats(judged.stage) else {
             let holds = in_any_chunk(judged, holds)?;
-            return Ok(Decision { kind: judged.outcome.kind(), holds, stands: Some(0) });
+            let kind = judged.outcome.kind();
+            return Ok(Decision { kind, holds, stands: Some(0), gap: Gap::None });
         };
-        let askings = judged.repeated.as_ref().map(|repeated| repeated.askings.as_slice()).unwrap_or_default();
+        let askings = judged.repeated.as_ref().map(|repeated| match repeated.cause {
+            RepeatCause::Flagged | RepeatCause::NearThreshold => repeated.askings.as_slice(),
+            RepeatCause::Random => repeated.askings.get(..1).unwrap_or_default(),
+        });
+        let askings = askings.unwrap_or_default();
         let first = askings.first().map_or(&judged.outcome, |asking| &asking.outcome);
         let first_says = match askings.first() {
             Some(asking) => said(asking, &holds)?,
             None if judged.outcome.kind().is_usable() => Some(in_any_chunk(judged, &holds)?),
             None => None,
         };
-        let alone = Decision { kind: first.kind(), holds: first_says == Some(true), stands: Some(0) };
+        let holds_alone = first_says == Some(true);
+        let alone = Decision { kind: first.kind(), holds: holds_alone, stands: Some(0), gap: Gap::None };
         let Some(first_says) = first_says else { return Ok(alone) };
         let Some((_, wanted)) = policy.caused_by(first_says, self.is_near(policy, first)) else { return Ok(alone) };
         let mut answers = vec![Some(first_says)];
         for asking in askings.iter().skip(1) {
             answers.push(said(asking, &holds)?);
         }
+        let gap = if answers.len() < wanted as usize { Gap::NeverDue } else { Gap::Missing };
         answers.resize(wanted as usize, None);
         let kind_at = |at: usize| askings.get(at).map_or(first.kind(), |asking| asking.outcome.kind());
         Ok(if let Some(answer) = answer(policy.rule, &answers) {
             let stands = answers.iter().position(|says| *says == Some(answer));
-            Decision { kind: stands.map_or(first.kind(), kind_at), holds: answer, stands }
+            Decision { kind: stands.map_or(first.kind(), kind_at), holds: answer, stands, gap: Gap::None }
         } else {
             let stands = most_open(askings.iter().map(|asking| &asking.outcome).enumerate().take(answers.len()));
             // What nobody has asked has no reply.
-            Decision { kind: stands.map_or(OutcomeKind::NotCached, kind_at), holds: false, stands }
+            let kind = stands.map_or(OutcomeKind::NotCached, kind_at);
+            let can_come = gap == Gap::NeverDue || kind.is_unfinished();
+            Decision { kind, holds: false, stands, gap: if can_come { gap } else { Gap::None } }
         })
     }
 

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::bucket::Bucket;
 use crate::model::event::Event;
 use crate::model::fixture::{admitted, graded, judged, opened, planned, unit};
 use crate::model::grading::Stage;
@@ -29,6 +30,12 @@ fn scored(verdict: Judgement, score: u8) -> Outcome {
 /// Clear of the threshold, either way.
 fn says(yes: bool) -> Outcome {
     scored(if yes { Present } else { Absent }, 90)
+}
+
+/// Kind of the outcome that stands, and whether the unit goes on.
+fn outcome(rules: &Definitions, judged: &Judged) -> (OutcomeKind, bool) {
+    let ending = rules.ending(judged).unwrap();
+    (ending.kind, ending.passes)
 }
 
 fn screened(outcome: Outcome) -> Judged {
@@ -98,13 +105,13 @@ fn the_ending_that_stands_is_the_first_that_says_so() {
     let of = |outcomes: &[Outcome]| joined(&rules, RepeatCause::Flagged, outcomes);
     let (yes, no) = (says(true), says(false));
     let lost = of(&[yes.clone(), no.clone(), no.clone()]);
-    assert_eq!((&lost.outcome, rules.outcome(&lost).unwrap()), (&no, (OutcomeKind::Graded, false)));
+    assert_eq!((&lost.outcome, outcome(&rules, &lost)), (&no, (OutcomeKind::Graded, false)));
     let kept = of(&[yes.clone(), no.clone(), scored(Suspected, 60)]);
-    assert_eq!((&kept.outcome, rules.outcome(&kept).unwrap()), (&yes, (OutcomeKind::Graded, true)));
+    assert_eq!((&kept.outcome, outcome(&rules, &kept)), (&yes, (OutcomeKind::Graded, true)));
     let unsure = of(&[yes.clone(), no.clone(), Outcome::Refused]);
-    assert_eq!((&unsure.outcome, rules.outcome(&unsure).unwrap()), (&Outcome::Refused, (OutcomeKind::Refused, false)));
+    assert_eq!((&unsure.outcome, outcome(&rules, &unsure)), (&Outcome::Refused, (OutcomeKind::Refused, false)));
     let decided = of(&[yes.clone(), yes.clone(), Outcome::Refused]);
-    assert_eq!(rules.outcome(&decided).unwrap(), (OutcomeKind::Graded, true), "whatever the missing one says");
+    assert_eq!(outcome(&rules, &decided), (OutcomeKind::Graded, true), "whatever the missing one says");
     let failed = Outcome::Failed { failure: FailureKind::Timeout };
     let open = of(&[yes, Outcome::Refused, failed.clone()]);
     assert_eq!(open.outcome, failed, "what a rerun may mend is named first");
@@ -115,10 +122,7 @@ fn what_was_asked_at_random_decides_nothing() {
     let rules = rules(POLICY);
     for second in [says(true), says(false), Outcome::OverBudget] {
         let judged = joined(&rules, RepeatCause::Random, &[says(false), second]);
-        assert_eq!(
-            (judged.outcome.clone(), rules.outcome(&judged).unwrap()),
-            (says(false), (OutcomeKind::Graded, false))
-        );
+        assert_eq!((judged.outcome.clone(), outcome(&rules, &judged)), (says(false), (OutcomeKind::Graded, false)));
     }
 }
 
@@ -141,19 +145,42 @@ fn another_definition_is_held_to_the_same_policy() {
     let wider = Definitions::plain(true).flagging_score(50).repeating(Some(policy), None);
     // Cleared by its own definition and asked once; the wider one flags it, and would have asked twice more.
     let once = screened(scored(Absent, 60));
-    assert_eq!(rules.outcome(&once).unwrap(), (OutcomeKind::Graded, false));
-    assert_eq!(
-        wider.outcome(&once).unwrap(),
-        (OutcomeKind::NotCached, false),
-        "nobody knows what the others would say"
-    );
+    assert_eq!(outcome(&rules, &once), (OutcomeKind::Graded, false));
+    let open = wider.ending(&once).unwrap();
+    assert_eq!((open.kind, open.passes, open.gap), (OutcomeKind::NotCached, false, Gap::NeverDue));
+    // Nor does an asking at random count for one that the rule would have caused.
+    let at_random = joined(&rules, RepeatCause::Random, &[scored(Absent, 60), says(true)]);
+    assert_eq!(wider.ending(&at_random).unwrap(), open);
     // Asked three times because it was flagged; by score, the first asking alone clears it.
     let thrice = joined(&rules, RepeatCause::Flagged, &[scored(Present, 40), says(true), says(true)]);
     assert!(rules.pass(&thrice).unwrap());
-    assert_eq!(wider.outcome(&thrice).unwrap(), (OutcomeKind::Graded, false));
+    assert_eq!(outcome(&wider, &thrice), (OutcomeKind::Graded, false));
     let any =
         Definitions::plain(true).flagging_score(50).repeating(Some(Repeats { rule: RepeatRule::Any, ..policy }), None);
-    assert_eq!(any.outcome(&once).unwrap(), (OutcomeKind::Graded, true), "one yes is enough, whatever the others say");
+    assert_eq!(outcome(&any, &once), (OutcomeKind::Graded, true), "one yes is enough, whatever the others say");
+}
+
+#[test]
+fn what_another_definition_would_ask_again_is_pending_and_never_missing() {
+    let policy = Repeats { near_threshold: 1, ..POLICY };
+    let units = [says(true), scored(Absent, 60), scored(Absent, 70), scored(Absent, 20), Outcome::Refused];
+    let units: Vec<_> = units.into_iter().map(|outcome| (vec![outcome; 3], false)).collect();
+    let counted = |by: &Definitions| {
+        let buckets = tally_by(by, policy, &units).buckets(None);
+        let count = |is: fn(&Bucket) -> bool| buckets.count(is);
+        [
+            count(|bucket| matches!(bucket, Bucket::Confirmed { .. })),
+            count(|bucket| *bucket == Bucket::Pending),
+            count(|bucket| *bucket == Bucket::Cleared),
+            count(|bucket| matches!(bucket, Bucket::Ungraded(_))),
+        ]
+    };
+    let own = rules(policy);
+    assert_eq!(counted(&own), [1, 0, 3, 1]);
+    assert_eq!(counted(&own.clone().flagging_score(50)), [1, 2, 1, 1], "flagged once, and asked no further");
+    // Three askings of a unit near the threshold, of which one was made: it says no, and two others could say yes.
+    let near = Repeats { near_threshold: 3, near: 20, ..policy };
+    assert_eq!(counted(&own.repeating(Some(near), Some(policy))), [1, 1, 2, 1], "what may be flagged is not cleared");
 }
 
 #[test]
@@ -187,8 +214,13 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
 }
 
 fn tally_of(policy: Repeats, units: &[(Vec<Outcome>, bool)]) -> Tally {
+    tally_by(&rules(policy), policy, units)
+}
+
+/// A run by its own rules, counted by these.
+fn tally_by(by: &Definitions, policy: Repeats, units: &[(Vec<Outcome>, bool)]) -> Tally {
     let rules = rules(policy);
-    let mut fold = Fold::new(rules.clone());
+    let mut fold = Fold::new(by.clone());
     let count = units.len() as u64;
     for event in [opened(0), Event::Planned(Box::new(planned(&[("core", "rl", count, count)])))] {
         fold.event(&event);
@@ -227,6 +259,12 @@ proptest! {
         };
         prop_assert_eq!(of_gate(&with), of_gate(&without));
         prop_assert_eq!(Tally { repeats: Vec::new(), ..with }, Tally { repeats: Vec::new(), ..without });
+        let by_another = |random| {
+            let policy = Repeats { random, ..POLICY };
+            let tally = tally_by(&rules(policy).flagging_score(5), policy, &units);
+            Tally { repeats: Vec::new(), ..tally }
+        };
+        prop_assert_eq!(by_another(0.5), by_another(0.0));
     }
 }
 

@@ -26,7 +26,7 @@ impl Address {
 
 /// How one stage of a unit ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "four independent claims about one judgement, a byte each")]
+#[expect(clippy::struct_excessive_bools, reason = "five independent claims about one judgement, a byte each")]
 pub(super) struct Mark {
     pub(super) kind: OutcomeKind,
     /// Index into the parsers seen.
@@ -38,6 +38,9 @@ pub(super) struct Mark {
     pub(super) replayed: bool,
     pub(super) cut: bool,
     pub(super) injection_suspected: bool,
+    /// Whether it lacks an asking to be an answer. Of a screen that holds all the same: that was never due, and could flag the
+    /// unit.
+    pub(super) is_open: bool,
 }
 
 /// A mark in four bytes, or none in as many.
@@ -52,8 +55,8 @@ struct Packed {
 
 impl From<Mark> for Packed {
     fn from(mark: Mark) -> Self {
-        let Mark { kind, parser, served, holds, replayed, cut, injection_suspected } = mark;
-        let claims = [holds, replayed, cut, injection_suspected];
+        let Mark { kind, parser, served, holds, replayed, cut, injection_suspected, is_open } = mark;
+        let claims = [holds, replayed, cut, injection_suspected, is_open];
         let claims = claims.into_iter().rev().fold(0, |claims, claim| claims << 1 | u8::from(claim));
         Self { kind, parser, served, claims }
     }
@@ -61,8 +64,8 @@ impl From<Mark> for Packed {
 
 impl From<Packed> for Mark {
     fn from(Packed { kind, parser, served, claims }: Packed) -> Self {
-        let [holds, replayed, cut, injection_suspected] = [0, 1, 2, 3].map(|bit| claims >> bit & 1 == 1);
-        Self { kind, parser, served, holds, replayed, cut, injection_suspected }
+        let [holds, replayed, cut, injection_suspected, is_open] = [0, 1, 2, 3, 4].map(|bit| claims >> bit & 1 == 1);
+        Self { kind, parser, served, holds, replayed, cut, injection_suspected, is_open }
     }
 }
 
@@ -101,8 +104,10 @@ impl UnitState {
         self.screen.map(Mark::from)
     }
 
+    /// What the confirmer says; nothing while it is open whether the unit is flagged at all.
     pub(super) fn confirm(&self) -> Option<Mark> {
-        self.confirm.map(Mark::from)
+        let is_open = self.screen().is_some_and(|mark| mark.is_open);
+        self.confirm.map(Mark::from).filter(|_| !is_open)
     }
 
     pub(super) fn set(&mut self, stage: Stage, mark: Mark) {
@@ -158,11 +163,11 @@ mod tests {
 
     #[test]
     fn what_is_packed_comes_out_again() {
-        let claims = (0..16u8).map(|bits| [0, 1, 2, 3].map(|bit| bits >> bit & 1 == 1));
-        for [holds, replayed, cut, injection_suspected] in claims {
+        let claims = (0..32u8).map(|bits| [0, 1, 2, 3, 4].map(|bit| bits >> bit & 1 == 1));
+        for [holds, replayed, cut, injection_suspected, is_open] in claims {
             let served = NonZeroU8::new(u8::from(cut) * 255);
             let kind = if holds { OutcomeKind::Graded } else { OutcomeKind::PastDeadline };
-            let mark = Mark { kind, parser: 255, served, holds, replayed, cut, injection_suspected };
+            let mark = Mark { kind, parser: 255, served, holds, replayed, cut, injection_suspected, is_open };
             let mut unit = UnitState::default();
             assert!(unit.screen().is_none() && unit.stratum().is_none());
             unit.set(Stage::Screen, mark);

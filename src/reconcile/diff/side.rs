@@ -7,8 +7,9 @@ use crate::model::event::{Admitted, Event, Judged, Ordinal, Planned};
 use crate::model::grading::Stage;
 use crate::model::outcome::OutcomeKind;
 use crate::model::unit::Stratum;
+use crate::reconcile::repeats::{Decision, Gap};
 use crate::reconcile::{Definitions, FoldError};
-use crate::verdict::Definition;
+use crate::verdict::{Definition, DefinitionError};
 
 /// How a unit stands at one stage of one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,6 +20,9 @@ pub enum Standing {
     Unfinished,
     /// The stage ended without a usable verdict.
     Undecided(OutcomeKind),
+    /// By a definition that is not the run's own it would have been asked about again, and was not: that happens to what the
+    /// definition says yes to and to little else.
+    AskedOnce,
     /// There is a verdict: yes or no.
     Decided(bool),
 }
@@ -31,6 +35,7 @@ impl Standing {
             Self::NotAdmitted => "not_admitted",
             Self::Unfinished => "unfinished",
             Self::Undecided(kind) => kind.as_str(),
+            Self::AskedOnce => "asked_once",
             Self::Decided(true) => "yes",
             Self::Decided(false) => "no",
         }
@@ -39,7 +44,7 @@ impl Standing {
     pub(super) const fn decision(self) -> Option<bool> {
         match self {
             Self::Decided(decision) => Some(decision),
-            Self::NotAdmitted | Self::Unfinished | Self::Undecided(_) => None,
+            Self::NotAdmitted | Self::Unfinished | Self::Undecided(_) | Self::AskedOnce => None,
         }
     }
 }
@@ -56,8 +61,7 @@ pub struct SideRules {
 /// How one stage of a unit ended.
 #[derive(Debug, Clone, Copy)]
 struct Mark {
-    kind: OutcomeKind,
-    is_yes: bool,
+    standing: Standing,
     /// Whether the unit goes one stage further.
     passes: bool,
 }
@@ -158,40 +162,50 @@ impl Side {
         let Judged { ordinal, stage, .. } = judged;
         let Some(unit) = self.units.get_mut(ordinal) else { return Ok(()) };
         let failed = |source| FoldError::Definition { ordinal: *ordinal, stage: *stage, source };
-        let (kind, passes) = self.rules.definitions.outcome(judged).map_err(failed)?;
-        // What is compared is what graders say, not what is done for caution.
-        let says_yes = self.rules.definitions.hold(judged).map_err(failed)?;
+        let definitions = &self.rules.definitions;
+        let passes = definitions.pass(judged).map_err(failed)?;
+        let own = definitions.standing(judged).map_err(failed)?;
         match stage {
             Stage::Screen => {
-                let named = self.rules.named.as_ref().filter(|_| kind.is_usable());
-                let decided = named.map(|named| self.rules.definitions.decide(judged, |outcome| named.holds(outcome)));
-                let decided = decided.transpose().map_err(failed)?;
-                let (kind, is_yes) = decided.map_or((kind, says_yes), |decided| (decided.kind, decided.holds));
-                unit.screen = Some(Mark { kind, is_yes, passes });
+                let named = self.rules.named.as_ref().filter(|_| own.decision().is_some());
+                let named = named.map(|named| definitions.decide(judged, |outcome| named.holds(outcome)));
+                let standing = named.transpose().map_err(failed)?.map_or(own, Standing::of);
+                unit.screen = Some(Mark { standing, passes });
             }
-            Stage::Confirm => unit.confirm = Some(Mark { kind, is_yes: says_yes, passes }),
+            Stage::Confirm => unit.confirm = Some(Mark { standing: own, passes }),
         }
         Ok(())
     }
 }
 
+impl Standing {
+    fn of(decision: Decision) -> Self {
+        let Decision { kind, holds, gap, .. } = decision;
+        match gap {
+            Gap::NeverDue => Self::AskedOnce,
+            Gap::None | Gap::Missing if kind.is_usable() => Self::Decided(holds),
+            Gap::None | Gap::Missing => Self::Undecided(kind),
+        }
+    }
+}
+
+impl Definitions {
+    /// How a unit stands at a stage by what graders say, not by what is done for caution.
+    pub(in crate::reconcile) fn standing(&self, judged: &Judged) -> Result<Standing, DefinitionError> {
+        Ok(Standing::of(self.decide(judged, |outcome| self.hold_of(judged.stage, outcome))?))
+    }
+}
+
 fn row(ordinal: Ordinal, unit: &Unit) -> Row {
+    let standing = |mark: Option<Mark>| mark.map_or(Standing::Unfinished, |mark| mark.standing);
     let screen = standing(unit.screen);
     // What the screen cleared is not confirmed, whatever an earlier session asked the second grader.
     let confirm = match unit.screen {
-        Some(mark) if !mark.kind.is_usable() => screen,
+        Some(mark) if mark.standing.decision().is_none() => screen,
         Some(mark) if !mark.passes => Standing::Decided(false),
         Some(_) => standing(unit.confirm),
         None => Standing::Unfinished,
     };
     let Unit { key, content, cluster, stratum, .. } = *unit;
     Row { key, content, cluster, stratum, ordinal, screen, confirm }
-}
-
-fn standing(mark: Option<Mark>) -> Standing {
-    match mark {
-        None => Standing::Unfinished,
-        Some(mark) if mark.kind.is_usable() => Standing::Decided(mark.is_yes),
-        Some(mark) => Standing::Undecided(mark.kind),
-    }
 }

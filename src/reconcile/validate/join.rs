@@ -127,10 +127,8 @@ fn unit(admitted: Admitted) -> Unit {
 
 fn mark(unit: &mut Unit, judged: &Judged, definitions: &Definitions) -> Result<(), FoldError> {
     let failed = |source| FoldError::Definition { ordinal: judged.ordinal, stage: judged.stage, source };
-    // What is measured is what graders say, not what is done for caution.
-    let says_yes = definitions.hold(judged).map_err(failed)?;
-    let (kind, passes) = definitions.outcome(judged).map_err(failed)?;
-    let standing = if kind.is_usable() { Standing::Decided(says_yes) } else { Standing::Undecided(kind) };
+    let passes = definitions.pass(judged).map_err(failed)?;
+    let standing = definitions.standing(judged).map_err(failed)?;
     let mark = Some(Mark { standing, passes });
     match judged.stage {
         Stage::Screen => (unit.screen, unit.score) = (mark, score(judged)),
@@ -200,7 +198,7 @@ impl Rows<'_> {
             // What the screen cleared is not confirmed, whatever an earlier session asked the second grader.
             Standing::Decided(_) if !passes => Standing::Decided(false),
             Standing::Decided(_) => confirm.unwrap_or(absent),
-            Standing::NotAdmitted | Standing::Unfinished | Standing::Undecided(_) => screen,
+            Standing::NotAdmitted | Standing::Unfinished | Standing::Undecided(_) | Standing::AskedOnce => screen,
         };
         Row {
             truth,

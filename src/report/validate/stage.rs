@@ -164,7 +164,7 @@ pub(super) fn standing(stage: Stage, row: &Row) -> Option<Standing> {
 pub(super) fn decided(stage: Stage, row: &Row) -> Option<(bool, bool)> {
     match (row.truth.decision()?, standing(stage, row)?) {
         (truth, Standing::Decided(says_yes)) => Some((truth, says_yes)),
-        (_, Standing::NotAdmitted | Standing::Unfinished | Standing::Undecided(_)) => None,
+        (_, Standing::NotAdmitted | Standing::Unfinished | Standing::Undecided(_) | Standing::AskedOnce) => None,
     }
 }
 

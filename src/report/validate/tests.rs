@@ -99,7 +99,7 @@ proptest! {
             },
             screen: match row.screen {
                 Standing::Decided(says_yes) => Standing::Decided(!says_yes),
-                Standing::NotAdmitted | Standing::Unfinished | Standing::Undecided(_) => row.screen,
+                Standing::NotAdmitted | Standing::Unfinished | Standing::Undecided(_) | Standing::AskedOnce => row.screen,
             },
             ..row.clone()
         };
