@@ -137,6 +137,8 @@ fn tally(level: Level) -> Tally {
                 passed: 50,
                 ungraded: 0,
                 unfinished: 0,
+                partial: 0,
+                not_cached: 0,
             });
         }
     }

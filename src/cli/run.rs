@@ -192,7 +192,8 @@ fn sized(allocation: &Allocation) -> String {
 fn exit_of(ended: &Ended, cache: CacheMode) -> Exit {
     let missed = |stage: &crate::model::tally::StageTally| stage.outcomes.get(&OutcomeKind::NotCached).copied();
     let missed = missed(&ended.tally.screen).or_else(|| ended.tally.confirm.as_ref().and_then(missed));
-    let missed_repeats = ended.tally.repeats.iter().any(|row| row.counts.not_cached > 0);
+    let missed_repeats = ended.tally.repeats.iter().any(|row| row.counts.not_cached > 0)
+        || ended.tally.known.iter().any(|row| row.not_cached > 0);
     match &ended.reason {
         StopReason::Unusable { .. } | StopReason::ModelChanged { .. } => Exit::GraderUnusable,
         StopReason::Interrupted => Exit::Interrupted,

@@ -112,6 +112,13 @@ fn known(scope: &Scope<'_>) -> Result<Known, String> {
     if design.tally.plan.watermark().is_some() {
         return Err(DRAFT.to_owned());
     }
+    let partial = design.partly_graded(scope.group);
+    if partial > 0 {
+        return Err(format!(
+            "{partial} known positives lack an answer after a first one that took them further, and what is missed lacks none, so \
+             that too much would seem to be missed: run the audit again, so that all of them are graded whole"
+        ));
+    }
     if !design.tally.plan.compare.pool_sensitivity {
         return Ok(design.known(scope.group));
     }

@@ -138,6 +138,13 @@ impl<'a> Design<'a> {
         Negatives { all: graded as f64 - (flagged as f64 - passed), passed }
     }
 
+    /// Known positives of a group, or of all, that count for any sensitivity and lack an answer after a first one that took them
+    /// further.
+    pub(super) fn partly_graded(&self, group: Option<&Group>) -> u64 {
+        let rows = self.tally.known.iter().filter(|row| group.is_none_or(|group| row.group == *group));
+        rows.filter(|row| row.usage != KnownUse::Selected).map(|row| row.partial).sum()
+    }
+
     /// The known positives of a group, or of all, for each part of the frame and for the whole.
     pub(super) fn known(&self, group: Option<&Group>) -> Known {
         let rows = self.tally.known.iter().filter(|row| group.is_none_or(|group| row.group == *group));

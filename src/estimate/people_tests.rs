@@ -62,6 +62,8 @@ fn known(tally: &mut Tally, class: &str, (passed, usable): (u64, u64)) {
         passed,
         ungraded: 0,
         unfinished: 0,
+        partial: 0,
+        not_cached: 0,
     });
 }
 

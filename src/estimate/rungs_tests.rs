@@ -64,6 +64,8 @@ fn known(tally: &mut Tally, value: &str, class: &str, usage: KnownUse, (passed, 
         passed,
         ungraded: 0,
         unfinished: 0,
+        partial: 0,
+        not_cached: 0,
     });
 }
 

@@ -110,6 +110,11 @@ pub struct KnownTally {
     pub ungraded: u64,
     /// Items that were not admitted or have not ended.
     pub unfinished: u64,
+    /// Of the last two, those that a first answer took a step and that a later one stopped short: a stage of the gate, or a
+    /// repeat. Items that are missed end at their first answer, so that the rest seems to be missed more often than it is.
+    pub partial: u64,
+    /// Of the items, those that lack a reply because none is stored.
+    pub not_cached: u64,
 }
 
 /// Units that one stage was asked about more than once, of one group, by cause and by what the first asking says.
@@ -304,6 +309,8 @@ pub struct Tally {
     pub visits: Visits,
     /// Units that a grader was asked about more than once, known positives apart.
     pub repeats: Vec<RepeatTally>,
+    /// Units that definitions of now flag, or may flag, and would ask about again, which the run's own did not: they are pending.
+    pub asked_once: u64,
     /// The screen.
     pub screen: StageTally,
     /// The confirmer, if there is one.
@@ -345,6 +352,7 @@ impl Tally {
             known: Vec::new(),
             visits: Visits::default(),
             repeats: Vec::new(),
+            asked_once: 0,
             screen: StageTally::default(),
             confirm: None,
             context: BTreeMap::new(),

@@ -155,7 +155,18 @@ fn predicted_as_counted(sample_by: UnitKind, together: u32) {
     for (value, passed) in [("early", 85), ("late", 60)] {
         let (class, usage) = ("none".to_owned(), KnownUse::Headline);
         let (items, usable, ungraded, unfinished) = (100, 100, 0, 0);
-        tally.known.push(KnownTally { group: group(value), class, usage, items, usable, passed, ungraded, unfinished });
+        tally.known.push(KnownTally {
+            group: group(value),
+            class,
+            usage,
+            items,
+            usable,
+            passed,
+            ungraded,
+            unfinished,
+            partial: 0,
+            not_cached: 0,
+        });
     }
     let together = (!sample_by.is_turn()).then_some(together.into());
     let slices = strata.iter().map(Counts::slice).collect();

@@ -27,6 +27,7 @@ pub(super) struct Counts<'a> {
     pub(super) context: BTreeMap<Stage, ContextTally>,
     pub(super) replayed: u64,
     pub(super) injection_suspected: u64,
+    pub(super) asked_once: u64,
 }
 
 impl<'a> Counts<'a> {
@@ -53,6 +54,7 @@ impl<'a> Counts<'a> {
             screen: StageTally::default(),
             confirm: has_confirmer.then(StageTally::default),
             context: BTreeMap::new(),
+            asked_once: 0,
             replayed: 0,
             injection_suspected: 0,
         }

@@ -218,6 +218,7 @@ impl Fold {
             known,
             visits: self.visits,
             repeats,
+            asked_once: counts.asked_once,
             parser,
             injection_suspected: counts.injection_suspected,
             requests,
@@ -425,6 +426,7 @@ impl Fold {
             counts.confirmed.push(named.confirmed(by, stratum, route));
         }
         counts.stages(unit);
+        counts.asked_once += u64::from(unit.screen().is_some_and(|mark| mark.is_open && mark.holds));
         self.repeated.count(ordinal, unit, &counts.strata[stratum as usize].stratum.group);
         for mark in unit.staged() {
             let (stage, Mark { kind, holds, .. }) = mark;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::error::FoldError;
 use super::unit::{Mark, UnitState};
 use crate::model::event::{Admitted, Ordinal, Planned};
+use crate::model::outcome::OutcomeKind;
 use crate::model::tally::KnownTally;
 use crate::model::unit::Group;
 
@@ -61,9 +62,14 @@ impl KnownUnits {
                 passed: 0,
                 ungraded: 0,
                 unfinished: 0,
+                partial: 0,
+                not_cached: 0,
             });
             row.items += 1;
-            match passes(&known.state, plan.gate_includes_confirmer()) {
+            row.not_cached += u64::from(known.state.marks().any(|mark| mark.kind == OutcomeKind::NotCached));
+            let with_confirmer = plan.gate_includes_confirmer();
+            row.partial += u64::from(is_partial(&known.state, with_confirmer));
+            match passes(&known.state, with_confirmer) {
                 Passage::Open => row.unfinished += 1,
                 Passage::Unusable => row.ungraded += 1,
                 Passage::Usable { passed } => {
@@ -89,9 +95,18 @@ enum Passage {
     },
 }
 
+/// Whether a first answer took the item a step, and a rerun may still say how it ends.
+fn is_partial(state: &UnitState, with_confirmer: bool) -> bool {
+    let can_come = |mark: Option<Mark>| mark.is_none_or(|mark| mark.is_open || mark.kind.is_unfinished());
+    let is_asked_on = with_confirmer && state.is_flagged() && !state.addresses_grader();
+    state.screen().is_some_and(|mark| mark.is_open) || (is_asked_on && can_come(state.confirm()))
+}
+
 fn passes(state: &UnitState, with_confirmer: bool) -> Passage {
     let at = |mark: Option<Mark>| match mark {
         None => Passage::Open,
+        // By definitions of now it would be asked about again.
+        Some(mark) if mark.is_open => Passage::Unusable,
         Some(mark) if mark.kind.is_usable() => Passage::Usable { passed: mark.holds },
         Some(_) => Passage::Unusable,
     };

@@ -177,8 +177,8 @@ impl Alternatives {
         if self.rows.iter().any(|row| row.pending > Some(own)) {
             note(
                 page,
-                "Newly flagged units are pending: no second grader was asked about them. A floor of two figures goes from \
-                 none of the pending confirmed to all of them.",
+                "Newly flagged units are pending: no second grader was asked about them, nor the screen again where `repeats` \
+                 would. A floor of two figures goes from none of the pending confirmed to all of them.",
             );
         }
         let reasons: BTreeSet<_> =

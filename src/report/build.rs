@@ -306,6 +306,7 @@ fn sensitivity(tally: &Tally) -> Option<SensitivityCount> {
         passed: known.passed,
         ungraded: known.ungraded,
         unfinished: known.unfinished,
+        partial: known.partial,
     };
     let gate = std::iter::once(Stage::Screen).chain(plan.gate_includes_confirmer().then_some(Stage::Confirm));
     (!plan.known.is_empty()).then(|| SensitivityCount {

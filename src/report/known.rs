@@ -43,4 +43,13 @@ pub struct SensitivityRow {
     pub ungraded: u64,
     /// Items that were not admitted or have not ended.
     pub unfinished: u64,
+    /// Of the last two, those that a first answer took a step and that lack a later one. No corrected figure rests on a set with
+    /// any. Left out where there is none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub partial: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }

@@ -154,6 +154,13 @@ pub(super) fn warnings(tally: &Tally) -> Vec<String> {
     let sum = |of: fn(&RepeatCounts) -> u64| tally.repeats.iter().map(|row| of(&row.counts)).sum::<u64>();
     let (missing, undecided) = (sum(|counts| counts.missing), sum(|counts| counts.undecided));
     let mut warnings = Vec::new();
+    if tally.asked_once > 0 {
+        warnings.push(format!(
+            "{} are flagged, or may be, by definitions that are not those the run asked by, and were asked about once where \
+             `repeats` asks again: they are pending. Run the audit again",
+            units(tally.asked_once, tally.plan.unit)
+        ));
+    }
     if undecided > 0 {
         warnings.push(format!(
             "{} lack a repeat that could still turn their verdict: they count as ungraded",

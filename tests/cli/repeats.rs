@@ -1,5 +1,7 @@
 //! `repeats`: what the report, `show`, `plan`, `config` and `diff` say of askings of one question.
 
+use serde_json::Value;
+
 use crate::support::Night;
 
 const SCREEN: &str = "repeats = { flagged = 3, near_threshold = 3, near = 15, random = 0.2 }\n";
@@ -103,4 +105,60 @@ fn a_plan_counts_repeats_and_settings_name_them() {
     let config = night.workspace.run(&["config"]).expect(0).stdout;
     let lines: Vec<_> = config.lines().filter(|line| line.contains(".repeats")).collect();
     insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn another_rule_never_takes_what_was_asked_once_for_missing() {
+    let table = |night: &Night| night.workspace.run(&["report", "--definitions", "--format", "json"]).expect(0).json();
+    let row = |table: &Value, score: u64| {
+        let mut rows = table["rows"].as_array().unwrap().iter();
+        rows.find(|row| row["rule"] == "score" && row["score"] == score).unwrap().clone()
+    };
+    let night = night();
+    night.workspace.report();
+    let once = row(&table(&night), 20);
+    // Nothing near the threshold and nothing at random: what the run's own rule does not flag is asked once.
+    let screen = "repeats = { flagged = 3, near_threshold = 1, random = 0.0 }\n";
+    night.workspace.edit("audit.toml", "[grader.confirm]", &format!("{screen}\n[grader.confirm]"));
+    let own = night.workspace.report().json();
+    let of_repeats = table(&night);
+    let wide = row(&of_repeats, 20);
+    assert_eq!(wide["ungraded"], own["funnel"]["ungraded"], "nobody is missing");
+    let newly = wide["flagged"].as_u64().unwrap() - own["funnel"]["flagged"].as_u64().unwrap();
+    assert!(newly > 3 && wide["pending"].as_u64() >= Some(newly), "{wide}");
+    assert!(wide["catchable"]["estimate"].is_null() && once["catchable"]["estimate"].is_null(), "{wide}");
+    assert!(wide["floor_if_pending"].as_f64() > wide["floor"]["estimate"].as_f64());
+
+    let wider = "\n[definitions.wide]\ndescription = \"what scores\"\nexpression = \"score >= 20\"\n";
+    night.workspace.copy_behaviour("metagaming");
+    let behaviour = night.workspace.read("prompts/metagaming/behaviour.toml");
+    night.workspace.write("prompts/metagaming/behaviour.toml", behaviour + wider);
+    let run = own["run"].as_str().unwrap();
+    let diff = night.workspace.run(&["diff", run, &format!("{run}:wide"), "--format", "json"]).expect(0).json();
+    let stage = &diff["stages"][0];
+    assert!(stage["exact_p"].is_null() && stage["agreement"].is_null() && stage["by_cluster"]["exact_p"].is_null());
+    assert!(stage["reason"].as_str().unwrap().contains("would be asked about again"), "{stage}");
+    let apart = stage["apart"].as_array().unwrap();
+    assert!(apart.iter().any(|row| row["b"] == "asked_once" && row["units"].as_u64() > Some(3)), "{stage}");
+    let shown = night.workspace.run(&["diff", run, &format!("{run}:wide")]).expect(0).stdout;
+    assert!(shown.contains("no test") && shown.contains("asked once"), "{shown}");
+}
+
+#[test]
+fn known_positives_that_lack_a_repeat_bear_no_corrected_figure() {
+    let night = Night::knowing(12, 30, PROFILE, PROFILE);
+    night.workspace.write("cache/secret", [7; 32]);
+    night.workspace.run(&["sensitivity", "import", "known.jsonl"]).expect(0);
+    night.workspace.report();
+    repeat(&night);
+    let replayed = night.workspace.run(&["run", "--cache", "read-only", "--format", "json"]).expect(5).json();
+    let sets = replayed["sensitivity"]["rows"].as_array().unwrap();
+    let partial: u64 = sets.iter().filter_map(|row| row["partial"].as_u64()).sum();
+    assert!(partial > 20, "{sets:?}");
+    let corrected = replayed["rates"].as_array().unwrap().iter().find(|rate| rate["name"] == "corrected").unwrap();
+    assert!(corrected["estimate"].is_null());
+    let reason = corrected["reason"].as_str().unwrap();
+    assert!(reason.contains("known positives lack an answer after a first one"), "{reason}");
+    let whole = night.workspace.report().json();
+    assert!(whole["sensitivity"]["rows"].as_array().unwrap().iter().all(|row| row["partial"].is_null()));
 }

@@ -80,6 +80,18 @@ impl StagePairing {
         self.cross.total() + self.apart.values().sum::<u64>() + self.other_text
     }
 
+    /// Units that one side decided, or could have, and the other would have asked about again.
+    #[must_use]
+    pub fn asked_once(&self) -> u64 {
+        let is_one_sided = |(a, b): &(Standing, Standing)| match (a, b) {
+            (Standing::AskedOnce, other) | (other, Standing::AskedOnce) => {
+                matches!(other, Standing::AskedOnce | Standing::Decided(_))
+            }
+            _ => false,
+        };
+        self.apart.iter().filter(|(standings, _)| is_one_sided(standings)).map(|(_, units)| units).sum()
+    }
+
     /// Whether both runs admitted any unit.
     #[must_use]
     pub fn has_common(&self) -> bool {

@@ -8,6 +8,7 @@ use crate::model::grading::Stage;
 use crate::model::tally::Tally;
 use crate::reconcile::diff::{Pairing, StagePairing};
 use crate::report::build::fields;
+use crate::report::rate::count;
 
 /// One side: its run, and what stands behind its verdicts.
 pub struct SideTally<'a> {
@@ -97,7 +98,8 @@ fn side(side: &SideTally<'_>) -> SideRow {
 
 fn stage(plan: &Planned, tally: &Tally, stage: Stage, pairing: &StagePairing) -> StageRow {
     let cross = pairing.cross;
-    let (exact_p, mid_p) = figures::test(cross);
+    let asked_once = pairing.asked_once();
+    let (exact_p, mid_p) = if asked_once > 0 { (None, None) } else { figures::test(cross) };
     let apart = pairing.apart.iter().map(|((a, b), units)| ApartRow { a: a.as_str(), b: b.as_str(), units: *units });
     let strata = pairing.by_stratum.iter().map(|(stratum, cross)| StratumCross {
         class: stratum.class.clone(),
@@ -119,10 +121,23 @@ fn stage(plan: &Planned, tally: &Tally, stage: Stage, pairing: &StagePairing) ->
         other_text: pairing.other_text,
         exact_p,
         mid_p,
-        by_cluster: ClusterTest::of(pairing.net),
-        agreement: agreement(cross, tally.level),
+        by_cluster: if asked_once > 0 { ClusterTest::untested(pairing.net) } else { ClusterTest::of(pairing.net) },
+        agreement: if asked_once > 0 { None } else { agreement(cross, tally.level) },
+        reason: untested(cross.total(), asked_once),
         strata: strata.collect(),
     }
+}
+
+/// Why there is no test.
+fn untested(decided: u64, asked_once: u64) -> Option<String> {
+    if asked_once > 0 {
+        return Some(format!(
+            "{} would be asked about again by a definition that is not the run's own, and were not: nearly all of them are flips \
+             one way, so that a test without them would lean. Run the audit under that definition",
+            count(asked_once)
+        ));
+    }
+    (decided == 0).then(|| "no unit was decided by both: nothing to compare".to_owned())
 }
 
 fn warnings(diff: &Diff, sides: &[SideTally<'_>; 2]) -> Vec<String> {

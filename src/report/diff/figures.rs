@@ -60,6 +60,13 @@ impl ClusterTest {
     }
 }
 
+impl ClusterTest {
+    /// The same without a test.
+    pub(super) fn untested(Net { gained, lost, balanced }: Net) -> Self {
+        Self { lost, gained, balanced, exact_p: None, mid_p: None }
+    }
+}
+
 /// McNemar's p-values: exact and mid-p.
 pub(super) fn test(cross: Cross) -> (Option<f64>, Option<f64>) {
     let Cross { both, first_only, second_only, neither } = cross;

@@ -180,10 +180,13 @@ pub struct StageRow {
     pub apart: Vec<ApartRow>,
     /// Units whose text is another in the second run.
     pub other_text: u64,
-    /// The exact two-sided p-value of McNemar's test; null without a unit.
+    /// The exact two-sided p-value of McNemar's test.
     pub exact_p: Option<f64>,
     /// The mid-p-value.
     pub mid_p: Option<f64>,
+    /// Why there is neither a test nor an agreement.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// The same test over clusters: units of one conversation, and copies of one text, are not independent.
     pub by_cluster: ClusterTest,
     /// How far the sides agree; null without a unit.

@@ -194,7 +194,7 @@ fn described(side: &SideRow) -> String {
 
 fn figures(page: &mut String, stage: &StageRow, level: f64) -> fmt::Result {
     let Some((exact, mid)) = stage.exact_p.zip(stage.mid_p) else {
-        page.push_str("<p>No unit was decided by both: nothing to compare.</p>\n");
+        writeln!(page, "<p>No test: {}.</p>", escape(stage.reason.as_deref().unwrap_or_default()))?;
         return Ok(());
     };
     writeln!(page, "<table>\n<tr><th>McNemar</th><td>exact p {}, mid-p {}</td></tr>", p_value(exact), p_value(mid))?;

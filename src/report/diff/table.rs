@@ -144,7 +144,7 @@ pub(super) fn percent(share: f64) -> String {
 
 fn tests(page: &mut Page, stage: &StageRow) {
     let Some((exact, mid)) = stage.exact_p.zip(stage.mid_p) else {
-        page.line("  no unit was decided by both: nothing to compare");
+        page.wrapped("  no test  ", &escape(stage.reason.as_deref().unwrap_or_default()));
         return;
     };
     let words = format!("exact p {}, mid-p {} that the flips go both ways alike", p_value(exact), p_value(mid));

@@ -5,6 +5,7 @@ use super::{GraderRow, LabelsRow, LooksRow, ScoreFigures, VALIDATION_SCHEMA, Val
 use crate::model::event::Planned;
 use crate::model::grading::Stage;
 use crate::model::tally::Tally;
+use crate::reconcile::diff::Standing;
 use crate::reconcile::validate::{Joined, Row, Truth};
 use crate::report::rate::count;
 
@@ -117,6 +118,14 @@ fn warnings(validation: &Validation, tally: &Tally, recorded: &Planned, rows: &[
     }
     if !tally.mixed_stages().is_empty() {
         warnings.push("several models served the run: its verdicts are not one measurement".to_owned());
+    }
+    let asked_once = rows.iter().filter(|row| row.screen == Standing::AskedOnce).count() as u64;
+    if asked_once > 0 {
+        warnings.push(format!(
+            "{} labelled units would be asked about again by the definitions of now, and were not: they are in no figure, though \
+             nearly all of them are ones that those definitions say yes to, so that every figure leans. Run the audit again",
+            count(asked_once)
+        ));
     }
     warnings.extend(selected(validation, rows));
     warnings.extend(clustered(validation, rows));
