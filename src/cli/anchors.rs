@@ -92,7 +92,7 @@ fn page(drawn: &Drawn) -> String {
     } else if drawn.there < all {
         "\nthe same command draws the rest; where the cap was too low, with a higher --max-cost".to_owned()
     } else {
-        "\nnext: `assize run` visits the anchors and says whether the grader has changed".to_owned()
+        "\nnext: `assize run` visits the anchors beside what it asks anew, and tests for drift".to_owned()
     };
     head + &next
 }

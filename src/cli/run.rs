@@ -270,6 +270,14 @@ impl From<AssembleError> for Failure {
                 "name a field that conversations carry, give it with `set` or `fields` under [[corpus.source]], or write \
                  `cluster_by = \"conversation\"`; then `assize plan` says how many carry it",
             ),
+            AssembleError::Census(CensusError::NoGroups { .. }) => Some(
+                "name fields that conversations carry, give them with `set` or `fields` under [[corpus.source]], or leave \
+                 `group_by` away",
+            ),
+            AssembleError::Census(CensusError::Empty { .. }) => Some(
+                "check `paths`, `format`, `where` and `fields` under [corpus]: `assize run --strict` names the first record \
+                 that cannot be read",
+            ),
             AssembleError::Library(LibraryError::UnknownPrompt { label, .. }) if label.is_draft() => {
                 Some("`assize prompts draft BEHAVIOUR` begins one, as a copy of a version")
             }

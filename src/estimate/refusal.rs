@@ -17,6 +17,13 @@ const NAMED: usize = 3;
 pub(super) fn of_total(design: &Design<'_>, group: Option<&Group>, with_cleared: bool) -> Vec<String> {
     let mut reasons = Vec::new();
     let unit = design.tally.plan.unit.as_str();
+    let asked_once = design.tally.asked_once;
+    if asked_once > 0 {
+        reasons.push(format!(
+            "{asked_once} {unit}s are flagged, or may be, by definitions that are not those the run asked by, and were asked about \
+             once where `repeats` asks again: run the audit again"
+        ));
+    }
     let uncovered: Vec<String> =
         design.uncovered(group).map(|stratum| design.tally.strata[stratum].stratum.to_string()).collect();
     if !uncovered.is_empty() {

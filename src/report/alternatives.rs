@@ -8,6 +8,7 @@ use super::escape::escape;
 use super::json::{RateRow, Report};
 use super::layout::{Ink, Page, Style};
 use super::rate::{Scale, count, units};
+use crate::model::bucket::Bucket;
 use crate::model::planned::Planned;
 use crate::model::rate::{Decider, RateName, Target};
 use crate::model::tally::Tally;
@@ -42,8 +43,13 @@ pub struct Alternatives {
     /// That a grader's prompt is a draft: nothing here is for publication.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub watermark: Option<String>,
+    /// Whether the behaviour has other labels, definitions or another threshold than when the run began: then no row is what the
+    /// run reported at the time.
+    pub behaviour_changed: bool,
     /// One row a rule.
     pub rows: Vec<RuleRow>,
+    /// What the report of the run's own row warns of.
+    pub warnings: Vec<String>,
 }
 
 /// Which kind of rule a row is.
@@ -119,12 +125,28 @@ impl Alternatives {
             level: plan.level,
             simulated: plan.graders.iter().any(|grader| grader.simulated),
             watermark: plan.watermark().map(str::to_owned),
+            behaviour_changed: plan.behaviour_hash != planned.behaviour_hash,
             rows: Vec::new(),
+            warnings: Vec::new(),
         };
-        found.rows.extend(tallies.into_iter().map(|(rule, tally)| match tally {
-            Ok(tally) => row(rule, &Report::new(&tally)),
-            Err(why) => RuleRow { reason: Some(why.to_string()), ..unknown(rule) },
-        }));
+        let mut unasked_by_own = 0;
+        for (rule, tally) in tallies {
+            let is_own = matches!(rule, Rule::Own);
+            let row = match tally {
+                Ok(tally) => {
+                    let (report, unasked) = (Report::new(&tally), unasked(&tally));
+                    let row = row(rule, &report);
+                    if is_own {
+                        (found.warnings, unasked_by_own) = (report.warnings, unasked);
+                        row
+                    } else {
+                        row.without_estimates(unasked.saturating_sub(unasked_by_own), found.unit)
+                    }
+                }
+                Err(why) => RuleRow { reason: Some(why.to_string()), ..unknown(rule) },
+            };
+            found.rows.push(row);
+        }
         found
     }
 
@@ -141,8 +163,9 @@ impl Alternatives {
         page.wrapped("", &format!("{} ({run}), counted by other rules from its stored verdicts", escape(&self.audit)));
         let rates = self.rows.iter().filter_map(RuleRow::reference);
         let scale = rates.map(Scale::fitting).max().unwrap_or(Scale::TenThousand);
+        let now = if self.behaviour_changed { ", as they are now" } else { "" };
         let heads = [
-            (RuleKind::Own, format!("The run: flagged by `screen`, counted by `{}`", escape(&self.definition))),
+            (RuleKind::Own, format!("The run: flagged by `screen`, counted by `{}`{now}", escape(&self.definition))),
             (RuleKind::Counted, "Another definition counted; flags as they are".to_owned()),
             (RuleKind::Flagged, format!("Flagged by another definition; counted by `{}`", escape(&self.definition))),
             (RuleKind::Score, "Flagged by the screen's score alone".to_owned()),
@@ -159,10 +182,16 @@ impl Alternatives {
                 page.line(&head);
             }
             for row in rows {
-                line(&mut page, row, scale);
+                line(&mut page, row, if self.behaviour_changed { "as they are now" } else { "as reported" }, scale);
             }
         }
         self.notes(&mut page);
+        if !self.warnings.is_empty() {
+            page.heading(&format!("Warnings ({})", self.warnings.len()));
+        }
+        for warning in &self.warnings {
+            page.wrapped("  ! ", &escape(warning));
+        }
         page.finish()
     }
 
@@ -200,6 +229,14 @@ impl Alternatives {
             page,
             "How far the figure depends on the rule, not a menu: a rule that is chosen by its figure has no honest interval.",
         );
+    }
+}
+
+/// Flagged units that the second grader was never asked about; without one, those that nobody decided about.
+fn unasked(tally: &Tally) -> u64 {
+    match &tally.confirm {
+        Some(confirm) => confirm.unfinished,
+        None => tally.buckets(None).count(|bucket| *bucket == Bucket::Pending),
     }
 }
 
@@ -259,18 +296,38 @@ fn share(k: u64, n: u64) -> Option<f64> {
 }
 
 impl RuleRow {
+    /// Without the rates that need to know how every flag ends, if the rule flags units that were never followed: their
+    /// probability of being read was 0 (`statistics-formulas.md` section 1).
+    fn without_estimates(mut self, newly: u64, unit: UnitKind) -> Self {
+        if newly == 0 {
+            return self;
+        }
+        let reason = format!(
+            "{} flagged by this rule were not flagged by the run's own, so that nobody was asked about them further: run the audit \
+             under this rule",
+            units(newly, unit)
+        );
+        for rate in [&mut self.catchable, &mut self.corrected].into_iter().flatten() {
+            (rate.estimate, rate.lower, rate.upper, rate.level, rate.method) = (None, None, None, None, None);
+            (rate.clusters, rate.bracket, rate.tipping_point) = (None, None, None);
+            rate.lowered.clear();
+            rate.reason = Some(reason.clone());
+        }
+        self
+    }
+
     /// The figure that a common scale must show.
     fn reference(&self) -> Option<f64> {
         self.floor.as_ref().and_then(|floor| floor.estimate).filter(|estimate| *estimate > 0.0)
     }
 }
 
-fn line(page: &mut Page, row: &RuleRow, scale: Scale) {
+fn line(page: &mut Page, row: &RuleRow, own: &str, scale: Scale) {
     let name = match (row.rule, &row.definition, row.score) {
         (_, Some(name), _) => escape(name),
         (RuleKind::Threshold, None, Some(score)) => format!("threshold {score}"),
         (_, None, Some(score)) => format!("score {score} or more"),
-        (_, None, None) => "as reported".to_owned(),
+        (_, None, None) => own.to_owned(),
     };
     let name = page.row_name(&name, 20);
     let (Some(flagged), Some(pending), Some(confirmed)) = (row.flagged, row.pending, row.confirmed) else {

@@ -207,12 +207,12 @@ fn funnel(page: &mut Page, report: &Report) {
     }
     row(3, "ungraded", funnel.ungraded, &outcomes(funnel));
     row(3, "cleared", funnel.cleared, "");
-    row(3, "flagged", funnel.flagged, "");
+    row(3, "flagged", funnel.flagged, &unverified_note(funnel.outcomes.get(&OutcomeKind::EvidenceUnverified)));
     row(4, "pending", funnel.pending, &pending_note(report));
     if funnel.disputed > 0 {
         row(4, "disputed", funnel.disputed, "people disagree");
     }
-    row(4, "rejected", funnel.rejected, &rejected_note(funnel));
+    row(4, "rejected", funnel.rejected, &rejected_note(report));
     let by = |decider| funnel.confirmed_by.get(&decider).copied().unwrap_or(0);
     row(4, "grader-confirmed", by(Decider::Grader), "second grader, no person yet");
     row(4, "confirmed", by(Decider::People), "by people");
@@ -236,6 +236,12 @@ fn outcomes(funnel: &Funnel) -> String {
     unusable.map(|(kind, units)| format!("{kind} {}", count(*units))).collect::<Vec<_>>().join(", ")
 }
 
+/// That quotes were made up.
+fn unverified_note(units: Option<&u64>) -> String {
+    let units = units.copied().unwrap_or_default();
+    if units == 0 { String::new() } else { format!("{} without a quote that stands", count(units)) }
+}
+
 fn pending_note(report: &Report) -> String {
     let Some(confirm) = report.graders.iter().find(|grader| grader.stage == Stage::Confirm) else {
         return "there is no second grader".to_owned();
@@ -248,12 +254,18 @@ fn pending_note(report: &Report) -> String {
     parts.join(", ")
 }
 
-fn rejected_note(funnel: &Funnel) -> String {
+fn rejected_note(report: &Report) -> String {
+    let funnel = &report.funnel;
     let people = funnel.rejected_by.get(&Decider::People).copied().unwrap_or(0);
     let codes = funnel.rejected_codes.iter().filter(|(code, _)| *code != "none");
     let mut parts: Vec<_> = codes.map(|(code, units)| format!("{} {}", escape(code), count(*units))).collect();
     if people > 0 {
         parts.push(format!("{} of them by people", count(people)));
+    }
+    let confirm = report.graders.iter().find(|grader| grader.stage == Stage::Confirm);
+    let unverified = confirm.and_then(|grader| grader.outcomes.get(&OutcomeKind::EvidenceUnverified)).copied();
+    if let Some(unverified) = unverified.filter(|units| *units > 0) {
+        parts.push(format!("{} without a quote that stands", count(unverified)));
     }
     parts.join(", ")
 }
@@ -328,8 +340,10 @@ fn health(page: &mut Page, report: &Report) {
     if let Some(row) = &health.flip_rate {
         page.wrapped("  flip rate  ", &repeats_table::flips(Stage::Screen, row));
     }
-    if let Some(row) = &health.drift {
-        page.line(&format!("  {}", super::drift::line(row)));
+    match (&health.drift, &health.drift_reason) {
+        (Some(row), _) => page.line(&format!("  {}", super::drift::line(row))),
+        (None, Some(reason)) if reason != super::drift::NO_ANCHORS => page.wrapped("  drift  no test: ", reason),
+        (None, _) => {}
     }
     for line in report.context.iter().flat_map(super::json::ContextRow::lines) {
         page.wrapped("  ", &line);
@@ -451,10 +465,15 @@ fn next_steps(report: &Report) -> Vec<String> {
     }
     if by_grader + funnel.pending > 0 {
         let open = units(by_grader + funnel.pending, report.unit);
-        steps.push(format!("have people read the {open} that no person decided about; labels/ takes their decisions"));
+        steps.push(format!(
+            "have people read the {open} that no person decided about, and what else the estimates need: `assize review \
+             queue` lists all of it, and labels/ takes their decisions"
+        ));
     }
     if let Some(row) = report.confirmed_units.iter().find(|row| is_plain(&row.unit)) {
-        steps.push(format!("read one of the confirmed: `assize show '{}'`", row.unit));
+        let group: Vec<_> = row.group.values().map(|value| escape(value)).collect();
+        let group = if group.is_empty() { String::new() } else { format!(", the one of {}", group.join(" · ")) };
+        steps.push(format!("read one of the confirmed: `assize show '{}'`{group}", row.unit));
     }
     if funnel.disputed > 0 {
         steps.push("have the disputed ones decided: the newest decision of a seat counts".to_owned());

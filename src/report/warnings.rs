@@ -9,6 +9,7 @@ use crate::estimate::interval::Limits;
 use crate::model::bucket::Bucket;
 use crate::model::event::StopReason;
 use crate::model::grading::Stage;
+use crate::model::outcome::OutcomeKind;
 use crate::model::rate::{Rate, Target};
 use crate::model::tally::{StageTally, Tally};
 use crate::model::unit::{Group, UnitKind};
@@ -103,7 +104,34 @@ fn of_recall(group_by: &[String], recalls: &[Recall]) -> Option<String> {
 }
 
 /// What the corpus lacks, if the run stopped for that.
+/// Records that are in no figure are worth a word from this share on.
+const WORTH_SAYING: f64 = 0.01;
+
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
 fn of_corpus(tally: &Tally) -> Vec<String> {
+    let corpus = &tally.plan.corpus;
+    let unreadable: u64 = corpus.unreadable.values().sum();
+    let mut warnings = of_expectations(tally);
+    let are_many = |records: u64| records > 0 && records as f64 >= WORTH_SAYING * corpus.records as f64;
+    if are_many(unreadable) {
+        warnings.push(format!(
+            "{} of {} records are unreadable and in no figure: mend them, or state under [expect] how many there may be",
+            count(unreadable),
+            count(corpus.records)
+        ));
+    }
+    if are_many(corpus.duplicates) {
+        warnings.push(format!(
+            "{} of {} records are left out because their group holds a conversation of the same id, whatever they say: give \
+             conversations that differ ids that differ",
+            count(corpus.duplicates),
+            count(corpus.records)
+        ));
+    }
+    warnings
+}
+
+fn of_expectations(tally: &Tally) -> Vec<String> {
     match &tally.sessions.stop {
         Some(StopReason::Unexpected { missing }) => missing.clone(),
         Some(
@@ -131,6 +159,9 @@ fn of_draw(tally: &Tally) -> Option<String> {
     })
 }
 
+/// A few unverified quotes say nothing of a grader.
+const SOME_UNVERIFIED: u64 = 5;
+
 fn of_verdicts(tally: &Tally) -> Vec<String> {
     let unit = tally.plan.unit;
     let (share, limit) = (tally.ungraded_share(), tally.plan.max_ungraded);
@@ -140,6 +171,16 @@ fn of_verdicts(tally: &Tally) -> Vec<String> {
         warnings.push(format!(
             "{share:.2}% of the admitted {unit}s have no usable verdict (limit {limit:.2}%): see the outcomes \
              in the funnel"
+        ));
+    }
+    let unverified = tally.screen.outcomes.get(&OutcomeKind::EvidenceUnverified).copied().unwrap_or_default();
+    let flagged = tally.buckets(None).count(Bucket::is_flagged);
+    if unverified >= SOME_UNVERIFIED && 5 * unverified >= flagged {
+        warnings.push(format!(
+            "{} of {} flags of the screen have no quote that stands in the transcript: the grader makes quotes up, or rewords \
+             them. They are flags all the same, for a second grader and people",
+            count(unverified),
+            count(flagged)
         ));
     }
     let pending = tally.buckets(None).count(|bucket| *bucket == Bucket::Pending);

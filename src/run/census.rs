@@ -114,6 +114,31 @@ pub enum CensusError {
         /// The names that exist.
         known: Vec<String>,
     },
+    /// No conversation has a field that groups are formed by: all would be one group, and ids that repeat across groups would
+    /// count once.
+    #[error("no conversation carries the metadata field `{field}`, which `group_by` names")]
+    NoGroups {
+        /// The field.
+        field: String,
+    },
+    /// There is nothing to grade.
+    #[error(
+        "the corpus holds no {unit} to grade: of {records} records, {unreadable} are unreadable{example}, {filtered_out} set aside by `where`, {conversations} kept"
+    )]
+    Empty {
+        /// `turn` or `conversation`.
+        unit: &'static str,
+        /// Records read.
+        records: u64,
+        /// Those that cannot be read.
+        unreadable: u64,
+        /// The first of those, or nothing.
+        example: String,
+        /// Those set aside.
+        filtered_out: u64,
+        /// Those kept.
+        conversations: u64,
+    },
     /// No conversation has the field that clusters are formed by: all of them would count as independent.
     #[error("no conversation carries the metadata field `{field}`, which `cluster_by` names")]
     NoClusters {
@@ -185,6 +210,38 @@ pub fn take(
     }
 }
 
+/// What makes every figure of a corpus worthless.
+fn check_corpus(task: &Task<'_>, corpus: &CorpusCount) -> Result<(), CensusError> {
+    check_any(task, corpus)?;
+    check_groups(task, corpus)?;
+    check_clusters(task, corpus)
+}
+
+fn check_any(task: &Task<'_>, corpus: &CorpusCount) -> Result<(), CensusError> {
+    if corpus.units(task.corpus.unit) > 0 {
+        return Ok(());
+    }
+    Err(CensusError::Empty {
+        unit: task.corpus.unit.as_str(),
+        records: corpus.records,
+        unreadable: corpus.unreadable.values().sum(),
+        example: corpus.examples.first().map(|first| format!(" ({first})")).unwrap_or_default(),
+        filtered_out: corpus.filtered_out,
+        conversations: corpus.conversations,
+    })
+}
+
+fn check_groups(task: &Task<'_>, corpus: &CorpusCount) -> Result<(), CensusError> {
+    let is_nowhere = |at: usize| {
+        let mut values = corpus.conversations_by_group.iter().map(|(group, _)| group.0.get(at));
+        values.all(|value| value.is_none_or(String::is_empty))
+    };
+    match task.corpus.group_by.iter().enumerate().find(|(at, _)| is_nowhere(*at)) {
+        Some((_, field)) => Err(CensusError::NoGroups { field: field.clone() }),
+        None => Ok(()),
+    }
+}
+
 fn check_clusters(task: &Task<'_>, corpus: &CorpusCount) -> Result<(), CensusError> {
     match &task.corpus.cluster_by {
         Some(field) if corpus.conversations > 0 && corpus.conversations_with_cluster == Some(0) => {
@@ -229,7 +286,7 @@ fn walk_and_copy(
 ) -> Result<Census, CensusError> {
     let (totals, fingerprints) = count(task, files)?;
     let Totals { mut corpus, mut strata, candidates } = totals;
-    check_clusters(task, &corpus)?;
+    check_corpus(task, &corpus)?;
     corpus.files = files.len() as u64;
     corpus.bytes = fingerprints.iter().map(|fingerprint| fingerprint.text_bytes).sum();
     let digest = stored::identity(question, &fingerprints);

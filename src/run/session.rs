@@ -228,7 +228,7 @@ async fn grade(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Resul
     told.extend(cache.take_warnings());
     let journal = journal::create_segment(&folder.path, FileKind::EVENTS)?;
     if trial.is_none() {
-        point_latest(&audit, &folder, lock.as_ref())?;
+        point_latest(&audit, &folder, lock.as_ref(), missing.is_empty())?;
     }
     let mut tell = |notice: Notice<'_>| {
         if let Notice::Event(event) = &notice {
@@ -311,8 +311,16 @@ fn remember(folder: Option<&RunFolder>, conclusion: &mut Conclusion) -> Result<O
 }
 
 /// Makes `runs/latest` point to the run. A replay holds no lock, and leaves the pointer alone while a run that does is
-/// going: that one is what people want to see.
-fn point_latest(audit: &Audit, folder: &RunFolder, lock: Option<&Lock>) -> Result<(), FolderError> {
+/// going: that one is what people want to see. Nor does a run that may ask nothing hide the last one that did.
+fn point_latest(
+    audit: &Audit,
+    folder: &RunFolder,
+    lock: Option<&Lock>,
+    is_as_expected: bool,
+) -> Result<(), FolderError> {
+    if !is_as_expected && audit.workspace.runs().join("latest").exists() {
+        return Ok(());
+    }
     if lock.is_some() {
         return folder.point_latest();
     }

@@ -57,3 +57,35 @@ fn a_corpus_that_was_completed_is_graded() {
     let whole = night.workspace.report();
     assert_eq!(whole.digest(), Night::new(10).workspace.report().digest());
 }
+
+#[test]
+fn a_run_that_may_ask_nothing_does_not_hide_the_one_before_it() {
+    let night = Night::new(10);
+    let good = night.workspace.report().json();
+    expect(&night, "min_turns = 99_999");
+    night.workspace.run(&["run"]).expect(4);
+    let latest = night.workspace.run(&["report", "--format", "json"]).expect(0).json();
+    assert_eq!(latest["run"], good["run"]);
+}
+
+#[test]
+fn a_corpus_without_its_groups_or_without_anything_is_refused() {
+    let night = Night::new(6);
+    night.workspace.edit("audit.toml", "group_by = [\"checkpoint\"]", "group_by = [\"chekpoint\"]");
+    let plan = night.workspace.run(&["plan"]).expect(2).stderr;
+    let run = night.workspace.run(&["run"]).expect(2).stderr;
+    for refused in [plan, run] {
+        assert!(refused.contains("no conversation carries the metadata field `chekpoint`"), "{refused}");
+        assert!(refused.contains("hint: name fields that conversations carry"), "{refused}");
+    }
+    night.workspace.edit("audit.toml", "chekpoint", "checkpoint");
+    for text in ["", "{\n{\n"] {
+        for file in ["early", "late"] {
+            night.workspace.write(&format!("corpus/{file}.jsonl"), text);
+        }
+        let refused = night.workspace.run(&["run"]).expect(2).stderr;
+        assert!(refused.contains("the corpus holds no turn to grade"), "{refused}");
+        assert_eq!(refused.contains("early.jsonl:1: "), !text.is_empty(), "{refused}");
+    }
+    assert_eq!(night.requests(), (0, 0));
+}

@@ -224,3 +224,41 @@ fn a_definition_over_a_field_that_was_not_asked_is_refused_in_its_own_row() {
     assert!(own["rows"][0]["reason"].as_str().unwrap().starts_with("definition `screen`"), "{own}");
     assert_eq!((&own["audit"], &own["unit"], &own["level"]), (&found["audit"], &found["unit"], &found["level"]));
 }
+
+#[test]
+fn other_rules_say_what_the_report_warns_of_and_estimate_nothing_of_what_was_never_asked() {
+    let night = Night::with(40, "specificity = 0.9", "");
+    // The gate is both graders: what the second one turned down is not read.
+    night.workspace.edit("audit.toml", "[budget]", "[review]\nconfirm_no = 0\n\n[budget]");
+    let own = night.workspace.report().json();
+    let labels: String = own["confirmed_units"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|unit| {
+            json!({"unit": unit["unit"], "group": unit["group"].as_object().unwrap().values().collect::<Vec<_>>(),
+                   "decision": "yes", "seat": "ana", "behaviour": "metagaming", "at": "2026-11-24T10:00:00Z"})
+            .to_string()
+                + "\n"
+        })
+        .collect();
+    night.workspace.write("labels/ana.jsonl", labels);
+    let table = || night.workspace.run(&["report", "--definitions", "--format", "json"]).expect(0).json();
+    let of = |table: &Value, wanted: Value| -> Value {
+        table["rows"].as_array().unwrap().iter().find(|row| row["score"] == wanted).unwrap().clone()
+    };
+    let now = table();
+    assert!(now["rows"][0]["catchable"]["estimate"].is_number(), "{}", now["rows"][0]);
+    let wide = of(&now, json!(10));
+    assert!(wide["flagged"].as_u64() > own["funnel"]["flagged"].as_u64(), "{wide}");
+    assert!(wide["catchable"]["estimate"].is_null() && wide["corrected"]["estimate"].is_null(), "{wide}");
+    let reason = wide["catchable"]["reason"].as_str().unwrap();
+    assert!(reason.contains("were not flagged by the run's own"), "{reason}");
+
+    night.workspace.copy_behaviour("metagaming");
+    night.workspace.edit("prompts/metagaming/behaviour.toml", "threshold = 50", "threshold = 60");
+    let shown = night.workspace.run(&["report", "--definitions"]).expect(0).stdout;
+    assert!(shown.contains("as they are now") && !shown.contains("as reported"), "{shown}");
+    assert!(shown.contains("has other labels, definitions or another threshold now"), "{shown}");
+    assert_eq!(table()["behaviour_changed"], json!(true));
+}

@@ -345,6 +345,11 @@ proptest! {
         for (index, lines) in texts.iter().enumerate() {
             desk.file(&format!("{index}.jsonl"), lines);
         }
+        if seen.is_empty() {
+            let nothing = desk.take().unwrap_err();
+            prop_assert!(matches!(nothing, CensusError::Empty { conversations: 0, .. }), "{nothing}");
+            return Ok(());
+        }
         let census = desk.take().unwrap();
         let corpus = &census.corpus;
         prop_assert_eq!(corpus.records, records.len() as u64);
