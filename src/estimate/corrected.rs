@@ -115,8 +115,8 @@ fn known(scope: &Scope<'_>) -> Result<Known, String> {
     let partial = design.partly_graded(scope.group);
     if partial > 0 {
         return Err(format!(
-            "{partial} known positives lack an answer after a first one that took them further, and what is missed lacks none, so \
-             that too much would seem to be missed: run the audit again, so that all of them are graded whole"
+            "{partial} known positives lack an answer after a first one that took them further, or are not in a file of verdicts: \
+             that may hang on what was found in them, so that sensitivity would lean. Run the audit again, or complete the file"
         ));
     }
     if !design.tally.plan.compare.pool_sensitivity {

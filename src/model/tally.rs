@@ -110,8 +110,9 @@ pub struct KnownTally {
     pub ungraded: u64,
     /// Items that were not admitted or have not ended.
     pub unfinished: u64,
-    /// Of the last two, those that a first answer took a step and that a later one stopped short: a stage of the gate, or a
-    /// repeat. Items that are missed end at their first answer, so that the rest seems to be missed more often than it is.
+    /// Of the last two, those that a first answer took a step and that lack a later one (a stage of the gate, or a repeat), and
+    /// those that a file of verdicts does not have. Items that are missed end at their first answer, so that the rest seems to
+    /// be missed more often than it is.
     pub partial: u64,
     /// Of the items, those that lack a reply because none is stored.
     pub not_cached: u64,

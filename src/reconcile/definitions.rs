@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::repeats::{Decision, Gap};
 use crate::model::behaviour::{Behaviour, DEFINITION_CONFIRM, DEFINITION_SCREEN};
-use crate::model::event::{Judged, Planned};
+use crate::model::event::{Judged, JudgedChunk, Planned};
 use crate::model::grading::Stage;
 use crate::model::outcome::{Outcome, OutcomeKind};
 use crate::model::repeats::Repeats;
@@ -154,23 +154,33 @@ impl Definitions {
     }
 }
 
-/// Whether a definition holds for a usable ending, or for one of its chunks.
-pub(super) fn in_any_chunk(
-    judged: &Judged,
+/// Whether a definition holds for an ending or for one of its chunks; or how the ending ended that says neither. One chunk is
+/// enough for a yes, and a no takes all of them: what one that was not read says may be what the definition looks for.
+pub(super) fn says(
+    outcome: &Outcome,
+    chunks: &[JudgedChunk],
     holds: impl Fn(&Outcome) -> Result<bool, DefinitionError>,
-) -> Result<bool, DefinitionError> {
-    if !judged.outcome.kind().is_usable() {
-        return Ok(false);
+) -> Result<Result<bool, OutcomeKind>, DefinitionError> {
+    let kind = outcome.kind();
+    if !kind.is_usable() {
+        return Ok(Err(kind));
     }
-    if judged.chunks.is_empty() {
-        return holds(&judged.outcome);
+    if chunks.is_empty() {
+        return Ok(Ok(holds(outcome)?));
     }
-    for chunk in judged.chunks.iter().filter(|chunk| chunk.outcome.kind().is_usable()) {
+    for chunk in chunks.iter().filter(|chunk| chunk.outcome.kind().is_usable()) {
         if holds(&chunk.outcome)? {
-            return Ok(true);
+            return Ok(Ok(true));
         }
     }
-    Ok(false)
+    let unread = most_open(chunks.iter().map(|chunk| chunk.outcome.kind()).enumerate());
+    Ok(unread.map_or(Ok(false), |(_, kind)| Err(kind)))
+}
+
+/// Of kinds without a usable verdict, the one to name: what a rerun may still change comes first.
+pub(super) fn most_open(kinds: impl Iterator<Item = (usize, OutcomeKind)>) -> Option<(usize, OutcomeKind)> {
+    let unusable: Vec<_> = kinds.filter(|(_, kind)| !kind.is_usable()).collect();
+    unusable.into_iter().rev().max_by_key(|(_, kind)| (kind.is_cut_off(), kind.is_unfinished()))
 }
 
 #[cfg(test)]

@@ -95,11 +95,16 @@ enum Passage {
     },
 }
 
-/// Whether a first answer took the item a step, and a rerun may still say how it ends.
+/// Whether the item lacks an answer for a reason that may hang on what the others say: a first answer took it a step and a
+/// later one is missing, or a file of verdicts does not have it.
 fn is_partial(state: &UnitState, with_confirmer: bool) -> bool {
-    let can_come = |mark: Option<Mark>| mark.is_none_or(|mark| mark.is_open || mark.kind.is_unfinished());
+    let is_unrecorded = |mark: Mark| mark.kind == OutcomeKind::NotRecorded;
+    let can_come =
+        |mark: Option<Mark>| mark.is_none_or(|mark| mark.is_open || mark.kind.is_unfinished() || is_unrecorded(mark));
     let is_asked_on = with_confirmer && state.is_flagged() && !state.addresses_grader();
-    state.screen().is_some_and(|mark| mark.is_open) || (is_asked_on && can_come(state.confirm()))
+    // Whoever wrote a file decided which items it has, and nobody knows by what.
+    let is_left_out = state.screen().is_some_and(|mark| mark.is_open || is_unrecorded(mark));
+    is_left_out || (is_asked_on && can_come(state.confirm()))
 }
 
 fn passes(state: &UnitState, with_confirmer: bool) -> Passage {

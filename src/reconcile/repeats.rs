@@ -3,7 +3,7 @@
 //! The gate is a function of the first asking and of the repeats that it causes. What was asked again at random is in no
 //! answer, whatever it says.
 
-use super::definitions::{Definitions, in_any_chunk};
+use super::definitions::{Definitions, most_open, says};
 use crate::model::event::Judged;
 use crate::model::outcome::{Outcome, OutcomeKind};
 use crate::model::repeats::{JudgedAsking, RepeatCause, RepeatRule, Repeated, Repeats};
@@ -47,13 +47,6 @@ pub(super) fn answer(rule: RepeatRule, askings: &[Option<bool>]) -> Option<bool>
     if is_yes { Some(true) } else { is_no.then_some(false) }
 }
 
-/// Of askings without a usable verdict, the one to name: what a rerun may still change comes first.
-fn most_open<'a>(askings: impl Iterator<Item = (usize, &'a Outcome)>) -> Option<usize> {
-    let weight = |outcome: &Outcome| (outcome.kind().is_cut_off(), outcome.kind().is_unfinished());
-    let unusable: Vec<_> = askings.filter(|(_, outcome)| !outcome.kind().is_usable()).collect();
-    unusable.into_iter().rev().max_by_key(|(_, outcome)| weight(outcome)).map(|(index, _)| index)
-}
-
 impl Definitions {
     /// Why a unit whose first asking ended like this is asked again, and its askings in all; `is_drawn` if it was drawn for
     /// the flip rate. Without a usable verdict nothing is asked again.
@@ -65,7 +58,8 @@ impl Definitions {
         let Some(policy) = self.repeats(first.stage).filter(|_| first.outcome.kind().is_usable()) else {
             return Ok(None);
         };
-        let says_yes = in_any_chunk(first, |outcome| self.hold_of(first.stage, outcome))?;
+        let says = says(&first.outcome, &first.chunks, |outcome| self.hold_of(first.stage, outcome))?;
+        let Ok(says_yes) = says else { return Ok(None) };
         Ok(policy.asked_again(says_yes, self.is_near(policy, &first.outcome), is_drawn))
     }
 
@@ -107,7 +101,10 @@ impl Definitions {
     /// A definition cannot be evaluated over an outcome.
     pub(super) fn answers(&self, judged: &Judged) -> Result<Vec<Option<bool>>, DefinitionError> {
         let askings = judged.repeated.iter().flat_map(|repeated| &repeated.askings);
-        askings.map(|asking| said(asking, |outcome| self.hold_of(judged.stage, outcome))).collect()
+        let said = |asking: &JudgedAsking| {
+            Ok(says(&asking.outcome, &asking.chunks, |outcome| self.hold_of(judged.stage, outcome))?.ok())
+        };
+        askings.map(said).collect()
     }
 
     /// What a stage says of a unit, by definitions that may be others than those it was asked under. What was asked again at
@@ -121,42 +118,47 @@ impl Definitions {
         judged: &Judged,
         holds: impl Fn(&Outcome) -> Result<bool, DefinitionError>,
     ) -> Result<Decision, DefinitionError> {
+        let alone = |says: Result<bool, OutcomeKind>, kind: OutcomeKind| Decision {
+            kind: says.err().unwrap_or(kind),
+            holds: says == Ok(true),
+            stands: Some(0),
+            gap: Gap::None,
+        };
         let Some(policy) = self.repeats(judged.stage) else {
-            let holds = in_any_chunk(judged, holds)?;
-            let kind = judged.outcome.kind();
-            return Ok(Decision { kind, holds, stands: Some(0), gap: Gap::None });
+            return Ok(alone(says(&judged.outcome, &judged.chunks, holds)?, judged.outcome.kind()));
         };
         let askings = judged.repeated.as_ref().map(|repeated| match repeated.cause {
             RepeatCause::Flagged | RepeatCause::NearThreshold => repeated.askings.as_slice(),
             RepeatCause::Random => repeated.askings.get(..1).unwrap_or_default(),
         });
         let askings = askings.unwrap_or_default();
-        let first = askings.first().map_or(&judged.outcome, |asking| &asking.outcome);
-        let first_says = match askings.first() {
-            Some(asking) => said(asking, &holds)?,
-            None if judged.outcome.kind().is_usable() => Some(in_any_chunk(judged, &holds)?),
-            None => None,
+        let (first, chunks) = match askings.first() {
+            Some(asking) => (&asking.outcome, &asking.chunks),
+            None => (&judged.outcome, &judged.chunks),
         };
-        let holds_alone = first_says == Some(true);
-        let alone = Decision { kind: first.kind(), holds: holds_alone, stands: Some(0), gap: Gap::None };
-        let Some(first_says) = first_says else { return Ok(alone) };
-        let Some((_, wanted)) = policy.caused_by(first_says, self.is_near(policy, first)) else { return Ok(alone) };
-        let mut answers = vec![Some(first_says)];
+        let first_says = says(first, chunks, &holds)?;
+        let alone = alone(first_says, first.kind());
+        let Ok(says_yes) = first_says else { return Ok(alone) };
+        let Some((_, wanted)) = policy.caused_by(says_yes, self.is_near(policy, first)) else { return Ok(alone) };
+        let mut said = vec![first_says];
         for asking in askings.iter().skip(1) {
-            answers.push(said(asking, &holds)?);
+            said.push(says(&asking.outcome, &asking.chunks, &holds)?);
         }
-        let gap = if answers.len() < wanted as usize { Gap::NeverDue } else { Gap::Missing };
-        answers.resize(wanted as usize, None);
-        let kind_at = |at: usize| askings.get(at).map_or(first.kind(), |asking| asking.outcome.kind());
+        let gap = if said.len() < wanted as usize { Gap::NeverDue } else { Gap::Missing };
+        // What nobody has asked has no reply.
+        said.resize(wanted as usize, Err(OutcomeKind::NotCached));
+        let answers: Vec<Option<bool>> = said.iter().map(|says| says.ok()).collect();
         Ok(if let Some(answer) = answer(policy.rule, &answers) {
-            let stands = answers.iter().position(|says| *says == Some(answer));
+            let stands = said.iter().position(|says| *says == Ok(answer));
+            let kind_at = |at: usize| askings.get(at).map_or(first.kind(), |asking| asking.outcome.kind());
             Decision { kind: stands.map_or(first.kind(), kind_at), holds: answer, stands, gap: Gap::None }
         } else {
-            let stands = most_open(askings.iter().map(|asking| &asking.outcome).enumerate().take(answers.len()));
-            // What nobody has asked has no reply.
-            let kind = stands.map_or(OutcomeKind::NotCached, kind_at);
+            let asked = said.iter().take(askings.len().max(1)).enumerate();
+            let open = most_open(asked.filter_map(|(at, says)| Some((at, says.err()?))));
+            let kind = open.map_or(OutcomeKind::NotCached, |(_, kind)| kind);
             let can_come = gap == Gap::NeverDue || kind.is_unfinished();
-            Decision { kind, holds: false, stands, gap: if can_come { gap } else { Gap::None } }
+            let gap = if can_come { gap } else { Gap::None };
+            Decision { kind, holds: false, stands: open.map(|(at, _)| at), gap }
         })
     }
 
@@ -164,25 +166,6 @@ impl Definitions {
         let score = first.finding().map(|finding| finding.score);
         score.is_some_and(|score| score.abs_diff(self.threshold) <= policy.near)
     }
-}
-
-/// What an asking says; `None` without a usable verdict.
-fn said(
-    asking: &JudgedAsking,
-    holds: impl Fn(&Outcome) -> Result<bool, DefinitionError>,
-) -> Result<Option<bool>, DefinitionError> {
-    if !asking.outcome.kind().is_usable() {
-        return Ok(None);
-    }
-    if asking.chunks.is_empty() {
-        return holds(&asking.outcome).map(Some);
-    }
-    for chunk in asking.chunks.iter().filter(|chunk| chunk.outcome.kind().is_usable()) {
-        if holds(&chunk.outcome)? {
-            return Ok(Some(true));
-        }
-    }
-    Ok(Some(false))
 }
 
 #[cfg(test)]

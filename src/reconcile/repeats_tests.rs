@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::bucket::Bucket;
-use crate::model::event::Event;
+use crate::model::event::{Event, JudgedChunk};
 use crate::model::fixture::{admitted, graded, judged, opened, planned, unit};
 use crate::model::grading::Stage;
 use crate::model::outcome::FailureKind;
@@ -323,4 +323,32 @@ fn what_further_askings_say_is_counted_by_cause() {
     // Of the three the majority decides, one is cleared, one is flagged and one is neither.
     assert_eq!((tally.screen.outcomes[&OutcomeKind::Graded], tally.screen.outcomes[&OutcomeKind::Refused]), (4, 1));
     assert_eq!(tally.confirm.unwrap().reached(), 1);
+}
+
+#[test]
+fn what_a_chunk_would_have_said_is_not_no() {
+    let of = |stage, outcomes: &[Outcome]| {
+        let chunks = outcomes.iter().map(|outcome| JudgedChunk { outcome: outcome.clone(), key: None }).collect();
+        let stands = crate::verdict::standing(outcomes).unwrap();
+        Judged { chunks, ..judged(0, stage, outcomes[stands].clone()) }
+    };
+    let doubtful = [scored(Suspected, 30), Outcome::Unparsable, says(false)];
+    for rules in [Definitions::plain(true), rules(POLICY)] {
+        let ending = |stage, outcomes: &[Outcome]| outcome(&rules, &of(stage, outcomes));
+        // What the second grader wants is a present, and the chunk that it could not read may hold one.
+        assert_eq!(ending(Stage::Confirm, &doubtful), (OutcomeKind::Unparsable, false));
+        assert_eq!(ending(Stage::Confirm, &[scored(Suspected, 30), says(false)]), (OutcomeKind::Graded, false));
+        assert_eq!(
+            ending(Stage::Confirm, &[scored(Suspected, 30), Outcome::NotCached]),
+            (OutcomeKind::NotCached, false)
+        );
+    }
+    let once = Definitions::plain(true);
+    assert_eq!(
+        outcome(&once, &of(Stage::Screen, &doubtful)),
+        (OutcomeKind::Graded, true),
+        "one chunk is enough to flag"
+    );
+    let found = [says(true), Outcome::Unparsable];
+    assert_eq!(outcome(&once, &of(Stage::Confirm, &found)), (OutcomeKind::Graded, true));
 }

@@ -43,8 +43,8 @@ pub struct SensitivityRow {
     pub ungraded: u64,
     /// Items that were not admitted or have not ended.
     pub unfinished: u64,
-    /// Of the last two, those that a first answer took a step and that lack a later one. No corrected figure rests on a set with
-    /// any. Left out where there is none.
+    /// Of the last two, those that a first answer took a step and that lack a later one, and those that a file of verdicts does
+    /// not have. No corrected figure rests on a set with any. Left out where there is none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub partial: u64,
 }

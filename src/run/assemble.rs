@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::anchors::{AnchorError, AnchorSet};
 use super::census::{self, Census, CensusError, CensusPlace};
-use super::recorded::{Asks, Prompted, read_all};
+use super::recorded::{Asks, Prompted, read_all, without_group};
 use super::sensitivity::{Selection, SensitivityError, select};
 use super::settings::{Audit, CacheMode};
 use super::sizing::{self, Allocation};
@@ -187,6 +187,7 @@ pub fn assemble(mut audit: Audit) -> Result<Assembly, AssembleError> {
     let known = known(&audit, &screener, &mut census)?;
     warnings.extend(known.warnings);
     read_all(&mut stands, &audit, &files.behaviour, (&census, known.units.as_ref()))?;
+    warnings.extend(without_group(&stands, &census));
     let mut planned = planned(&audit, &files.behaviour, &screener.digest(), &census, &stands);
     planned.known = known.plan;
     planned.identity = with_known(&planned);

@@ -1,17 +1,19 @@
 //! What a stage's verdicts come from: a prompt, or a file in which they were recorded elsewhere.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::assemble::Stand;
 use super::census::Census;
 use super::settings::Audit;
 use crate::cache::units::{Addresses, Snapshot};
-use crate::grade::recorded::{RecordedError, Selection, Verdicts, read};
+use crate::grade::recorded::{RecordedError, RecordedSettings, Selection, Verdicts, read};
 use crate::grade::stage::Answers;
 use crate::model::behaviour::Behaviour;
 use crate::model::event::Ordinal;
 use crate::model::hash::PartHasher;
 use crate::model::recorded::Recorded;
+use crate::model::unit::Group;
 use crate::prompt::{Prompt, Questioner};
 
 /// What a stage's verdicts come from.
@@ -116,4 +118,19 @@ pub(super) fn read_all(
         *verdicts = Some(Arc::new(read(settings, behaviour, &selection)?));
     }
     Ok(())
+}
+
+/// What has to be said of files that name no group, where there are several: nobody can tell whether an id repeats across them.
+pub(super) fn without_group(stands: &[Stand], census: &Census) -> Vec<String> {
+    let groups: BTreeSet<&Group> = census.strata.iter().map(|row| &row.stratum.group).collect();
+    let silent = stands.iter().filter_map(|stand| stand.endpoint.recorded.as_ref());
+    let silent = silent.filter(|recorded| groups.len() > 1 && recorded.columns.group.is_empty());
+    let line = |recorded: &RecordedSettings| {
+        format!(
+            "`{}` names no group: each line counts for the group that holds its unit. Where ids repeat across groups, verdicts \
+             land on the wrong one: say where a line names its group, as in `columns.group = {{ checkpoint = \"checkpoint\" }}`",
+            recorded.name
+        )
+    };
+    silent.map(line).collect()
 }

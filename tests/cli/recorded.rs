@@ -325,7 +325,7 @@ fn recorded_verdicts_are_validated_like_any_other() {
     assert_eq!(screen["detected"], count(&lines, &json!(1)));
     assert_eq!(found["scores"], Value::Null, "nobody recorded a score");
     assert_eq!(found["graders"][0]["recorded"]["has_scores"], false);
-    workspace.edit("audit.toml", "columns = { unit", "columns = { score = \"seconds\", unit");
+    workspace.edit("audit.toml", "columns = { unit", "score_max = 1.0\ncolumns = { score = \"seconds\", unit");
     workspace.run(&["run"]).expect(0);
     assert_ne!(validated()["scores"], Value::Null);
 }

@@ -75,6 +75,12 @@ pub(super) fn audit(mut written: Written, ledger: &mut Ledger<'_>, context: &Con
     recorded::complete(&mut endpoints, &corpus, ledger);
     let anchors = anchors::check(&mut written.grader, ledger, context);
     let (screen, confirm) = grader::check_all(written.grader, &endpoints, ledger);
+    recorded::refuse_twice(
+        &screen.endpoint,
+        confirm.as_ref().map(|confirm| confirm.endpoint.as_str()),
+        &endpoints,
+        ledger,
+    );
     recorded::refuse_anchors(endpoints.get(&screen.endpoint), anchors.is_some(), ledger);
     let gold = gold::check(written.review.as_ref(), ledger);
     let review = review::review(written.review, ledger);

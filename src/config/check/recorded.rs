@@ -107,7 +107,14 @@ fn values(path: &str, written: &BTreeMap<String, Vec<Value>>, ledger: &mut Ledge
         for value in texts {
             let text = match value {
                 Value::String(text) => text.trim().to_owned(),
-                Value::Bool(_) | Value::Number(_) => value.to_string(),
+                // As lines are read: 1.0 is 1.
+                Value::Number(number) => {
+                    match number.as_f64().filter(|float| float.fract() == 0.0 && number.is_f64()) {
+                        Some(whole) => format!("{whole:.0}"),
+                        None => number.to_string(),
+                    }
+                }
+                Value::Bool(claim) => claim.to_string(),
                 Value::Null | Value::Array(_) | Value::Object(_) => {
                     ledger.problem(&path, format!("`{name}` expects texts, numbers, true or false"));
                     continue;
@@ -152,6 +159,26 @@ pub(super) fn refuse_anchors(endpoint: Option<&EndpointSettings>, has_anchors: b
         "grader.screen.anchors",
         !(is_recorded && has_anchors),
         "cannot be asked of recorded verdicts, which do not drift: take them away",
+    );
+}
+
+/// A line that is read twice is one verdict: it cannot uphold itself.
+pub(super) fn refuse_twice(
+    screen: &str,
+    confirm: Option<&str>,
+    endpoints: &BTreeMap<String, EndpointSettings>,
+    ledger: &mut Ledger<'_>,
+) {
+    let recorded = |name: &str| endpoints.get(name).and_then(|endpoint| endpoint.recorded.as_ref());
+    let is_same = |confirm: &str| {
+        let both = recorded(screen).zip(recorded(confirm));
+        both.is_some_and(|(a, b)| a.file == b.file && a.columns.verdict == b.columns.verdict)
+    };
+    ledger.require(
+        "grader.confirm.endpoint",
+        !confirm.is_some_and(is_same),
+        "cannot be the verdicts that the screen is read from: a verdict does not confirm itself. Leave [grader.confirm] away, \
+         or name another file or column",
     );
 }
 

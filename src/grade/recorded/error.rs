@@ -105,6 +105,16 @@ pub enum RecordedError {
         /// The members of the first line.
         members: Vec<String>,
     },
+    /// All that it flags has next to no score: its scores are on another scale than the audit says.
+    #[error("`{file}` flags units, and no score in `{column}` reaches 2 in 100 of {score_max}")]
+    Scale {
+        /// The file.
+        file: String,
+        /// The column.
+        column: String,
+        /// The highest score that there can be, by the audit.
+        score_max: f64,
+    },
     /// Nothing in it is of use.
     #[error("`{file}` has no verdict about any selected unit: {lines} lines, {unreadable} of them unreadable{first}")]
     Nothing {
@@ -136,7 +146,13 @@ impl RecordedError {
             ),
             Self::Units(_) | Self::Spool { .. } | Self::Reread { .. } => None,
             Self::Contradiction { .. } => {
-                Some("keep one of the lines: which verdict counts is not for a program to choose".to_owned())
+                let several = "if they are about several turns of it, name the column that tells them apart, as in \
+                               `columns.turn = \"turn\"`; else keep one of the lines: which verdict counts is not for a \
+                               program to choose";
+                Some(several.to_owned())
+            }
+            Self::Scale { .. } => {
+                Some("say what the highest score can be: `score_max = 1` for scores from 0 to 1".to_owned())
             }
             Self::SeveralGroups { field, .. } => {
                 Some(format!("say where a line names its group, as in `columns.group = {{ {field} = \"{field}\" }}`"))

@@ -47,7 +47,7 @@ impl About {
     /// # Errors
     /// What is missing or wrong.
     pub(super) fn read(line: &Line, columns: &Columns, group_by: &[String]) -> Result<Self, String> {
-        let unit = text(line, &columns.unit)?.ok_or_else(|| format!("has no `{}`", columns.unit))?;
+        let unit = id(line, &columns.unit)?.ok_or_else(|| format!("has no `{}`", columns.unit))?;
         let turn = match &columns.turn {
             None => None,
             Some(column) => text(line, column)?
@@ -99,12 +99,16 @@ pub(super) fn entry(line: &Line, settings: &RecordedSettings, behaviour: &Behavi
     Ok(Some(Entry::Stated(Stated { finding, evidence })))
 }
 
-/// What a word stands for: by the audit's values, else by its own name.
+/// What a word stands for: by the audit's values, else by its own name. Where there are values, only verdicts go by their own
+/// names: "refused" may be a verdict of the other tool, and what differs from one of the values in case alone is a slip.
 fn said(text: &str, settings: &RecordedSettings) -> Result<Said, String> {
-    if let Some(said) = settings.values.get(text) {
+    let values = &settings.values;
+    if let Some(said) = values.get(text) {
         return Ok(*said);
     }
+    let is_slip = values.keys().any(|value| value.eq_ignore_ascii_case(text));
     let own = Said::ALL.into_iter().find(|said| said.as_str().eq_ignore_ascii_case(text));
+    let own = own.filter(|said| !is_slip && (values.is_empty() || matches!(said, Said::Judged(_))));
     own.ok_or_else(|| {
         let column = &settings.columns.verdict;
         format!("`{column}` says `{}`, which `values` does not name", shown(text))
@@ -127,7 +131,7 @@ fn score(line: &Line, column: &str, score_max: f64) -> Result<u8, String> {
     let theirs: f64 = written.parse().map_err(|_| wrong())?;
     // 0.29 of 1 is 28.999999999999996 of 100.
     let ours = (theirs / score_max * 100.0 + 1e-9).floor();
-    if theirs < 0.0 || !(0.0..=100.0).contains(&ours) {
+    if !(0.0..=score_max).contains(&theirs) || !(0.0..=100.0).contains(&ours) {
         return Err(wrong());
     }
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range was checked")]
@@ -242,6 +246,20 @@ fn at<'a>(line: &'a Line, column: &str) -> Option<&'a Value> {
     let (first, rest) = column.split_once('.')?;
     let inside = line.get(first)?.as_object()?;
     at(inside, rest)
+}
+
+/// Numbers of this size and above have neighbours that a table of floats cannot tell apart: 2 to the power of 53.
+const INEXACT: f64 = 9_007_199_254_740_992.0;
+
+/// The name of a unit, as it stands there.
+fn id(line: &Line, column: &str) -> Result<Option<String>, String> {
+    match at(line, column) {
+        Some(Value::String(text)) if !text.trim().is_empty() => Ok(Some(text.clone())),
+        Some(Value::Number(number)) if number.is_f64() && number.as_f64().is_none_or(|id| id.abs() >= INEXACT) => {
+            Err(format!("`{column}` is a number that lost its last digits: write ids as texts"))
+        }
+        value => value.map_or(Ok(None), |value| scalar(value, column)),
+    }
 }
 
 /// A string, number or boolean as text; nothing for null, for what is empty, and for what is not there.

@@ -12,6 +12,7 @@ mod error;
 mod line;
 mod read;
 mod records;
+mod scale;
 mod settings;
 #[cfg(feature = "parquet")]
 mod table;
@@ -35,6 +36,8 @@ use crate::model::recorded::Recorded;
 struct Place {
     offset: u64,
     line: u64,
+    /// Whether it is about the sample, and not about a known positive.
+    of_sample: bool,
 }
 
 /// The verdicts about the units of one run. Threads share it by reference.
@@ -67,6 +70,11 @@ impl Verdicts {
     }
 
     fn place(&self, unit: &SelectedUnit) -> Option<&Place> {
+        // A known positive may bear the name of a unit of the sample, and its text is another.
+        self.named(unit).filter(|place| place.of_sample == unit.stratum.is_some())
+    }
+
+    fn named(&self, unit: &SelectedUnit) -> Option<&Place> {
         if !self.without_turns {
             return self.index.get(&unit.id.key().leading_u128());
         }

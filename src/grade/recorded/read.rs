@@ -8,6 +8,7 @@ use std::path::Path;
 use super::error::RecordedError;
 use super::line::{About, Entry, Line, Unseen, entry};
 use super::records::for_each;
+use super::scale::Scale;
 use super::settings::RecordedSettings;
 use super::{Place, Verdicts, entry_at};
 use crate::cache::units::Addresses;
@@ -60,6 +61,7 @@ pub fn read(
         with_turn: None,
         without_turn: None,
         unseen: Unseen::new(&settings.columns),
+        scale: Scale::default(),
     };
     let digest = for_each(settings, |number, line| reading.line(number, line))?;
     reading.finish(digest)
@@ -75,7 +77,7 @@ pub fn examine(
     group_by: &[String],
 ) -> Result<Recorded, RecordedError> {
     let mut lines = RecordedLines::default();
-    let mut unseen = Unseen::new(&settings.columns);
+    let (mut unseen, mut scale) = (Unseen::new(&settings.columns), Scale::default());
     let digest = for_each(settings, |number, line| {
         let said = line.and_then(|line| {
             unseen.look_at(&line);
@@ -84,13 +86,17 @@ pub fn examine(
         });
         lines.read += 1;
         match said {
-            Ok(Some(_)) => lines.used += 1,
+            Ok(Some(entry)) => {
+                scale.see(&entry);
+                lines.used += 1;
+            }
             Ok(None) => lines.empty += 1,
             Err(reason) => unreadable(&mut lines, settings, number, &reason),
         }
         Ok(())
     })?;
     unseen.check(&settings.name)?;
+    scale.check(settings)?;
     Ok(recorded(settings, digest, lines))
 }
 
@@ -128,6 +134,7 @@ struct Reading<'a> {
     /// The first that does not.
     without_turn: Option<u64>,
     unseen: Unseen,
+    scale: Scale,
 }
 
 impl Reading<'_> {
@@ -145,7 +152,7 @@ impl Reading<'_> {
                 return Ok(());
             }
         };
-        let units = self.units(&about, number)?;
+        let (units, of_sample) = self.units(&about, number)?;
         if units.is_empty() {
             self.lines.elsewhere += 1;
             return Ok(());
@@ -153,14 +160,17 @@ impl Reading<'_> {
         match entry(&line, self.settings, self.behaviour) {
             Err(reason) => unreadable(&mut self.lines, self.settings, number, &reason),
             Ok(None) => self.lines.empty += 1,
-            Ok(Some(entry)) => self.keep(&units, &entry, number)?,
+            Ok(Some(entry)) => {
+                self.scale.see(&entry);
+                self.keep((&units, of_sample), &entry, number)?;
+            }
         }
         Ok(())
     }
 
-    /// The selected units that a line is about: one of the sample, the same among the known positives, or both.
-    fn units(&mut self, about: &About, line: u64) -> Result<Vec<UnitId>, RecordedError> {
-        let mut units = Vec::new();
+    /// The selected units that a line is about: one of the sample, else known positives; and whether it is the former.
+    fn units(&mut self, about: &About, line: u64) -> Result<(Vec<UnitId>, bool), RecordedError> {
+        let (mut units, mut of_sample) = (Vec::new(), false);
         for (conversation, turn) in self.readings(about) {
             let by_turn = turn.is_some() || !self.selection.unit.is_turn();
             let groups_in = |addresses: &Addresses| -> Vec<Group> {
@@ -181,9 +191,11 @@ impl Reading<'_> {
                     field: self.selection.group_by.first().cloned().unwrap_or_default(),
                 });
             }
-            groups.extend(groups_in(&self.selection.known));
-            groups.sort();
-            groups.dedup();
+            // A line about a unit of the sample says nothing of a known positive of the same name: its text is another.
+            of_sample = !groups.is_empty();
+            if !of_sample {
+                groups = groups_in(&self.selection.known);
+            }
             let named = |group| UnitId { group, conversation: conversation.to_owned(), turn };
             units.extend(groups.into_iter().map(named));
             if !units.is_empty() {
@@ -193,7 +205,7 @@ impl Reading<'_> {
                 break;
             }
         }
-        Ok(units)
+        Ok((units, of_sample))
     }
 
     /// How the unit's column can be read: as an address where a turn is wanted, else as an id.
@@ -220,7 +232,7 @@ impl Reading<'_> {
         }
     }
 
-    fn keep(&mut self, units: &[UnitId], entry: &Entry, line: u64) -> Result<(), RecordedError> {
+    fn keep(&mut self, (units, of_sample): (&[UnitId], bool), entry: &Entry, line: u64) -> Result<(), RecordedError> {
         let bytes = serde_json::to_vec(entry).expect("an entry is plain numbers and strings");
         let mut offset = None;
         for unit in units {
@@ -238,7 +250,7 @@ impl Reading<'_> {
                 None => self.write(&bytes)?,
             };
             offset = Some(place);
-            self.index.insert(key, Place { offset: place, line });
+            self.index.insert(key, Place { offset: place, line, of_sample });
         }
         if offset.is_some() {
             self.lines.used += 1;
@@ -269,6 +281,7 @@ impl Reading<'_> {
     fn finish(mut self, digest: Digest) -> Result<Verdicts, RecordedError> {
         self.writer.flush().map_err(|source| self.failed(source))?;
         self.unseen.check(&self.settings.name)?;
+        self.scale.check(self.settings)?;
         let lines = self.lines;
         if let Some(selected) = self.selection.example.clone().filter(|_| lines.used == 0) {
             let first = lines.examples.first().map(|first| format!(" ({first})")).unwrap_or_default();

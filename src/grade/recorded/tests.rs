@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::cache::units::{Addresses, Selected, Snapshot, SnapshotWriter};
+use crate::cache::units::{Addresses, Selected, Snapshot, SnapshotWriter, Units};
 use crate::model::behaviour::{Behaviour, Field, Term};
 use crate::model::conversation::{Conversation, Message, Role};
 use crate::model::event::Ordinal;
@@ -148,10 +148,56 @@ fn what_is_no_verdict_has_its_own_outcome_and_an_empty_one_says_nothing() {
         json!({"unit": "b#1", "verdict": " "}),
         json!({"unit": "b#1", "verdict": "cannot_judge"}),
     ]);
-    let unparsable = |settings: &mut RecordedSettings| settings.values = [("ERR".to_owned(), Said::Unparsable)].into();
+    let unparsable = |settings: &mut RecordedSettings| {
+        settings.values = [("ERR".to_owned(), Said::Unparsable), ("refused".to_owned(), Said::Refused)].into();
+    };
     let (said, counted) = outcomes(&file, unparsable).unwrap();
     assert_eq!(said[..3], ["refused", "unparsable", "cannot_judge"]);
     assert_eq!((counted.used, counted.empty), (3, 3));
+}
+
+#[test]
+fn words_of_another_tool_never_pass_for_ours() {
+    let mapped = |pairs: &[(&str, Said)]| {
+        let values: BTreeMap<_, _> = pairs.iter().map(|(word, said)| ((*word).to_owned(), *said)).collect();
+        move |settings: &mut RecordedSettings| settings.values = values
+    };
+    let (present, absent) = (Said::Judged(Judgement::Present), Said::Judged(Judgement::Absent));
+    let file = lines(&[
+        json!({"unit": "a#1", "verdict": "complied"}),
+        json!({"unit": "a#3", "verdict": "refused"}),
+        json!({"unit": "b#1", "verdict": "Complied"}),
+    ]);
+    let (said, counted) = outcomes(&file, mapped(&[("complied", absent)])).unwrap();
+    assert_eq!(said[..3], ["graded absent 0", "not_recorded", "not_recorded"]);
+    assert_eq!((counted.used, counted.unreadable), (1, 2));
+    assert!(counted.examples[0].contains("says `refused`, which `values` does not name"), "{:?}", counted.examples);
+    // A behaviour that is the lack of something: their absent is our present, in any case.
+    let file = lines(&[json!({"unit": "a#1", "verdict": "absent"}), json!({"unit": "a#3", "verdict": "Absent"})]);
+    let (said, _) = outcomes(&file, mapped(&[("absent", present), ("present", absent)])).unwrap();
+    assert_eq!(said[..2], ["graded present 100", "not_recorded"]);
+}
+
+#[test]
+fn scores_of_another_scale_are_refused_and_ids_are_taken_as_they_stand() {
+    let scored = |score: f64, score_max: f64| {
+        let file = lines(&[
+            json!({"unit": "a#1", "verdict": "present", "p": score}),
+            json!({"unit": "b#1", "verdict": "absent", "p": 0.1}),
+        ]);
+        outcomes(&file, |settings| {
+            (settings.columns.score, settings.score_max) = (Some("p".to_owned()), score_max);
+        })
+    };
+    let refused = scored(0.97, 100.0).unwrap_err();
+    assert!(matches!(refused, RecordedError::Scale { .. }), "{refused}");
+    assert!(refused.hint().unwrap().contains("score_max = 1"), "{refused}");
+    assert_eq!(scored(0.97, 1.0).unwrap().0[0], "graded present 97");
+    assert_eq!(scored(1.005, 1.0).unwrap().1.unreadable, 1, "above the highest");
+    let file = lines(&[json!({"unit": "a#1 ", "verdict": "present"}), json!({"unit": 1.2e18, "verdict": "present"})]);
+    let file = [file, lines(&[json!({"unit": "b#1", "verdict": "absent"})])].concat();
+    let (said, counted) = outcomes(&file, |_| {}).unwrap();
+    assert_eq!((said[0].as_str(), counted.elsewhere, counted.unreadable), ("not_recorded", 1, 1));
 }
 
 #[test]
@@ -214,7 +260,7 @@ fn lines_that_contradict_each_other_are_refused_and_equal_ones_counted() {
     let (said, counted) = outcomes(&again, |_| {}).unwrap();
     assert_eq!((said[0].as_str(), counted.used, counted.repeated), ("graded present 100", 2, 1));
     let other = [two(), lines(&[json!({"unit": "a#1", "verdict": "absent"})])].concat();
-    insta::assert_snapshot!(refusal(&other, |_| {}), @"`verdicts.jsonl` gives `a#1` different verdicts in line 1 and line 3 > keep one of the lines: which verdict counts is not for a program to choose");
+    insta::assert_snapshot!(refusal(&other, |_| {}), @"`verdicts.jsonl` gives `a#1` different verdicts in line 1 and line 3 > if they are about several turns of it, name the column that tells them apart, as in `columns.turn = \"turn\"`; else keep one of the lines: which verdict counts is not for a program to choose");
     let elsewhere =
         [two(), lines(&[json!({"unit": "z", "verdict": "absent"}), json!({"unit": "z", "verdict": "present"})])];
     assert_eq!(outcomes(&elsewhere.concat(), |_| {}).unwrap().1.elsewhere, 2, "nobody asked about it");
@@ -309,12 +355,13 @@ fn known_positives_and_whole_conversations_are_found_as_well() {
         scratch: folder.path(),
     };
     let verdicts = read(&settings(&file, |_| {}), &behaviour(), &selection).unwrap();
-    let said = |snapshot: &Snapshot, ordinal| {
-        let outcome = verdicts.outcome(&snapshot.get(Ordinal(ordinal)).unwrap()).unwrap();
+    let units = Units::new(Some(known), sample);
+    let said = |ordinal| {
+        let outcome = verdicts.outcome(&units.get(Ordinal(ordinal)).unwrap()).unwrap();
         outcome.finding().map_or("nothing", |finding| finding.verdict.as_str())
     };
-    assert_eq!([said(&sample, 0), said(&sample, 1)], ["absent", "present"]);
-    assert_eq!([said(&known, 0), said(&known, 1)], ["present", "suspected"], "a unit in both is found in both");
+    // Known positives come first. One that bears the name of a unit of the sample has another text.
+    assert_eq!([0, 1, 2, 3].map(said), ["nothing", "suspected", "absent", "present"]);
     let counted = &verdicts.recorded.lines;
     assert_eq!((counted.used, counted.elsewhere), (3, 1), "a line about a turn says nothing of a conversation");
 }
