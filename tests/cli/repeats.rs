@@ -53,6 +53,22 @@ fn the_report_tells_who_was_asked_again_and_how_often_a_grader_flips() {
 }
 
 #[test]
+fn a_comparison_knows_what_every_asking_cost() {
+    let night = night();
+    repeat(&night);
+    night.workspace.report();
+    let diff =
+        night.workspace.run(&["diff", "latest:metagaming", "latest:strict", "--format", "json"]).expect(0).json();
+    let sent = night.requests();
+    for side in ["a", "b"] {
+        let cost = &diff[side]["cost"];
+        assert_eq!(cost["replies"]["count"].as_u64(), Some(sent.0 + sent.1), "{cost}");
+        let [replies, run] = [&cost["replies"]["usd"], &cost["usd"]].map(|usd| usd.as_f64().unwrap());
+        assert!((replies - run).abs() < 1e-9, "{cost}");
+    }
+}
+
+#[test]
 fn every_asking_of_a_unit_can_be_seen() {
     let night = night();
     repeat(&night);
