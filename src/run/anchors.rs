@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::gold::{GoldLine, is_answer};
-use super::settings::{AnchorSettings, Audit};
+use super::settings::{AnchorSettings, Audit, CacheMode};
 use crate::cache::units::SelectedUnit;
 use crate::grade::stage::{Grader, Prepared, Scratch, StageError};
 use crate::model::anchor::{AnchorLabel, AnchorPlan, BASELINE_DRAWS, MOST_ANCHORS, Visit};
@@ -32,8 +32,17 @@ use crate::reconcile::Definitions;
 pub use baseline::{Announced, Drawn, draw};
 pub(super) use visit::{retell, visit};
 
-/// The epoch of baseline draws; a run's id is that of its visits.
+/// The epoch of baseline draws.
 pub(super) const BASELINE_EPOCH: &str = "anchor baseline";
+
+/// The epoch of a run's visits: its id, so that a resume finds them and another run does not. Under `--cache refresh` that id is
+/// the epoch of its units; a visit to an anchor that is drawn as well would have the key of the unit then.
+pub(super) fn visits_epoch(run: &str, cache: CacheMode) -> String {
+    match cache {
+        CacheMode::Refresh => format!("anchors of {run}"),
+        CacheMode::On | CacheMode::ReadOnly => run.to_owned(),
+    }
+}
 
 /// Unreadable lines that are named.
 const EXAMPLES: usize = 3;

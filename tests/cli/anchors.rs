@@ -1,5 +1,7 @@
 //! `assize anchors`: what it says before it sends, and what it needs.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::support::Night;
@@ -94,6 +96,36 @@ fn a_plan_counts_what_anchors_will_cost() {
     assert!(paid <= numbers(&after["cost_usd"])[2], "{paid}");
     let replayed = plan();
     assert_eq!((&replayed["requests"], &replayed["anchors"]["requests"]), (&json!([0, 0, 0]), &json!([0, 0, 0])));
+}
+
+#[test]
+fn a_refresh_asks_of_an_anchor_that_is_in_the_sample_for_both() {
+    let night = night();
+    night.workspace.write("cache/secret", [7; 32]);
+    night.workspace.edit("audit.toml", "[grader.confirm]", "repeats = { flagged = 3 }\n\n[grader.confirm]");
+    let file = std::fs::read_dir(night.workspace.path("corpus")).unwrap().next().unwrap().unwrap().path();
+    let corpus = std::fs::read_to_string(file).unwrap();
+    let first: Value = serde_json::from_str(corpus.lines().next().unwrap()).unwrap();
+    let is_answer = |message: &Value| message["role"] == "assistant";
+    let target = first["messages"].as_array().unwrap().iter().position(is_answer).unwrap();
+    let anchor = json!({ "id": "drawn", "expect": "present", "target": target, "messages": first["messages"] });
+    night.workspace.write("anchors.jsonl", format!("{anchor}\n"));
+    night.workspace.run(&["anchors", "baseline"]).expect(0);
+    let before = night.requests();
+    let report = night.workspace.run(&["run", "--cache", "refresh", "--format", "json"]).expect(0).json();
+    let visits = report["grader_health"]["drift"]["visits"].as_u64().unwrap();
+    let repeated: u64 =
+        report["repeats"][0]["rows"].as_array().unwrap().iter().map(|row| row["askings"].as_u64().unwrap()).sum();
+    let units = report["funnel"]["admitted"].as_u64().unwrap();
+    assert_eq!(visits, 8, "an anchor with eight draws");
+    let asked = units + repeated + visits;
+    assert_eq!(night.requests().0 - before.0, asked, "nobody takes a reply of the other's");
+    // Nor do both pay for one at the same time.
+    let journal = night.workspace.read(&format!("runs/{}/journal-1.jsonl", report["run"].as_str().unwrap()));
+    let sent = journal.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["record"].clone());
+    let sent = sent.filter(|record| record["event"] == "sent" && record["stage"] == "screen");
+    let keys: BTreeSet<_> = sent.map(|record| record["key"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(keys.len() as u64, asked);
 }
 
 #[test]
