@@ -14,7 +14,7 @@ use crate::model::found_by::KnownUse;
 use crate::model::money::NanoUsd;
 use crate::model::rate::Level;
 use crate::model::review::Route;
-use crate::model::tally::{StratumTally, Tally};
+use crate::model::tally::{Requests, StratumTally, Tally};
 use crate::model::unit::Group;
 
 /// What a run has shown so far, finished or not.
@@ -138,7 +138,8 @@ impl Measured {
         }
         classes.retain(|counts| counts.graded > 0);
         let admitted = tally.screen.reached();
-        let is_paid = tally.requests.replayed == 0 && tally.requests.sent > 0;
+        let Requests { sent, replayed, partly_replayed, .. } = tally.requests;
+        let is_paid = replayed == 0 && partly_replayed == 0 && sent > 0;
         Self {
             run: tally.sessions.run.clone().unwrap_or_default(),
             classes,

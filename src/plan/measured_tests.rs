@@ -64,7 +64,11 @@ fn the_figures_are_the_runs() {
     assert_eq!(found.together, None, "single turns were drawn");
     assert_eq!(found.cost_per_unit, Some(NanoUsd(1_080_000)));
     let replayed = Requests { replayed: 1, ..tally.requests };
-    assert_eq!(Measured::of(&Tally { requests: replayed, ..tally }).cost_per_unit, None, "a replay costs nothing");
+    let partly = Requests { partly_replayed: 1, ..tally.requests };
+    for requests in [replayed, partly] {
+        let found = Measured::of(&Tally { requests, ..tally.clone() });
+        assert_eq!(found.cost_per_unit, None, "what was there before is not in the spend: {requests:?}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::model::event::{AttemptId, Ending, Sent, Settled};
+use crate::model::event::{AttemptId, Ending, Judged, Sent, Settled};
 use crate::model::hash::PartHasher;
 use crate::model::money::NanoUsd;
 use crate::model::tally::{Requests, Spend};
@@ -75,6 +75,10 @@ impl Attempts {
             Ending::Unknown { .. } => self.spend.presumed += settled.cost,
             Ending::Declined { .. } | Ending::NotSent => {}
         }
+    }
+
+    pub(super) fn judged(&mut self, judged: &Judged) {
+        self.requests.partly_replayed += u64::from(judged.partly_replayed);
     }
 
     /// Requests and spend, with open attempts at their bound.

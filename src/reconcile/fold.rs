@@ -303,6 +303,7 @@ impl Fold {
         let (ordinal, stage) = (*ordinal, *stage);
         let failed = |source| FoldError::Definition { ordinal, stage, source };
         let (kind, holds) = self.definitions.outcome(judged).map_err(failed)?;
+        self.attempts.judged(judged);
         let mark = Mark {
             kind,
             parser: self.parser_index(judged.parser),

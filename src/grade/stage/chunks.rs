@@ -120,10 +120,11 @@ impl Grader {
 fn joined(endings: Vec<Judged>, seen: &Seen) -> Option<Judged> {
     let outcomes: Vec<_> = endings.iter().map(|ending| ending.outcome.clone()).collect();
     let stands = endings.get(standing(&outcomes)?)?.clone();
-    let with_reply = || endings.iter().filter(|ending| ending.key.is_some());
+    let (replayed, partly_replayed) = Judged::replays(&endings);
     let served: BTreeSet<&str> = endings.iter().filter_map(|ending| ending.served.as_deref()).collect();
     Some(Judged {
-        replayed: with_reply().count() > 0 && with_reply().all(|ending| ending.replayed),
+        replayed,
+        partly_replayed,
         // Two models behind one ending are neither of them, so that no mixture goes unnoticed.
         served: (!served.is_empty()).then(|| served.into_iter().collect::<Vec<_>>().join(" and ")),
         seen: seen.clone(),
