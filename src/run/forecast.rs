@@ -79,6 +79,10 @@ struct Survey {
     open: u64,
     /// Units that may go on, which depends on those.
     undecided: u64,
+    /// See [`RepeatLoad::likely`].
+    likely: u64,
+    /// See [`RepeatLoad::likely_open`].
+    likely_open: u64,
 }
 
 impl Survey {
@@ -91,6 +95,14 @@ impl Survey {
         self.drawn += other.drawn;
         self.open += other.open;
         self.undecided += other.undecided;
+        self.likely += other.likely;
+        self.likely_open += other.likely_open;
+    }
+
+    /// Of a unit that may reach the stage, with its counts here in `alone`: what it needs if it does.
+    fn may_be_reached(&mut self, alone: Self) {
+        let Self { asked, sizes, most_questions, open, .. } = alone;
+        self.add(Self { asked, sizes, most_questions, likely_open: open, ..Self::default() });
     }
 
     /// A unit reaches the stage; its reply may be `known`.
@@ -228,6 +240,7 @@ fn survey(
     confirm: Option<&Repeater>,
     definitions: &Definitions,
 ) -> Result<Surveys, StageError> {
+    let rules = [definitions, &definitions.clone().asked_once()];
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get) as u64;
     let share = |first: u64| -> Result<Surveys, StageError> {
         let Surveys { mut screened, mut confirmed, mut known } = Surveys::default();
@@ -236,13 +249,22 @@ fn survey(
             let unit = reader.get(Ordinal(next))?;
             let is_sampled = unit.stratum.is_some();
             let asked = if is_sampled { &mut screened } else { &mut known };
-            let flagged = looked_up(asked, screen, &unit, definitions, &mut scratch)?;
+            let ahead = looked_up(asked, screen, &unit, rules, &mut scratch)?;
             if let Some(grader) = confirm.filter(|_| is_sampled) {
-                if flagged {
-                    looked_up(&mut confirmed, grader, &unit, definitions, &mut scratch)?;
-                } else {
-                    let question = grader.first.prepare(&unit, &mut scratch)?;
-                    confirmed.size(grader.first.sizes(&question));
+                match ahead {
+                    Ahead::GoesOn => {
+                        looked_up(&mut confirmed, grader, &unit, rules, &mut scratch)?;
+                    }
+                    Ahead::Likely => {
+                        let mut alone = Survey::default();
+                        looked_up(&mut alone, grader, &unit, rules, &mut scratch)?;
+                        screened.likely += alone.units - alone.cached;
+                        confirmed.may_be_reached(alone);
+                    }
+                    Ahead::Unknown => {
+                        let question = grader.first.prepare(&unit, &mut scratch)?;
+                        confirmed.size(grader.first.sizes(&question));
+                    }
                 }
             }
             next += threads;
@@ -262,30 +284,48 @@ fn survey(
     })
 }
 
-/// Adds a unit that reaches a stage; whether it is known to go on from there.
+/// What stored replies say of a unit's way from a stage to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ahead {
+    /// It goes on.
+    GoesOn,
+    /// Its first asking would have it go on, and askings without a reply decide.
+    Likely,
+    /// It does not go on, or nobody knows.
+    Unknown,
+}
+
+impl Ahead {
+    const fn if_passed(passes: bool, then: Self) -> Self {
+        if passes { then } else { Self::Unknown }
+    }
+}
+
+/// Adds a unit that reaches a stage; what is known of its way on from there, by the rule of the gate and by that of one asking.
 fn looked_up(
     survey: &mut Survey,
     stage: &Repeater,
     unit: &SelectedUnit,
-    definitions: &Definitions,
+    [rule, once]: [&Definitions; 2],
     scratch: &mut Scratch,
-) -> Result<bool, StageError> {
+) -> Result<Ahead, StageError> {
     let question = stage.first.prepare(unit, scratch)?;
     survey.size(stage.first.sizes(&question));
     let Some(first) = Grader::known(&question) else {
         survey.reached(false);
         survey.drawn += u64::from(stage.is_drawn(unit));
-        return Ok(false);
+        return Ok(Ahead::Unknown);
     };
     survey.reached(true);
     match stage.prepare_after(Box::new(first.clone()), unit, scratch)? {
-        Sitting::Decided(judged) => Ok(definitions.pass(&judged)?),
+        Sitting::Decided(judged) => Ok(Ahead::if_passed(rule.pass(&judged)?, Ahead::GoesOn)),
         Sitting::Further(further) => {
             survey.open += further.open();
             survey.undecided += u64::from(further.decides());
-            Ok(!further.decides() && definitions.pass(further.first())?)
+            let then = if further.decides() { Ahead::Likely } else { Ahead::GoesOn };
+            Ok(Ahead::if_passed(once.pass(further.first())?, then))
         }
-        Sitting::First(_) => Ok(false),
+        Sitting::First(_) => Ok(Ahead::Unknown),
     }
 }
 
@@ -348,6 +388,8 @@ impl Terms {
                 drawn: survey.drawn,
                 open: survey.open,
                 undecided: survey.undecided,
+                likely: survey.likely,
+                likely_open: survey.likely_open,
             },
         }
     }

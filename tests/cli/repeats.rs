@@ -83,7 +83,7 @@ fn every_asking_of_a_unit_can_be_seen() {
 #[test]
 fn a_plan_knows_what_stored_first_answers_cause() {
     let night = night();
-    night.workspace.report();
+    let once = night.workspace.report().json();
     repeat(&night);
     let requests = night.workspace.run(&["plan", "--format", "json"]).expect(0).json()["requests"].clone();
     let before = night.requests();
@@ -99,6 +99,9 @@ fn a_plan_knows_what_stored_first_answers_cause() {
     assert_eq!(low, of_screen, "{requests}");
     let all = sent.0 - before.0 + sent.1 - before.1;
     assert!(low <= all && all <= worst && low <= expected && expected <= worst, "{requests} and {all}");
+    // A first yes is expected to stand; its second grader has answered once, and asks what it upheld once more.
+    let upheld = once["funnel"]["confirmed"].as_u64().unwrap();
+    assert_eq!(expected, low + upheld, "{} {all}", once["funnel"]);
 }
 
 #[test]
