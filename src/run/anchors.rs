@@ -203,18 +203,29 @@ impl Anchors {
             let visit = Visit::nth(number, self.plan.anchors, self.plan.draws);
             let lacks = visit.filter(|_| Grader::known(question).is_none());
             missing.extend(lacks.map(|visit| (visit, grader.bound(question))));
+            Ok(())
         })?;
         Ok(missing)
     }
 
+    /// Whether the run has the reply of a visit; never where only the baseline is looked at.
+    pub(super) fn is_made(&self, number: u64, scratch: &mut Scratch) -> Result<bool, StageError> {
+        let Some(visit) = Visit::nth(number, self.plan.anchors, self.plan.draws) else { return Ok(false) };
+        let Some(grader) = self.fresh.get(visit.draw as usize) else { return Ok(false) };
+        Ok(Grader::known(&grader.prepare(&self.anchor(visit).unit, scratch)?).is_some())
+    }
+
     /// Every draw of the baseline by the number of the visit that is compared with it, and its question.
-    pub(super) fn each_draw(&self, mut each: impl FnMut(u64, &Grader, &Prepared)) -> Result<(), StageError> {
+    pub(super) fn each_draw(
+        &self,
+        mut each: impl FnMut(u64, &Grader, &Prepared) -> Result<(), StageError>,
+    ) -> Result<(), StageError> {
         let mut scratch = Scratch::default();
         let numbered =
             (0..).map_while(|number| Some((number, Visit::nth(number, self.plan.anchors, self.plan.draws)?)));
         for (number, visit) in numbered {
             let grader = &self.baseline[visit.draw as usize];
-            each(number, grader, &grader.prepare(&self.anchor(visit).unit, &mut scratch)?);
+            each(number, grader, &grader.prepare(&self.anchor(visit).unit, &mut scratch)?)?;
         }
         Ok(())
     }

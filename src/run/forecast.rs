@@ -5,12 +5,13 @@ mod anchors;
 use std::num::NonZeroUsize;
 use std::thread;
 
+use super::anchors::visits_epoch;
 use super::assemble::{Assembly, Stand};
 use super::folder::FolderError;
 use super::gates::{Gates, GatesError};
 use super::ledger::Ledger;
 use super::repeater::{Repeater, Sitting};
-use super::resume::{earlier_cap, look_back, rounds};
+use super::resume::{earlier_cap, look_back, retried, rounds};
 use super::settings::Audit;
 use super::sizing::Allocation;
 use crate::cache::units::{ReadBuffers, SelectedUnit, Units};
@@ -149,13 +150,7 @@ pub async fn outlook(assembly: Assembly, measured: Option<Measured>) -> Result<O
     if planned.cap.is_none() {
         planned.cap = earlier_cap(&runs, &ledger, &audit.name)?;
     }
-    let last = if audit.retry_errors {
-        let mut past = look_back((&runs, &audit.workspace.trials()), &mut ledger, &audit.name, false)?;
-        past.leave_narrow(audit.budget.stop_when);
-        past.retry_round(&planned.identity)
-    } else {
-        rounds(&runs, &ledger)?
-    };
+    let (last, of_visits) = earlier(&audit, &mut ledger, (&planned, anchors.is_some()))?;
     gates.retries = Retries { last, is_asking: audit.retry_errors };
     planned.planted.clone_from(&gates.planted);
     let terms: Vec<_> = stands.iter().map(|stand| Terms::new(&audit, stand)).collect();
@@ -163,7 +158,12 @@ pub async fn outlook(assembly: Assembly, measured: Option<Measured>) -> Result<O
     let anchors = match (anchors, terms.first()) {
         (Some(set), Some(terms)) => {
             let of_screen = (&gates, stands.as_slice(), &terms.asked_once());
-            Some(anchors::look_up((set, units.len()), of_screen, (&behaviour, &definitions), &cache)?)
+            Some(anchors::look_up(
+                (set, units.len(), of_visits.as_deref()),
+                of_screen,
+                (&behaviour, &definitions),
+                &cache,
+            )?)
         }
         (Some(_) | None, _) => None,
     };
@@ -191,6 +191,28 @@ pub async fn outlook(assembly: Assembly, measured: Option<Measured>) -> Result<O
     let spent = ledger.spent_by(&audit.name);
     let prospect = prospect((&planned, &audit.assume), (&load, &forecast), spent, (measured, is_auto));
     Ok(Outlook { planned, load, forecast, anchors, prospect, allocation, missing })
+}
+
+/// The rounds of `--retry-errors` that count, and the epoch of the visits to anchors that a run which would go on has made.
+fn earlier(
+    audit: &Audit,
+    ledger: &mut Ledger,
+    (planned, has_anchors): (&Planned, bool),
+) -> Result<(u32, Option<String>), FolderError> {
+    let runs = audit.workspace.runs();
+    if !audit.retry_errors && !has_anchors {
+        return Ok((rounds(&runs, ledger)?, None));
+    }
+    let mut past = look_back((&runs, &audit.workspace.trials()), ledger, &audit.name, false)?;
+    past.leave_narrow(audit.budget.stop_when);
+    let (last, identity) = if audit.retry_errors {
+        let round = past.retry_round(&planned.identity);
+        (round, retried(&planned.identity, round))
+    } else {
+        (rounds(&runs, ledger)?, planned.identity)
+    };
+    let resumed = past.resume(&identity).0.folder;
+    Ok((last, resumed.map(|folder| visits_epoch(&folder.id, audit.cache))))
 }
 
 /// The most that the screen of a trial can send and cost: questions without a reply, and their bound. Sends nothing.

@@ -147,6 +147,28 @@ fn anchors_that_cannot_be_used_are_refused_with_advice() {
 }
 
 #[test]
+fn a_plan_leaves_out_visits_that_the_run_which_goes_on_has_paid() {
+    let night = night_of(30);
+    night.workspace.run(&["anchors", "baseline"]).expect(0);
+    let plan = || night.workspace.run(&["plan", "--format", "json"]).expect(0).json()["anchors"].clone();
+    let before = plan();
+    assert_eq!(
+        (&before["visits"], &before["visits_made"], &before["requests"]),
+        (&json!(16), &json!(0), &json!([16, 16, 16]))
+    );
+    night.workspace.assize(&["run", "--progress", "none"]).run_while(|child| {
+        night.screen.wait_for(80);
+        child.kill().ok();
+    });
+    let after = plan();
+    let (made, left) = (after["visits_made"].as_u64().unwrap(), after["requests"][1].as_u64().unwrap());
+    assert!(made > 0 && after["visits"] == json!(16), "{after}");
+    assert_eq!(left, 16 - made, "{after}");
+    let page = night.workspace.run(&["plan"]).expect(0).stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(page.contains(&format!("has made {made} of these visits")), "{page}");
+}
+
+#[test]
 fn visits_that_were_made_stay_in_the_report_whatever_the_audit_says_later() {
     let night = night_of(30);
     night.workspace.run(&["anchors", "baseline"]).expect(0);
