@@ -233,6 +233,8 @@ pub struct Spend {
     pub total: NanoUsd,
     /// The part of it that nobody knows to be billed: attempts that ended unknown or not at all, at their bound.
     pub presumed: NanoUsd,
+    /// The part of it that went to anchors.
+    pub anchors: NanoUsd,
     /// Tokens billed.
     pub usage: Usage,
 }

@@ -32,7 +32,8 @@ pub struct Measured {
     pub requests: u64,
     /// Completion tokens billed for them.
     pub output_tokens: u64,
-    /// What an admitted unit has cost on average, with everything that followed from it. Absent where replies were
+    /// What an admitted unit has cost on average, with everything that followed from it; visits to anchors, which a plan counts
+    /// by themselves, are no part of it. Absent where replies were
     /// replayed or nothing was sent: then nobody knows.
     pub cost_per_unit: Option<NanoUsd>,
     /// Confirmed turns of a conversation with at least one; absent where none was confirmed, and where single turns were
@@ -140,6 +141,7 @@ impl Measured {
         let admitted = tally.screen.reached();
         let Requests { sent, replayed, partly_replayed, .. } = tally.requests;
         let is_paid = replayed == 0 && partly_replayed == 0 && sent > 0;
+        let of_units = tally.spend.total.saturating_sub(tally.spend.anchors);
         Self {
             run: tally.sessions.run.clone().unwrap_or_default(),
             classes,
@@ -147,7 +149,7 @@ impl Measured {
             ungraded: tally.screen.ungraded() - tally.screen.unfinished,
             requests: tally.requests.sent,
             output_tokens: tally.spend.usage.completion_tokens,
-            cost_per_unit: tally.spend.total.0.checked_div(admitted).filter(|_| is_paid).map(NanoUsd),
+            cost_per_unit: of_units.0.checked_div(admitted).filter(|_| is_paid).map(NanoUsd),
             together: together(tally),
             known: known(tally),
             level: tally.level,

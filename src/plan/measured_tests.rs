@@ -63,6 +63,9 @@ fn the_figures_are_the_runs() {
     assert_eq!(found.tokens_per_reply(), Some(50));
     assert_eq!(found.together, None, "single turns were drawn");
     assert_eq!(found.cost_per_unit, Some(NanoUsd(1_080_000)));
+    let spend = Spend { anchors: NanoUsd(4_000_000), ..tally.spend };
+    let found = Measured::of(&Tally { spend, ..tally.clone() });
+    assert_eq!(found.cost_per_unit, Some(NanoUsd(1_000_000)), "a plan counts visits to anchors by themselves");
     let replayed = Requests { replayed: 1, ..tally.requests };
     let partly = Requests { partly_replayed: 1, ..tally.requests };
     for requests in [replayed, partly] {
