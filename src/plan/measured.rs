@@ -3,7 +3,7 @@
 //! Shares are counted by class, all groups together, so that a small probe says something. Where a class has shown no
 //! event the assumption stands, unless the run makes it implausible: then the one-sided upper limit stands in its place.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::expectation::{Expectation, Slice};
 use super::settings::Assumptions;
@@ -33,11 +33,10 @@ pub struct Measured {
     /// Completion tokens billed for them.
     pub output_tokens: u64,
     /// What an admitted unit has cost on average, with everything that followed from it; visits to anchors, which a plan counts
-    /// by themselves, are no part of it. Absent where replies were
-    /// replayed or nothing was sent: then nobody knows.
+    /// by themselves, are no part of it. Absent where replies were replayed or nothing was sent: then nobody knows.
     pub cost_per_unit: Option<NanoUsd>,
-    /// Confirmed turns of a conversation with at least one; absent where none was confirmed, and where single turns were
-    /// drawn, which misses the others of a conversation.
+    /// Confirmed turns of the conversation of a confirmed turn, itself included, on average; absent where none was confirmed,
+    /// and where single turns were drawn, which misses the others of a conversation.
     pub together: Option<f64>,
     /// Known positives by group, and those that passed the gate.
     pub known: BTreeMap<Group, Sensitivity>,
@@ -199,11 +198,17 @@ pub fn restated(slices: &[Slice], assume: &Assumptions) -> Assumptions {
     }
 }
 
+/// Confirmed turns of the conversation of a confirmed turn, on average: the mean that pairs of them follow from, which is larger
+/// than that over conversations where some hold many.
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
 fn together(tally: &Tally) -> Option<f64> {
-    let conversations: BTreeSet<_> = tally.confirmed.iter().map(|unit| unit.unit.conversation_key()).collect();
-    let has_some = tally.plan.draws_several() && !conversations.is_empty();
-    has_some.then(|| tally.confirmed.len() as f64 / conversations.len() as f64)
+    let mut turns: BTreeMap<_, u64> = BTreeMap::new();
+    for confirmed in &tally.confirmed {
+        *turns.entry(confirmed.unit.conversation_key()).or_default() += 1;
+    }
+    let pairs: u64 = turns.values().map(|turns| turns * turns).sum();
+    let has_some = tally.plan.draws_several() && !turns.is_empty();
+    has_some.then(|| pairs as f64 / tally.confirmed.len() as f64)
 }
 
 fn known(tally: &Tally) -> BTreeMap<Group, Sensitivity> {

@@ -84,7 +84,7 @@ fn a_run_of_whole_conversations_shows_how_many_turns_are_confirmed_together() {
     let mut tally = run();
     tally.plan.sample_by = UnitKind::Conversation;
     tally.confirmed = vec![confirmed("c", 1), confirmed("c", 3), confirmed("c", 5), confirmed("d", 1)];
-    assert_eq!(Measured::of(&tally).together, Some(2.0));
+    assert_eq!(Measured::of(&tally).together, Some(2.5), "three turns see three, and one sees itself");
     tally.confirmed.clear();
     assert_eq!(Measured::of(&tally).together, None);
 }
