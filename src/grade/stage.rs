@@ -88,6 +88,16 @@ pub enum Prepared {
 }
 
 impl Prepared {
+    /// Questions without a reply.
+    #[must_use]
+    pub fn open_questions(&self) -> u64 {
+        match self {
+            Self::Decided { .. } => 0,
+            Self::Ask(_) => 1,
+            Self::Chunks(prepared) => prepared.asked().count() as u64,
+        }
+    }
+
     /// Bytes of the questions that a conversation in chunks has, which are about as long as it is.
     #[must_use]
     pub fn chunk_bytes(&self) -> usize {

@@ -174,6 +174,16 @@ pub(super) struct Anchors {
     plan: AnchorPlan,
 }
 
+/// A baseline draw that is not there.
+#[derive(Debug, Clone, Copy)]
+struct Missing {
+    visit: Visit,
+    /// Requests: several where the anchor is read in chunks.
+    requests: u64,
+    /// The most that they can cost.
+    most: NanoUsd,
+}
+
 impl Anchors {
     /// Looks up how much of the baseline is there. Blocks for as long as rendering every anchor a few times takes.
     pub(super) fn new(
@@ -196,13 +206,14 @@ impl Anchors {
         &self.plan
     }
 
-    /// Baseline draws that are not there, with the most that each can cost.
-    fn missing(&self) -> Result<Vec<(Visit, NanoUsd)>, StageError> {
+    /// Baseline draws that are not there.
+    fn missing(&self) -> Result<Vec<Missing>, StageError> {
         let mut missing = Vec::new();
         self.each_draw(|number, grader, question| {
             let visit = Visit::nth(number, self.plan.anchors, self.plan.draws);
             let lacks = visit.filter(|_| Grader::known(question).is_none());
-            missing.extend(lacks.map(|visit| (visit, grader.bound(question))));
+            let (requests, most) = (question.open_questions(), grader.bound(question));
+            missing.extend(lacks.map(|visit| Missing { visit, requests, most }));
             Ok(())
         })?;
         Ok(missing)

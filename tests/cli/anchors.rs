@@ -147,6 +147,21 @@ fn anchors_that_cannot_be_used_are_refused_with_advice() {
 }
 
 #[test]
+fn a_baseline_announces_every_request_of_an_anchor_in_chunks() {
+    let night = night();
+    let screen = "window = { max_chars = 2000, over_long = \"chunk\" }\n\n[grader.confirm]";
+    night.workspace.edit("audit.toml", "[grader.confirm]", screen);
+    let long = format!("{} This is a test.", "It is raining. ".repeat(400));
+    let messages = json!([{ "role": "user", "content": "Well?" }, { "role": "assistant", "content": long }]);
+    let line = json!({ "id": "long", "expect": "present", "target": 1, "messages": messages });
+    night.workspace.write("anchors.jsonl", line.to_string() + "\n");
+    let drawn = night.workspace.run(&["anchors", "baseline", "--format", "json"]).expect(0).json();
+    let sent = night.requests().0;
+    assert!(sent > 8, "several chunks of eight draws: {sent}");
+    assert_eq!((&drawn["requests"], &drawn["there"]), (&json!(sent), &json!(8)), "{drawn}");
+}
+
+#[test]
 fn a_plan_leaves_out_visits_that_the_run_which_goes_on_has_paid() {
     let night = night_of(30);
     night.workspace.run(&["anchors", "baseline"]).expect(0);
