@@ -167,7 +167,7 @@ fn of_set(planned: &Planned, sensitivity: f64) -> BTreeMap<Group, Sensitivity> {
     items.into_iter().filter_map(expected).collect()
 }
 
-/// What is in the cache comes in whatever the cap; of the rest as much as its expected cost leaves room for.
+/// Units whose whole way is in the cache come in whatever the cap; of the rest as much as its expected cost leaves room for.
 #[expect(clippy::cast_precision_loss, reason = "a share needs no 53 bits")]
 fn share_let_in(planned: &Planned, load: &Load, forecast: &Forecast, spent: NanoUsd) -> f64 {
     let (Some(cap), units) = (planned.cap, load.screen.units as f64) else { return 1.0 };
@@ -175,7 +175,7 @@ fn share_let_in(planned: &Planned, load: &Load, forecast: &Forecast, spent: Nano
     if room >= cost || units <= 0.0 {
         return 1.0;
     }
-    let cached = load.screen.cached as f64;
+    let cached = load.screen.cached.saturating_sub(load.screen.repeats.waiting) as f64;
     (cached + (units - cached) * room / cost) / units
 }
 

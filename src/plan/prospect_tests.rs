@@ -3,7 +3,9 @@
 use super::*;
 use crate::model::fixture::planned;
 use crate::model::money::Price;
+use crate::model::repeats::{RepeatRule, Repeats};
 use crate::plan::forecast::{Limits, forecast};
+use crate::plan::repeats::RepeatLoad;
 
 fn plan(cap_usd: Option<f64>) -> Planned {
     let strata = [("core", "a", 1_000, 1_000), ("none", "a", 100_000, 20_000)];
@@ -58,6 +60,10 @@ fn a_cap_lets_in_what_it_pays_for_and_the_intervals_are_of_that() {
     assert!((of(Some(20.0), &load, 9.447_5).let_in - 0.5).abs() < 1e-3, "what was spent before counts");
     let cached = Load { screen: StageLoad { cached: 21_000, ..load.screen }, ..load };
     assert!((of(Some(0.0), &cached, 0.0).let_in - 1.0).abs() < 1e-12, "what is in the cache costs nothing");
+    let policy = Repeats { rule: RepeatRule::Majority, flagged: 3, near_threshold: 3, near: 10, random: 0.0 };
+    let repeats = RepeatLoad { policy: Some(policy), open: 42_000, waiting: 21_000, ..RepeatLoad::default() };
+    let waiting = Load { screen: StageLoad { repeats, ..cached.screen }, ..cached };
+    assert!((of(Some(21.0), &waiting, 0.0).let_in - 0.5).abs() < 1e-3, "a unit that waits for its repeats needs money");
 }
 
 #[test]

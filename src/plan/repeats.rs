@@ -19,6 +19,8 @@ pub struct RepeatLoad {
     /// Further askings without a reply of units that reach this stage if their first asking at the one before stands: their
     /// first one here has a reply.
     pub likely_open: u64,
+    /// Units whose first asking has a reply and that lack another one on their way: a repeat, or a second grader's.
+    pub waiting: u64,
 }
 
 impl RepeatLoad {

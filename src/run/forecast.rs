@@ -84,6 +84,8 @@ struct Survey {
     likely: u64,
     /// See [`RepeatLoad::likely_open`].
     likely_open: u64,
+    /// See [`RepeatLoad::waiting`].
+    waiting: u64,
 }
 
 impl Survey {
@@ -98,6 +100,12 @@ impl Survey {
         self.undecided += other.undecided;
         self.likely += other.likely;
         self.likely_open += other.likely_open;
+        self.waiting += other.waiting;
+    }
+
+    /// Askings that reach the stage for certain and have no reply.
+    const fn lacking(&self) -> u64 {
+        self.units - self.cached + self.open
     }
 
     /// Of a unit that may reach the stage, with its counts here in `alone`: what it needs if it does.
@@ -270,6 +278,7 @@ fn survey(
         while next < units.len() {
             let unit = reader.get(Ordinal(next))?;
             let is_sampled = unit.stratum.is_some();
+            let (cached, lacking) = (screened.cached, screened.open + confirmed.lacking());
             let asked = if is_sampled { &mut screened } else { &mut known };
             let ahead = looked_up(asked, screen, &unit, rules, &mut scratch)?;
             if let Some(grader) = confirm.filter(|_| is_sampled) {
@@ -289,6 +298,8 @@ fn survey(
                     }
                 }
             }
+            let is_waiting = screened.cached > cached && screened.open + confirmed.lacking() > lacking;
+            screened.waiting += u64::from(is_waiting);
             next += threads;
         }
         Ok(Surveys { screened, confirmed, known })
@@ -412,6 +423,7 @@ impl Terms {
                 undecided: survey.undecided,
                 likely: survey.likely,
                 likely_open: survey.likely_open,
+                waiting: survey.waiting,
             },
         }
     }
