@@ -193,9 +193,13 @@ pub fn forecast(load: &Load) -> Forecast {
         time = if *shared_limits { screen.limits.time(&expected) } else { slower(time, separate) };
     }
     if let Some(paid) = paid_per_unit {
+        // What follows on stored first answers is no part of what a unit costs from its beginning.
+        let mut left = screen.usual(screen.repeats.open, *assume).cost;
+        if let Some(confirm) = confirm {
+            left += confirm.expected(screen.repeats.likely, 1.0, *assume).cost;
+        }
+        expected.cost = (NanoUsd(paid.0.saturating_mul(open)) + left).min(worst.cost);
         // What was paid is known better than what easy prompts cost.
-        let repeated = screen.usual(screen.repeats.open, *assume).cost;
-        expected.cost = (NanoUsd(paid.0.saturating_mul(open)) + repeated).min(worst.cost);
         low.cost = low.cost.min(expected.cost);
     }
     Forecast {
@@ -444,6 +448,17 @@ mod tests {
         assert_eq!(Some(cheap.cost_expected), NanoUsd::from_usd(0.8));
         assert_eq!(cheap.cost_low, cheap.cost_expected, "a good night costs no more than what was paid");
         assert_eq!(of(u64::MAX).cost_expected, of(u64::MAX).cost_worst);
+        let confirm = StageLoad { units: 7, cached: 3, ..stage() };
+        let repeats = RepeatLoad { open: 5, undecided: 2, likely: 2, ..RepeatLoad::default() };
+        let load = Load {
+            screen: StageLoad { repeats, ..stage() },
+            confirm: Some(StageLoad { repeats: RepeatLoad { open: 3, ..RepeatLoad::default() }, ..confirm }),
+            paid_per_unit: Some(NanoUsd(1_000_000)),
+            ..load()
+        };
+        // Five repeats of the screen, four units and three repeats of the confirmer, and two that may come: 850 tokens' worth each.
+        let question = forecast(&Load { paid_per_unit: None, ..self::load() }).cost_expected.0 / 8_000;
+        assert_eq!(forecast(&load).cost_expected, NanoUsd(8_000 * 1_000_000 + (5 + 4 + 3 + 2) * question));
     }
 
     #[test]

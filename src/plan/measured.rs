@@ -11,8 +11,10 @@ use crate::estimate::interval::{Share, one_sided_upper};
 use crate::estimate::sensitivity::Sensitivity;
 use crate::model::bucket::Bucket;
 use crate::model::found_by::KnownUse;
+use crate::model::grading::Stage;
 use crate::model::money::NanoUsd;
 use crate::model::rate::Level;
+use crate::model::repeats::Repeats;
 use crate::model::review::Route;
 use crate::model::tally::{Requests, StratumTally, Tally};
 use crate::model::unit::Group;
@@ -35,6 +37,8 @@ pub struct Measured {
     /// What an admitted unit has cost on average, with everything that followed from it; visits to anchors, which a plan counts
     /// by themselves, are no part of it. Absent where replies were replayed or nothing was sent: then nobody knows.
     pub cost_per_unit: Option<NanoUsd>,
+    /// What its screen and its second grader asked again.
+    pub repeats: [Option<Repeats>; 2],
     /// Confirmed turns of the conversation of a confirmed turn, itself included, on average; absent where none was confirmed,
     /// and where single turns were drawn, which misses the others of a conversation.
     pub together: Option<f64>,
@@ -149,6 +153,7 @@ impl Measured {
             requests: tally.requests.sent,
             output_tokens: tally.spend.usage.completion_tokens,
             cost_per_unit: of_units.0.checked_div(admitted).filter(|_| is_paid).map(NanoUsd),
+            repeats: [Stage::Screen, Stage::Confirm].map(|stage| tally.plan.repeats(stage)),
             together: together(tally),
             known: known(tally),
             level: tally.level,

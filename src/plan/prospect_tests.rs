@@ -86,6 +86,31 @@ fn the_best_split_spends_the_cap_and_no_more_and_is_no_wider() {
 }
 
 #[test]
+fn a_run_that_asked_once_prices_a_plan_that_asks_again_by_what_it_asks() {
+    let measured = crate::plan::measured::tests::measured();
+    let policy = Repeats { rule: RepeatRule::Majority, flagged: 3, near_threshold: 1, near: 10, random: 0.5 };
+    let repeats = RepeatLoad { policy: Some(policy), ..RepeatLoad::default() };
+    let priced = |repeats, of_run| {
+        let mut load = load();
+        load.screen.repeats = repeats;
+        let confirm = load.confirm.as_mut().unwrap();
+        confirm.price = Price::flat(0, 0, 0);
+        let mut run = measured.clone();
+        run.repeats = of_run;
+        believe(&mut load, &plan(None), Some(&run));
+        (load.paid_per_unit.unwrap().usd() / measured.cost_per_unit.unwrap().usd(), load.assume.flag_rate)
+    };
+    let (once, again) = ([None, None], [Some(policy), None]);
+    assert!((priced(RepeatLoad::default(), once).0 - 1.0).abs() < 1e-12);
+    assert!((priced(repeats, again).0 - 1.0).abs() < 1e-12, "the run asked as the plan does");
+    let (ratio, flag_rate) = priced(repeats, once);
+    // Two more of what is flagged, one more of half of all others.
+    assert!((ratio - (1.0 + 2.0 * flag_rate + 0.5 * (1.0 - flag_rate))).abs() < 1e-6, "{ratio} {flag_rate}");
+    let (back, _) = priced(RepeatLoad::default(), again);
+    assert!((back * ratio - 1.0).abs() < 1e-6, "{back}");
+}
+
+#[test]
 fn what_a_run_has_shown_is_believed() {
     let mut load = load();
     let before = of(None, &load, 0.0);
