@@ -98,12 +98,13 @@ impl Prepared {
         }
     }
 
-    /// Bytes of the questions that a conversation in chunks has, which are about as long as it is.
+    /// Bytes of the questions without a reply.
     #[must_use]
-    pub fn chunk_bytes(&self) -> usize {
+    pub fn text_bytes(&self) -> usize {
         match self {
+            Self::Decided { .. } => 0,
+            Self::Ask(asking) => asking.text.len(),
             Self::Chunks(prepared) => prepared.asked().map(|asking| asking.text.len()).sum(),
-            Self::Decided { .. } | Self::Ask(_) => 0,
         }
     }
 }
@@ -155,9 +156,11 @@ impl fmt::Debug for Scratch {
 
 /// A question and what is known about it.
 pub struct Asking {
-    text: Box<str>,
+    /// Shared with other askings of the same question.
+    text: Arc<str>,
     key: Digest,
-    seen: Seen,
+    /// Shared like the text.
+    seen: Arc<Seen>,
     injection_suspected: bool,
     bound: NanoUsd,
     place: Place,
@@ -318,7 +321,7 @@ impl Grader {
             }
             Found::Nothing(outcome) => (Err(outcome), None),
         };
-        let seen = (seen.clone(), asking.injection_suspected);
+        let seen = (Seen::clone(seen), asking.injection_suspected);
         let reading = reading.map(|reading| (reading, asking.key));
         let judged = self.judged(unit.ordinal, reading, seen, false);
         Ok(StageEnd { judged: Box::new(judged), settlement })

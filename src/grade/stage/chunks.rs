@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Asking, Grader, Prepared, Scratch, Sizes, StageError};
+use super::lookup::Rendered;
+use super::{Asking, Grader, Prepared, Sizes, StageError};
 use crate::cache::units::SelectedUnit;
 use crate::grade::desk::{Desk, Message, StageEnd};
 use crate::model::event::{Judged, JudgedChunk, Seen};
-use crate::prompt::Asked;
 use crate::verdict::standing;
 
 /// One question, as far as it goes without asking: about a whole unit, or about a chunk of it.
@@ -58,15 +58,15 @@ impl Grader {
     pub(super) fn prepare_chunks(
         &self,
         unit: &SelectedUnit,
-        (questions, seen): (Vec<Result<Asked, Seen>>, Seen),
-        scratch: &mut Scratch,
+        (questions, seen): (&[Result<Rendered, Seen>], &Seen),
+        scratch: &mut Vec<u8>,
     ) -> Result<Prepared, StageError> {
         let (mut chunks, mut endings, mut sizes) = (Vec::new(), Vec::new(), Sizes::default());
         for question in questions {
             let chunk = match question {
-                Ok(asked) => self.look_up(unit, asked, scratch)?,
+                Ok(rendered) => self.look_up(unit, rendered, scratch)?,
                 Err(seen) => {
-                    let judged = Box::new(self.unasked(unit.ordinal, seen));
+                    let judged = Box::new(self.unasked(unit.ordinal, seen.clone()));
                     Chunk::Decided { judged, sizes: Sizes::default() }
                 }
             };
@@ -80,9 +80,9 @@ impl Grader {
             chunks.push(chunk);
         }
         if endings.len() < chunks.len() {
-            return Ok(Prepared::Chunks(Box::new(PreparedChunks { chunks, sizes, seen })));
+            return Ok(Prepared::Chunks(Box::new(PreparedChunks { chunks, sizes, seen: seen.clone() })));
         }
-        let judged = joined(endings, &seen).unwrap_or_else(|| self.unasked(unit.ordinal, seen));
+        let judged = joined(endings, seen).unwrap_or_else(|| self.unasked(unit.ordinal, seen.clone()));
         Ok(Prepared::Decided { judged: Box::new(judged), sizes })
     }
 
