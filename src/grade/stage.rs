@@ -88,12 +88,23 @@ pub enum Prepared {
 }
 
 impl Prepared {
-    /// Bytes of the questions that a conversation in chunks has, which are about as long as it is.
+    /// Questions without a reply.
     #[must_use]
-    pub fn chunk_bytes(&self) -> usize {
+    pub fn open_questions(&self) -> u64 {
         match self {
+            Self::Decided { .. } => 0,
+            Self::Ask(_) => 1,
+            Self::Chunks(prepared) => prepared.asked().count() as u64,
+        }
+    }
+
+    /// Bytes of the questions without a reply.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        match self {
+            Self::Decided { .. } => 0,
+            Self::Ask(asking) => asking.text.len(),
             Self::Chunks(prepared) => prepared.asked().map(|asking| asking.text.len()).sum(),
-            Self::Decided { .. } | Self::Ask(_) => 0,
         }
     }
 }
@@ -145,9 +156,11 @@ impl fmt::Debug for Scratch {
 
 /// A question and what is known about it.
 pub struct Asking {
-    text: Box<str>,
+    /// Shared with other askings of the same question.
+    text: Arc<str>,
     key: Digest,
-    seen: Seen,
+    /// Shared like the text.
+    seen: Arc<Seen>,
     injection_suspected: bool,
     bound: NanoUsd,
     place: Place,
@@ -308,7 +321,7 @@ impl Grader {
             }
             Found::Nothing(outcome) => (Err(outcome), None),
         };
-        let seen = (seen.clone(), asking.injection_suspected);
+        let seen = (Seen::clone(seen), asking.injection_suspected);
         let reading = reading.map(|reading| (reading, asking.key));
         let judged = self.judged(unit.ordinal, reading, seen, false);
         Ok(StageEnd { judged: Box::new(judged), settlement })
@@ -398,6 +411,7 @@ impl Grader {
             key,
             parser,
             replayed,
+            partly_replayed: false,
             served,
             seen,
             chunks,
@@ -424,6 +438,7 @@ impl Grader {
             key: None,
             parser: PARSER_VERSION,
             replayed: false,
+            partly_replayed: false,
             served: None,
             seen,
             chunks: Vec::new(),

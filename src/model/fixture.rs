@@ -160,6 +160,7 @@ pub(crate) fn judged(ordinal: u64, stage: Stage, outcome: Outcome) -> Judged {
         key: None,
         parser: 1,
         replayed: false,
+        partly_replayed: false,
         served: Some(if stage == Stage::Screen { "gpt-5-mini-2026-08" } else { "o4" }.to_owned()),
         seen: Seen::default(),
         chunks: Vec::new(),

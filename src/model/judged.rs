@@ -30,6 +30,9 @@ pub struct Judged {
     pub parser: u32,
     /// Whether the reply was there before this session: nothing was sent.
     pub replayed: bool,
+    /// Whether some of several replies were there before this session, and others were not. Older journals do not say it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub partly_replayed: bool,
     /// The model served, if the server says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub served: Option<String>,
@@ -63,6 +66,28 @@ impl Judged {
             (self.outcome, self.key, self.served, self.chunks) = (outcome, key, served, chunks);
         }
     }
+
+    /// The keys of every reply behind it: of all askings, with those of their chunks. Some may come twice.
+    pub fn keys(&self) -> impl Iterator<Item = Digest> {
+        let askings = self.repeated.iter().flat_map(|repeated| &repeated.askings);
+        let of_askings = askings.flat_map(|asking| keys_of(asking.key, &asking.chunks));
+        keys_of(self.key, &self.chunks).chain(of_askings)
+    }
+}
+
+impl Judged {
+    /// What an ending of several says of its replies: whether all that there are were there before, and whether a part was.
+    #[must_use]
+    pub fn replays(endings: &[Self]) -> (bool, bool) {
+        let with_reply = || endings.iter().filter(|ending| ending.key.is_some());
+        let all = with_reply().count() > 0 && with_reply().all(|ending| ending.replayed);
+        let some = with_reply().any(|ending| ending.replayed || ending.partly_replayed);
+        (all, some && !all)
+    }
+}
+
+fn keys_of(key: Option<Digest>, chunks: &[JudgedChunk]) -> impl Iterator<Item = Digest> {
+    key.into_iter().chain(chunks.iter().filter_map(|chunk| chunk.key))
 }
 
 /// How one chunk of a unit ended.
@@ -89,4 +114,58 @@ pub struct Seen {
     /// it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of_conversation: Option<f64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::model::repeats::RepeatCause;
+
+    fn digest(name: &str) -> Digest {
+        Digest::of(name.as_bytes())
+    }
+
+    fn chunks(names: [&str; 2]) -> Vec<JudgedChunk> {
+        names.map(|name| JudgedChunk { outcome: Outcome::Refused, key: Some(digest(name)) }).into()
+    }
+
+    fn asking(key: Option<&str>, chunks: Vec<JudgedChunk>) -> JudgedAsking {
+        JudgedAsking { outcome: Outcome::Refused, key: key.map(digest), served: None, chunks }
+    }
+
+    #[test]
+    fn every_reply_behind_an_ending_has_its_key() {
+        let askings = vec![
+            asking(Some("first 1"), chunks(["first 1", "first 2"])),
+            asking(Some("second 2"), chunks(["second 1", "second 2"])),
+            asking(None, Vec::new()),
+        ];
+        let judged = Judged {
+            ordinal: Ordinal(0),
+            stage: Stage::Screen,
+            outcome: Outcome::Refused,
+            key: Some(digest("second 2")),
+            parser: 1,
+            replayed: false,
+            partly_replayed: false,
+            served: None,
+            seen: Seen::default(),
+            chunks: chunks(["second 1", "second 2"]),
+            injection_suspected: false,
+            repeated: Some(Box::new(Repeated { cause: RepeatCause::Flagged, askings })),
+        };
+        let all = ["first 1", "first 2", "second 1", "second 2"].map(digest);
+        assert_eq!(judged.keys().collect::<BTreeSet<_>>(), BTreeSet::from(all));
+        let ending = |key: Option<&str>, replayed| Judged { key: key.map(digest), replayed, ..judged.clone() };
+        let (paid, there, none) = (ending(Some("a"), false), ending(Some("b"), true), ending(None, false));
+        let of = |endings: &[&Judged]| Judged::replays(&endings.iter().map(|one| (*one).clone()).collect::<Vec<_>>());
+        assert_eq!(of(&[&paid, &paid]), (false, false));
+        assert_eq!(of(&[&there, &paid]), (false, true), "a first asking that was there is in nobody's spend");
+        assert_eq!((of(&[&there, &none]), of(&[&none])), ((true, false), (false, false)));
+        assert_eq!(of(&[&paid, &Judged { partly_replayed: true, ..paid.clone() }]), (false, true));
+        let once = Judged { chunks: Vec::new(), repeated: None, ..judged };
+        assert_eq!(once.keys().collect::<Vec<_>>(), [digest("second 2")]);
+    }
 }

@@ -224,6 +224,8 @@ pub struct Requests {
     pub sent: u64,
     /// Verdicts that were derived from a reply which was there before the session: nothing was sent.
     pub replayed: u64,
+    /// Tellings of verdicts of several replies, of which some were there before the session and others were not.
+    pub partly_replayed: u64,
     /// Attempts whose predecessor was open when a process died: possibly paid for twice.
     pub repeated: u64,
     /// Attempts after the first for one request within one session.
@@ -237,6 +239,8 @@ pub struct Spend {
     pub total: NanoUsd,
     /// The part of it that nobody knows to be billed: attempts that ended unknown or not at all, at their bound.
     pub presumed: NanoUsd,
+    /// The part of it that went to anchors.
+    pub anchors: NanoUsd,
     /// Tokens billed.
     pub usage: Usage,
 }

@@ -14,7 +14,9 @@ pub struct AnchorLoad {
     pub plan: AnchorPlan,
     /// Visits that are due once every planned unit has ended.
     pub due: u64,
-    /// Those of them that can be paid: they have a baseline draw.
+    /// Those of them that the run which would go on has made.
+    pub made: u64,
+    /// Those that are due and can be paid: they have a baseline draw.
     pub visits: StageLoad,
     /// Baseline draws that are missing.
     pub missing: StageLoad,
@@ -27,7 +29,9 @@ pub struct AnchorForecast {
     pub plan: AnchorPlan,
     /// Visits that are due once every planned unit has ended.
     pub due: u64,
-    /// The visits of a run. Each is asked afresh, so that no reply is there yet.
+    /// Those of them that the run which would go on has made.
+    pub made: u64,
+    /// The visits of a run. Each is asked afresh, once in a run.
     pub visits: Forecast,
     /// What drawing the rest of the baseline takes, which is no part of a run.
     pub baseline: Forecast,
@@ -51,7 +55,7 @@ pub fn forecast_anchors(load: &AnchorLoad, assume: Assumptions, run: &Forecast) 
     if run.requests_worst == 0 {
         (visits.requests_worst, visits.cost_worst) = (0, NanoUsd::ZERO);
     }
-    AnchorForecast { plan: load.plan.clone(), due: load.due, visits, baseline: alone(load.missing) }
+    AnchorForecast { plan: load.plan.clone(), due: load.due, made: load.made, visits, baseline: alone(load.missing) }
 }
 
 impl Add for Forecast {
@@ -114,7 +118,7 @@ mod tests {
 
     fn load() -> AnchorLoad {
         let plan = AnchorPlan { anchors: 5, draws: 8, rate: 0.01, baseline: 30 };
-        AnchorLoad { plan, due: 10, visits: stage(10), missing: stage(10) }
+        AnchorLoad { plan, due: 10, made: 0, visits: stage(10), missing: stage(10) }
     }
 
     #[test]

@@ -182,7 +182,8 @@ pub fn forecast(load: &Load) -> Forecast {
     let known = known.filter(|known| known.is_confirmed).map_or(0, |known| known.screen.units);
     let mut time = screen.limits.time(&expected);
     if let Some(confirm) = confirm {
-        let passed = share(open, assume.flag_rate) + share(known, assume.sensitivity);
+        // What a first asking says stands until others say something else.
+        let passed = share(open, assume.flag_rate) + screen.repeats.likely + share(known, assume.sensitivity);
         // A second grader that upholds all of it repeats all of it.
         let flagged = confirm.expected(passed, 1.0, *assume);
         low += confirm.low(*assume);
@@ -192,9 +193,13 @@ pub fn forecast(load: &Load) -> Forecast {
         time = if *shared_limits { screen.limits.time(&expected) } else { slower(time, separate) };
     }
     if let Some(paid) = paid_per_unit {
+        // What follows on stored first answers is no part of what a unit costs from its beginning.
+        let mut left = screen.usual(screen.repeats.open, *assume).cost;
+        if let Some(confirm) = confirm {
+            left += confirm.expected(screen.repeats.likely, 1.0, *assume).cost;
+        }
+        expected.cost = (NanoUsd(paid.0.saturating_mul(open)) + left).min(worst.cost);
         // What was paid is known better than what easy prompts cost.
-        let repeated = screen.usual(screen.repeats.open, *assume).cost;
-        expected.cost = (NanoUsd(paid.0.saturating_mul(open)) + repeated).min(worst.cost);
         low.cost = low.cost.min(expected.cost);
     }
     Forecast {
@@ -443,6 +448,17 @@ mod tests {
         assert_eq!(Some(cheap.cost_expected), NanoUsd::from_usd(0.8));
         assert_eq!(cheap.cost_low, cheap.cost_expected, "a good night costs no more than what was paid");
         assert_eq!(of(u64::MAX).cost_expected, of(u64::MAX).cost_worst);
+        let confirm = StageLoad { units: 7, cached: 3, ..stage() };
+        let repeats = RepeatLoad { open: 5, undecided: 2, likely: 2, ..RepeatLoad::default() };
+        let load = Load {
+            screen: StageLoad { repeats, ..stage() },
+            confirm: Some(StageLoad { repeats: RepeatLoad { open: 3, ..RepeatLoad::default() }, ..confirm }),
+            paid_per_unit: Some(NanoUsd(1_000_000)),
+            ..load()
+        };
+        // Five repeats of the screen, four units and three repeats of the confirmer, and two that may come: 850 tokens' worth each.
+        let question = forecast(&Load { paid_per_unit: None, ..self::load() }).cost_expected.0 / 8_000;
+        assert_eq!(forecast(&load).cost_expected, NanoUsd(8_000 * 1_000_000 + (5 + 4 + 3 + 2) * question));
     }
 
     #[test]
@@ -460,7 +476,8 @@ mod tests {
     #[test]
     fn repeats_are_forecast_with_what_they_repeat() {
         let policy = Repeats { rule: RepeatRule::Majority, flagged: 3, near_threshold: 1, near: 10, random: 0.01 };
-        let repeats = RepeatLoad { policy: Some(policy), drawn: 80, open: 10, undecided: 5 };
+        let repeats =
+            RepeatLoad { policy: Some(policy), drawn: 80, open: 10, undecided: 5, likely: 3, ..RepeatLoad::default() };
         let screen = StageLoad { repeats, ..stage() };
         let of_confirm = RepeatLoad { policy: Some(Repeats { random: 0.0, ..policy }), ..RepeatLoad::default() };
         let confirm = StageLoad { units: 0, cached: 0, repeats: of_confirm, ..stage() };
@@ -471,7 +488,11 @@ mod tests {
             (8_000 + 90, 8_000 + 90 + 80, 8_000 + 10 + 16_000)
         );
         let both = forecast(&Load { screen, confirm: Some(confirm), ..load() });
-        assert_eq!(both.requests_expected, 8_170 + 40 * 3);
+        assert_eq!(both.requests_expected, 8_170 + (40 + 3) * 3, "a first yes is expected to be upheld");
+        assert_eq!(both.requests_low, 8_090);
+        let known = StageLoad { repeats: RepeatLoad { likely_open: 2, ..of_confirm }, ..confirm };
+        let known = forecast(&Load { screen, confirm: Some(known), ..load() });
+        assert_eq!((known.requests_low, known.requests_expected), (both.requests_low, both.requests_expected + 2));
         assert_eq!(both.requests_worst, 24_010 + 8_005 * 3, "those that wait for their repeats may be flagged too");
     }
 
@@ -493,7 +514,7 @@ mod tests {
             most_output_tokens_after_truncation in prop::option::of(0..u64::MAX),
             (asked, further, most) in (0..1_000_u64, 0.0..=1.0, 1..50_u64),
             (flagged, near_threshold, random, drawn) in (1..9_u32, 1..9_u32, 0.0..=1.0, 0.0..=1.0),
-            open in 0..1_000_u64,
+            (open, likely) in (0..1_000_u64, 0.0..=1.0),
         ) -> StageLoad {
             #[expect(
                 clippy::cast_precision_loss,
@@ -503,10 +524,10 @@ mod tests {
             )]
             let of = asked + ((asked * (most - 1)) as f64 * further) as u64;
             let policy = Repeats { rule: RepeatRule::Majority, flagged, near_threshold, near: 10, random };
-            let drawn = share(units.saturating_sub(cached), drawn);
+            let (drawn, likely) = (share(units.saturating_sub(cached), drawn), share(open, likely));
             StageLoad {
                 questions: Questions { of, units: asked, most },
-                repeats: RepeatLoad { policy: Some(policy), drawn, open, undecided: open },
+                repeats: RepeatLoad { policy: Some(policy), drawn, open, undecided: open, likely, ..RepeatLoad::default() },
                 units, cached, mean_request_bytes, most_request_bytes, most_output_tokens,
                 most_output_tokens_after_truncation, ..stage()
             }

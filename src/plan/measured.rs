@@ -3,7 +3,7 @@
 //! Shares are counted by class, all groups together, so that a small probe says something. Where a class has shown no
 //! event the assumption stands, unless the run makes it implausible: then the one-sided upper limit stands in its place.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::expectation::{Expectation, Slice};
 use super::settings::Assumptions;
@@ -11,10 +11,12 @@ use crate::estimate::interval::{Share, one_sided_upper};
 use crate::estimate::sensitivity::Sensitivity;
 use crate::model::bucket::Bucket;
 use crate::model::found_by::KnownUse;
+use crate::model::grading::Stage;
 use crate::model::money::NanoUsd;
 use crate::model::rate::Level;
+use crate::model::repeats::Repeats;
 use crate::model::review::Route;
-use crate::model::tally::{StratumTally, Tally};
+use crate::model::tally::{Requests, StratumTally, Tally};
 use crate::model::unit::Group;
 
 /// What a run has shown so far, finished or not.
@@ -32,11 +34,13 @@ pub struct Measured {
     pub requests: u64,
     /// Completion tokens billed for them.
     pub output_tokens: u64,
-    /// What an admitted unit has cost on average, with everything that followed from it. Absent where replies were
-    /// replayed or nothing was sent: then nobody knows.
+    /// What an admitted unit has cost on average, with everything that followed from it; visits to anchors, which a plan counts
+    /// by themselves, are no part of it. Absent where replies were replayed or nothing was sent: then nobody knows.
     pub cost_per_unit: Option<NanoUsd>,
-    /// Confirmed turns of a conversation with at least one; absent where none was confirmed, and where single turns were
-    /// drawn, which misses the others of a conversation.
+    /// What its screen and its second grader asked again.
+    pub repeats: [Option<Repeats>; 2],
+    /// Confirmed turns of the conversation of a confirmed turn, itself included, on average; absent where none was confirmed,
+    /// and where single turns were drawn, which misses the others of a conversation.
     pub together: Option<f64>,
     /// Known positives by group, and those that passed the gate.
     pub known: BTreeMap<Group, Sensitivity>,
@@ -138,7 +142,9 @@ impl Measured {
         }
         classes.retain(|counts| counts.graded > 0);
         let admitted = tally.screen.reached();
-        let is_paid = tally.requests.replayed == 0 && tally.requests.sent > 0;
+        let Requests { sent, replayed, partly_replayed, .. } = tally.requests;
+        let is_paid = replayed == 0 && partly_replayed == 0 && sent > 0;
+        let of_units = tally.spend.total.saturating_sub(tally.spend.anchors);
         Self {
             run: tally.sessions.run.clone().unwrap_or_default(),
             classes,
@@ -146,7 +152,8 @@ impl Measured {
             ungraded: tally.screen.ungraded() - tally.screen.unfinished,
             requests: tally.requests.sent,
             output_tokens: tally.spend.usage.completion_tokens,
-            cost_per_unit: tally.spend.total.0.checked_div(admitted).filter(|_| is_paid).map(NanoUsd),
+            cost_per_unit: of_units.0.checked_div(admitted).filter(|_| is_paid).map(NanoUsd),
+            repeats: [Stage::Screen, Stage::Confirm].map(|stage| tally.plan.repeats(stage)),
             together: together(tally),
             known: known(tally),
             level: tally.level,
@@ -196,11 +203,17 @@ pub fn restated(slices: &[Slice], assume: &Assumptions) -> Assumptions {
     }
 }
 
+/// Confirmed turns of the conversation of a confirmed turn, on average: the mean that pairs of them follow from, which is larger
+/// than that over conversations where some hold many.
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
 fn together(tally: &Tally) -> Option<f64> {
-    let conversations: BTreeSet<_> = tally.confirmed.iter().map(|unit| unit.unit.conversation_key()).collect();
-    let has_some = tally.plan.draws_several() && !conversations.is_empty();
-    has_some.then(|| tally.confirmed.len() as f64 / conversations.len() as f64)
+    let mut turns: BTreeMap<_, u64> = BTreeMap::new();
+    for confirmed in &tally.confirmed {
+        *turns.entry(confirmed.unit.conversation_key()).or_default() += 1;
+    }
+    let pairs: u64 = turns.values().map(|turns| turns * turns).sum();
+    let has_some = tally.plan.draws_several() && !turns.is_empty();
+    has_some.then(|| pairs as f64 / tally.confirmed.len() as f64)
 }
 
 fn known(tally: &Tally) -> BTreeMap<Group, Sensitivity> {

@@ -63,8 +63,15 @@ fn the_figures_are_the_runs() {
     assert_eq!(found.tokens_per_reply(), Some(50));
     assert_eq!(found.together, None, "single turns were drawn");
     assert_eq!(found.cost_per_unit, Some(NanoUsd(1_080_000)));
+    let spend = Spend { anchors: NanoUsd(4_000_000), ..tally.spend };
+    let found = Measured::of(&Tally { spend, ..tally.clone() });
+    assert_eq!(found.cost_per_unit, Some(NanoUsd(1_000_000)), "a plan counts visits to anchors by themselves");
     let replayed = Requests { replayed: 1, ..tally.requests };
-    assert_eq!(Measured::of(&Tally { requests: replayed, ..tally }).cost_per_unit, None, "a replay costs nothing");
+    let partly = Requests { partly_replayed: 1, ..tally.requests };
+    for requests in [replayed, partly] {
+        let found = Measured::of(&Tally { requests, ..tally.clone() });
+        assert_eq!(found.cost_per_unit, None, "what was there before is not in the spend: {requests:?}");
+    }
 }
 
 #[test]
@@ -77,7 +84,7 @@ fn a_run_of_whole_conversations_shows_how_many_turns_are_confirmed_together() {
     let mut tally = run();
     tally.plan.sample_by = UnitKind::Conversation;
     tally.confirmed = vec![confirmed("c", 1), confirmed("c", 3), confirmed("c", 5), confirmed("d", 1)];
-    assert_eq!(Measured::of(&tally).together, Some(2.0));
+    assert_eq!(Measured::of(&tally).together, Some(2.5), "three turns see three, and one sees itself");
     tally.confirmed.clear();
     assert_eq!(Measured::of(&tally).together, None);
 }

@@ -18,6 +18,7 @@ use crate::model::gold::GoldDraw;
 use crate::model::grading::Stage;
 use crate::model::money::{NanoUsd, Usage};
 use crate::model::rate::Level;
+use crate::model::repeats::Repeats;
 use crate::model::unit::Group;
 
 /// What a plan should buy.
@@ -69,7 +70,27 @@ pub fn believe(load: &mut Load, planned: &Planned, measured: Option<&Measured>) 
     let slices = slices(planned, load, Some(measured), 1.0);
     load.assume = restated(&slices, &load.assume);
     load.assume.output_tokens = measured.tokens_per_reply().unwrap_or(load.assume.output_tokens);
-    load.paid_per_unit = measured.cost_per_unit;
+    load.paid_per_unit = measured.cost_per_unit.map(|paid| under_repeats(paid, measured.repeats, load));
+}
+
+/// What a unit costs under the plan's repeats where it cost so much under those of a run: in proportion to what either is
+/// expected to ask, at each stage.
+fn under_repeats(paid: NanoUsd, of_run: [Option<Repeats>; 2], load: &Load) -> NanoUsd {
+    let stages = [(Some(&load.screen), load.assume.flag_rate), (load.confirm.as_ref(), 1.0)];
+    let of_plan = stages.map(|(stage, _)| stage.and_then(|stage| stage.repeats.policy));
+    if of_plan == of_run {
+        return paid;
+    }
+    let cost = |policies: [Option<Repeats>; 2]| {
+        let [screen, confirm] = [0, 1].map(|at| {
+            let (stage, yes_rate) = stages[at];
+            let question = stage.map_or(0.0, |stage| cost_per_unit(stage, &load.assume));
+            question * usual_askings(policies[at].as_ref(), yes_rate)
+        });
+        screen + load.assume.flag_rate * confirm
+    };
+    let (then, now) = (cost(of_run), cost(of_plan));
+    if then > 0.0 { NanoUsd::from_usd(paid.usd() * now / then).unwrap_or(paid) } else { paid }
 }
 
 /// What a plan should buy. `assume` is what the audit says, `load` may have learned from a run since ([`believe`]).
@@ -167,7 +188,7 @@ fn of_set(planned: &Planned, sensitivity: f64) -> BTreeMap<Group, Sensitivity> {
     items.into_iter().filter_map(expected).collect()
 }
 
-/// What is in the cache comes in whatever the cap; of the rest as much as its expected cost leaves room for.
+/// Units whose whole way is in the cache come in whatever the cap; of the rest as much as its expected cost leaves room for.
 #[expect(clippy::cast_precision_loss, reason = "a share needs no 53 bits")]
 fn share_let_in(planned: &Planned, load: &Load, forecast: &Forecast, spent: NanoUsd) -> f64 {
     let (Some(cap), units) = (planned.cap, load.screen.units as f64) else { return 1.0 };
@@ -175,7 +196,7 @@ fn share_let_in(planned: &Planned, load: &Load, forecast: &Forecast, spent: Nano
     if room >= cost || units <= 0.0 {
         return 1.0;
     }
-    let cached = load.screen.cached as f64;
+    let cached = load.screen.cached.saturating_sub(load.screen.repeats.waiting) as f64;
     (cached + (units - cached) * room / cost) / units
 }
 
@@ -224,7 +245,10 @@ const fn count(units: u64) -> f64 {
 /// proportion so much that the planned units cost on average what units of a run have cost.
 fn costs_per_question(outline: &Outline, load: &Load) -> [f64; 2] {
     let stages = [(Some(&load.screen), load.assume.flag_rate), (load.confirm.as_ref(), 1.0)];
-    let costs = stages.map(|(stage, yes_rate)| stage.map_or(0.0, |stage| cost_per_unit(stage, yes_rate, &load.assume)));
+    let costs = stages.map(|(stage, yes_rate)| {
+        let askings = |stage: &StageLoad| usual_askings(stage.repeats.policy.as_ref(), yes_rate);
+        stage.map_or(0.0, |stage| cost_per_unit(stage, &load.assume) * askings(stage))
+    });
     let graded: f64 = outline.slices.iter().map(|slice| slice.graded).sum();
     let flagged: f64 = outline.slices.iter().map(|slice| slice.graded * slice.expected.flagged()).sum();
     let by_price = graded * costs[0] + flagged * costs[1];
@@ -234,12 +258,12 @@ fn costs_per_question(outline: &Outline, load: &Load) -> [f64; 2] {
     }
 }
 
-/// In US dollars, with the repeats that follow where this share of units is answered with yes.
-fn cost_per_unit(stage: &StageLoad, yes_rate: f64, assume: &Assumptions) -> f64 {
+/// In US dollars, asked once.
+fn cost_per_unit(stage: &StageLoad, assume: &Assumptions) -> f64 {
     let prompt_tokens = stage.mean_request_bytes.div_ceil(super::forecast::BYTES_PER_TOKEN);
     let completion_tokens = assume.output_tokens.min(stage.most_output_tokens);
     let question = stage.price.cost(&Usage { prompt_tokens, completion_tokens, ..Usage::default() }).usd();
-    question * stage.questions.per_unit() * usual_askings(stage.repeats.policy.as_ref(), yes_rate)
+    question * stage.questions.per_unit()
 }
 
 #[cfg(test)]

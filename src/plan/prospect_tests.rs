@@ -3,7 +3,9 @@
 use super::*;
 use crate::model::fixture::planned;
 use crate::model::money::Price;
+use crate::model::repeats::{RepeatRule, Repeats};
 use crate::plan::forecast::{Limits, forecast};
+use crate::plan::repeats::RepeatLoad;
 
 fn plan(cap_usd: Option<f64>) -> Planned {
     let strata = [("core", "a", 1_000, 1_000), ("none", "a", 100_000, 20_000)];
@@ -58,6 +60,10 @@ fn a_cap_lets_in_what_it_pays_for_and_the_intervals_are_of_that() {
     assert!((of(Some(20.0), &load, 9.447_5).let_in - 0.5).abs() < 1e-3, "what was spent before counts");
     let cached = Load { screen: StageLoad { cached: 21_000, ..load.screen }, ..load };
     assert!((of(Some(0.0), &cached, 0.0).let_in - 1.0).abs() < 1e-12, "what is in the cache costs nothing");
+    let policy = Repeats { rule: RepeatRule::Majority, flagged: 3, near_threshold: 3, near: 10, random: 0.0 };
+    let repeats = RepeatLoad { policy: Some(policy), open: 42_000, waiting: 21_000, ..RepeatLoad::default() };
+    let waiting = Load { screen: StageLoad { repeats, ..cached.screen }, ..cached };
+    assert!((of(Some(21.0), &waiting, 0.0).let_in - 0.5).abs() < 1e-3, "a unit that waits for its repeats needs money");
 }
 
 #[test]
@@ -77,6 +83,31 @@ fn the_best_split_spends_the_cap_and_no_more_and_is_no_wider() {
     assert_eq!(of(Some(1_000.0), &load, 0.0).best.unwrap().others.0, 100_000, "money for everything buys everything");
     let auto = prospect((&plan(Some(5.0)), &load.assume), (&load, &forecast(&load)), NanoUsd::ZERO, (None, true));
     assert_eq!(auto.best, None, "the plan is the best split");
+}
+
+#[test]
+fn a_run_that_asked_once_prices_a_plan_that_asks_again_by_what_it_asks() {
+    let measured = crate::plan::measured::tests::measured();
+    let policy = Repeats { rule: RepeatRule::Majority, flagged: 3, near_threshold: 1, near: 10, random: 0.5 };
+    let repeats = RepeatLoad { policy: Some(policy), ..RepeatLoad::default() };
+    let priced = |repeats, of_run| {
+        let mut load = load();
+        load.screen.repeats = repeats;
+        let confirm = load.confirm.as_mut().unwrap();
+        confirm.price = Price::flat(0, 0, 0);
+        let mut run = measured.clone();
+        run.repeats = of_run;
+        believe(&mut load, &plan(None), Some(&run));
+        (load.paid_per_unit.unwrap().usd() / measured.cost_per_unit.unwrap().usd(), load.assume.flag_rate)
+    };
+    let (once, again) = ([None, None], [Some(policy), None]);
+    assert!((priced(RepeatLoad::default(), once).0 - 1.0).abs() < 1e-12);
+    assert!((priced(repeats, again).0 - 1.0).abs() < 1e-12, "the run asked as the plan does");
+    let (ratio, flag_rate) = priced(repeats, once);
+    // Two more of what is flagged, one more of half of all others.
+    assert!((ratio - (1.0 + 2.0 * flag_rate + 0.5 * (1.0 - flag_rate))).abs() < 1e-6, "{ratio} {flag_rate}");
+    let (back, _) = priced(RepeatLoad::default(), again);
+    assert!((back * ratio - 1.0).abs() < 1e-6, "{back}");
 }
 
 #[test]

@@ -14,6 +14,13 @@ pub struct RepeatLoad {
     pub open: u64,
     /// Units that go on or not depending on those.
     pub undecided: u64,
+    /// Those of them whose first asking would go on, and whose first asking at the next stage has no reply.
+    pub likely: u64,
+    /// Further askings without a reply of units that reach this stage if their first asking at the one before stands: their
+    /// first one here has a reply.
+    pub likely_open: u64,
+    /// Units whose first asking has a reply and that lack another one on their way: a repeat, or a second grader's.
+    pub waiting: u64,
 }
 
 impl RepeatLoad {
@@ -25,12 +32,12 @@ impl RepeatLoad {
     /// Further askings where this share of so many `units` is answered with yes. As many scores are taken to lie near the
     /// threshold: nothing is known of them. Of `further`, who are among the units, nobody knows yet who is drawn.
     pub(super) fn expected(&self, units: u64, further: u64, yes_rate: f64) -> u64 {
-        let Some(policy) = &self.policy else { return self.open };
+        let Some(policy) = &self.policy else { return self.open.saturating_add(self.likely_open) };
         let caused = [policy.flagged, policy.near_threshold]
             .map(|askings| share(units, yes_rate).saturating_mul(u64::from(askings) - 1));
         let drawn = self.drawn.saturating_add(share(further, policy.random * (1.0 - yes_rate)));
         let sum = caused.into_iter().fold(drawn, u64::saturating_add).saturating_add(self.open);
-        sum.min(self.worst(units, further))
+        sum.min(self.worst(units, further)).saturating_add(self.likely_open)
     }
 
     /// Further askings where every unit is answered so that it causes most of them.
@@ -61,7 +68,7 @@ mod tests {
 
     #[test]
     fn repeats_are_counted_by_hand() {
-        let load = RepeatLoad { policy: Some(POLICY), drawn: 80, open: 7, undecided: 4 };
+        let load = RepeatLoad { policy: Some(POLICY), drawn: 80, open: 7, undecided: 4, ..RepeatLoad::default() };
         assert_eq!(load.low(), 87);
         // 1% of 8,000 twice more because they are flagged, as many four times more because they are near.
         assert_eq!(load.expected(8_000, 0, 0.01), 87 + 80 * 2 + 80 * 4);
@@ -69,7 +76,8 @@ mod tests {
         assert_eq!(RepeatLoad { drawn: 3, ..load }.expected(10, 10, 1.0), 7 + 40, "no more than at worst");
         let random = Repeats { flagged: 1, near_threshold: 1, ..POLICY };
         assert_eq!(RepeatLoad { policy: Some(random), ..load }.worst(8_000, 20), 7 + 80 + 20);
-        assert_eq!(RepeatLoad { policy: None, drawn: 0, open: 0, undecided: 0 }.expected(8_000, 5, 0.5), 0);
+        assert_eq!(RepeatLoad::default().expected(8_000, 5, 0.5), 0);
+        assert_eq!(RepeatLoad { likely_open: 2, ..load }.expected(8_000, 0, 0.01), 2 + load.expected(8_000, 0, 0.01));
     }
 
     #[test]

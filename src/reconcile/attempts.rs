@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::model::event::{AttemptId, Ending, Sent, Settled};
+use crate::model::anchor::visit_at;
+use crate::model::event::{AttemptId, Ending, Judged, Sent, Settled};
 use crate::model::hash::PartHasher;
 use crate::model::money::NanoUsd;
 use crate::model::tally::{Requests, Spend};
@@ -37,8 +38,8 @@ fn question(sent: &Sent) -> u64 {
 pub(super) struct Attempts {
     sent: NumberSet,
     settled: NumberSet,
-    /// Bounds of the attempts that were sent and have not settled.
-    open: HashMap<AttemptId, NanoUsd>,
+    /// Bounds of the attempts that were sent and have not settled, and whether they are about anchors.
+    open: HashMap<AttemptId, (NanoUsd, bool)>,
     /// What was asked in this session, where the attempts do not say it: a short hash of unit, stage and request key.
     asked: HashSet<u64>,
     requests: Requests,
@@ -60,7 +61,7 @@ impl Attempts {
         let is_retry = sent.again.unwrap_or_else(|| !self.asked.insert(question(sent)));
         self.requests.retried += u64::from(is_retry);
         if !self.settled.contains(sent.attempt.0) {
-            self.open.insert(sent.attempt, sent.bound);
+            self.open.insert(sent.attempt, (sent.bound, visit_at(sent.ordinal).is_some()));
         }
     }
 
@@ -68,8 +69,12 @@ impl Attempts {
         if !self.settled.insert(settled.attempt.0) {
             return;
         }
-        self.open.remove(&settled.attempt);
+        let sent = self.open.remove(&settled.attempt);
         self.spend.total += settled.cost;
+        // Of a visit of several questions only the last end tells.
+        if settled.anchor.is_some() || sent.is_some_and(|(_, is_visit)| is_visit) {
+            self.spend.anchors += settled.cost;
+        }
         match &settled.ending {
             Ending::Replied { usage } => self.spend.usage += usage.unwrap_or_default(),
             Ending::Unknown { .. } => self.spend.presumed += settled.cost,
@@ -77,12 +82,46 @@ impl Attempts {
         }
     }
 
+    pub(super) fn judged(&mut self, judged: &Judged) {
+        self.requests.partly_replayed += u64::from(judged.partly_replayed);
+    }
+
     /// Requests and spend, with open attempts at their bound.
     pub(super) fn finish(&self) -> (Requests, Spend) {
-        let open: NanoUsd = self.open.values().copied().sum();
+        let open: NanoUsd = self.open.values().map(|(bound, _)| *bound).sum();
+        let visits = self.open.values().filter(|(_, is_visit)| *is_visit);
         let mut spend = self.spend;
+        spend.anchors += visits.map(|(bound, _)| *bound).sum();
         spend.total += open;
         spend.presumed += open;
         (self.requests, spend)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::anchor::ordinal_of;
+    use crate::model::event::Event;
+    use crate::model::fixture::{replied, sent};
+    use crate::model::grading::Stage;
+
+    #[test]
+    fn what_goes_to_anchors_is_a_part_of_the_spend() {
+        let (unit, visit) = (7, ordinal_of(0).0);
+        let mut attempts = Attempts::default();
+        let asked =
+            [(0, unit), (1, visit), (2, visit), (3, unit)].map(|(attempt, at)| sent(attempt, at, Stage::Screen));
+        for event in asked.into_iter().chain([0, 1].map(replied)) {
+            if let Event::Sent(sent) = &event {
+                attempts.sent(sent);
+            }
+            if let Event::Settled(settled) = &event {
+                attempts.settled(settled);
+            }
+        }
+        let (_, spend) = attempts.finish();
+        // A million each for two that were answered, the bound of five for two that are open.
+        assert_eq!((spend.total, spend.anchors), (NanoUsd(12_000_000), NanoUsd(6_000_000)));
     }
 }

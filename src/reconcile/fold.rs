@@ -309,6 +309,7 @@ impl Fold {
         // one answer there is, and nobody has confirmed it.
         let is_never_due = (stage, gap) == (Stage::Screen, Gap::NeverDue);
         let (counted, holds) = if is_never_due { (judged.first_kind(), true) } else { (kind, passes) };
+        self.attempts.judged(judged);
         let mark = Mark {
             kind: counted,
             parser: self.parser_index(judged.parser),

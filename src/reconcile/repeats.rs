@@ -81,8 +81,7 @@ impl Definitions {
             joined.served = (!served.is_empty()).then(|| served.into_iter().collect::<Vec<_>>().join(" and "));
             joined.injection_suspected = endings.iter().any(|one| one.injection_suspected);
         }
-        let mut with_reply = endings.iter().filter(|one| one.key.is_some()).peekable();
-        joined.replayed = with_reply.peek().is_some() && with_reply.all(|one| one.replayed);
+        (joined.replayed, joined.partly_replayed) = Judged::replays(&endings);
         let asking = |Judged { outcome, key, served, chunks, .. }| JudgedAsking { outcome, key, served, chunks };
         let askings = endings.into_iter().map(asking).collect();
         joined.repeated = Some(Box::new(Repeated { cause, askings }));

@@ -125,6 +125,7 @@ mod tests {
             key,
             parser: 1,
             replayed: false,
+            partly_replayed: false,
             served: None,
             seen: Seen { messages: vec![0], coverage, cut: coverage < 1.0, of_conversation: Some(coverage / 2.0) },
             chunks: vec![chunk; chunks],

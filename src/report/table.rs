@@ -365,7 +365,7 @@ fn cost(page: &mut Page, report: &Report) {
         }
     ));
     page.line(&format!(
-        "  {} requests sent, {} replayed, {} retried, {} repeated after a crash",
+        "  {} requests sent, {} verdicts replayed, {} retried, {} repeated after a crash",
         count(requests.sent),
         count(requests.replayed),
         count(requests.retried),

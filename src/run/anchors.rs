@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::gold::{GoldLine, is_answer};
-use super::settings::{AnchorSettings, Audit};
+use super::settings::{AnchorSettings, Audit, CacheMode};
 use crate::cache::units::SelectedUnit;
 use crate::grade::stage::{Grader, Prepared, Scratch, StageError};
 use crate::model::anchor::{AnchorLabel, AnchorPlan, BASELINE_DRAWS, MOST_ANCHORS, Visit};
@@ -32,8 +32,17 @@ use crate::reconcile::Definitions;
 pub use baseline::{Announced, Drawn, draw};
 pub(super) use visit::{retell, visit};
 
-/// The epoch of baseline draws; a run's id is that of its visits.
+/// The epoch of baseline draws.
 pub(super) const BASELINE_EPOCH: &str = "anchor baseline";
+
+/// The epoch of a run's visits: its id, so that a resume finds them and another run does not. Under `--cache refresh` that id is
+/// the epoch of its units; a visit to an anchor that is drawn as well would have the key of the unit then.
+pub(super) fn visits_epoch(run: &str, cache: CacheMode) -> String {
+    match cache {
+        CacheMode::Refresh => format!("anchors of {run}"),
+        CacheMode::On | CacheMode::ReadOnly => run.to_owned(),
+    }
+}
 
 /// Unreadable lines that are named.
 const EXAMPLES: usize = 3;
@@ -165,6 +174,16 @@ pub(super) struct Anchors {
     plan: AnchorPlan,
 }
 
+/// A baseline draw that is not there.
+#[derive(Debug, Clone, Copy)]
+struct Missing {
+    visit: Visit,
+    /// Requests: several where the anchor is read in chunks.
+    requests: u64,
+    /// The most that they can cost.
+    most: NanoUsd,
+}
+
 impl Anchors {
     /// Looks up how much of the baseline is there. Blocks for as long as rendering every anchor a few times takes.
     pub(super) fn new(
@@ -187,25 +206,37 @@ impl Anchors {
         &self.plan
     }
 
-    /// Baseline draws that are not there, with the most that each can cost.
-    fn missing(&self) -> Result<Vec<(Visit, NanoUsd)>, StageError> {
+    /// Baseline draws that are not there.
+    fn missing(&self) -> Result<Vec<Missing>, StageError> {
         let mut missing = Vec::new();
         self.each_draw(|number, grader, question| {
             let visit = Visit::nth(number, self.plan.anchors, self.plan.draws);
             let lacks = visit.filter(|_| Grader::known(question).is_none());
-            missing.extend(lacks.map(|visit| (visit, grader.bound(question))));
+            let (requests, most) = (question.open_questions(), grader.bound(question));
+            missing.extend(lacks.map(|visit| Missing { visit, requests, most }));
+            Ok(())
         })?;
         Ok(missing)
     }
 
+    /// Whether the run has the reply of a visit; never where only the baseline is looked at.
+    pub(super) fn is_made(&self, number: u64, scratch: &mut Scratch) -> Result<bool, StageError> {
+        let Some(visit) = Visit::nth(number, self.plan.anchors, self.plan.draws) else { return Ok(false) };
+        let Some(grader) = self.fresh.get(visit.draw as usize) else { return Ok(false) };
+        Ok(Grader::known(&grader.prepare(&self.anchor(visit).unit, scratch)?).is_some())
+    }
+
     /// Every draw of the baseline by the number of the visit that is compared with it, and its question.
-    pub(super) fn each_draw(&self, mut each: impl FnMut(u64, &Grader, &Prepared)) -> Result<(), StageError> {
+    pub(super) fn each_draw(
+        &self,
+        mut each: impl FnMut(u64, &Grader, &Prepared) -> Result<(), StageError>,
+    ) -> Result<(), StageError> {
         let mut scratch = Scratch::default();
         let numbered =
             (0..).map_while(|number| Some((number, Visit::nth(number, self.plan.anchors, self.plan.draws)?)));
         for (number, visit) in numbered {
             let grader = &self.baseline[visit.draw as usize];
-            each(number, grader, &grader.prepare(&self.anchor(visit).unit, &mut scratch)?);
+            each(number, grader, &grader.prepare(&self.anchor(visit).unit, &mut scratch)?)?;
         }
         Ok(())
     }

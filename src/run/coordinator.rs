@@ -433,10 +433,13 @@ impl Coordinator {
             let message = format!("{FAILURES_IN_A_ROW} units in a row failed for good{advice}");
             self.stop(StopReason::Unusable { message });
         }
-        self.check_served(judged.stage, judged.served.as_deref());
-        // What was asked at random is in no figure that a mixture could spoil, but whoever wants one model wants to know.
-        if let Some(repeated) = judged.repeated.as_ref().filter(|_| !self.split.contains(&judged.stage)) {
-            repeated.askings.iter().for_each(|asking| self.check_served(judged.stage, asking.served.as_deref()));
+        match judged.repeated.as_ref().filter(|_| !self.split.contains(&judged.stage)) {
+            // One by one, as the unit's own name may be that of two models. What was asked at random is in no figure that a
+            // mixture could spoil, but whoever wants one model wants to know.
+            Some(repeated) => {
+                repeated.askings.iter().for_each(|asking| self.check_served(judged.stage, asking.served.as_deref()));
+            }
+            None => self.check_served(judged.stage, judged.served.as_deref()),
         }
     }
 

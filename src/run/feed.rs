@@ -21,10 +21,11 @@ const TOGETHER: u64 = 64;
 const BATCHES: usize = 8;
 /// The same, while prepared units wait for a place in the window: more would only wait longer, in memory.
 const BATCHES_AHEAD: usize = 2;
-/// Conversations in one batch, in bytes of JSON: what is left of the batch waits.
+/// Conversations in one batch, in bytes of JSON, with their questions: what is left of the batch waits.
 const BATCH_BYTES: usize = 4 << 20;
-/// Conversations of units that are followed or queue, in bytes of JSON, beyond which nothing more is prepared.
-const HELD_BYTES: usize = 64 << 20;
+/// Conversations of units that are followed or queue, in bytes of JSON, with their questions, beyond which nothing more is
+/// prepared: a question can be as long as its conversation, and 512 slots should have work where both take 100 kB.
+const HELD_BYTES: usize = 128 << 20;
 
 /// Visits to anchors at the same time: they are one request in a hundred, and hold no place in the window.
 const VISITS: usize = 8;

@@ -5,12 +5,13 @@ mod anchors;
 use std::num::NonZeroUsize;
 use std::thread;
 
+use super::anchors::visits_epoch;
 use super::assemble::{Assembly, Stand};
 use super::folder::FolderError;
 use super::gates::{Gates, GatesError};
 use super::ledger::Ledger;
 use super::repeater::{Repeater, Sitting};
-use super::resume::{earlier_cap, look_back, rounds};
+use super::resume::{earlier_cap, look_back, retried, rounds};
 use super::settings::Audit;
 use super::sizing::Allocation;
 use crate::cache::units::{ReadBuffers, SelectedUnit, Units};
@@ -79,6 +80,12 @@ struct Survey {
     open: u64,
     /// Units that may go on, which depends on those.
     undecided: u64,
+    /// See [`RepeatLoad::likely`].
+    likely: u64,
+    /// See [`RepeatLoad::likely_open`].
+    likely_open: u64,
+    /// See [`RepeatLoad::waiting`].
+    waiting: u64,
 }
 
 impl Survey {
@@ -91,6 +98,20 @@ impl Survey {
         self.drawn += other.drawn;
         self.open += other.open;
         self.undecided += other.undecided;
+        self.likely += other.likely;
+        self.likely_open += other.likely_open;
+        self.waiting += other.waiting;
+    }
+
+    /// Askings that reach the stage for certain and have no reply.
+    const fn lacking(&self) -> u64 {
+        self.units - self.cached + self.open
+    }
+
+    /// Of a unit that may reach the stage, with its counts here in `alone`: what it needs if it does.
+    fn may_be_reached(&mut self, alone: Self) {
+        let Self { asked, sizes, most_questions, open, .. } = alone;
+        self.add(Self { asked, sizes, most_questions, likely_open: open, ..Self::default() });
     }
 
     /// A unit reaches the stage; its reply may be `known`.
@@ -137,13 +158,7 @@ pub async fn outlook(assembly: Assembly, measured: Option<Measured>) -> Result<O
     if planned.cap.is_none() {
         planned.cap = earlier_cap(&runs, &ledger, &audit.name)?;
     }
-    let last = if audit.retry_errors {
-        let mut past = look_back((&runs, &audit.workspace.trials()), &mut ledger, &audit.name, false)?;
-        past.leave_narrow(audit.budget.stop_when);
-        past.retry_round(&planned.identity)
-    } else {
-        rounds(&runs, &ledger)?
-    };
+    let (last, of_visits) = earlier(&audit, &mut ledger, (&planned, anchors.is_some()))?;
     gates.retries = Retries { last, is_asking: audit.retry_errors };
     planned.planted.clone_from(&gates.planted);
     let terms: Vec<_> = stands.iter().map(|stand| Terms::new(&audit, stand)).collect();
@@ -151,7 +166,12 @@ pub async fn outlook(assembly: Assembly, measured: Option<Measured>) -> Result<O
     let anchors = match (anchors, terms.first()) {
         (Some(set), Some(terms)) => {
             let of_screen = (&gates, stands.as_slice(), &terms.asked_once());
-            Some(anchors::look_up((set, units.len()), of_screen, (&behaviour, &definitions), &cache)?)
+            Some(anchors::look_up(
+                (set, units.len(), of_visits.as_deref()),
+                of_screen,
+                (&behaviour, &definitions),
+                &cache,
+            )?)
         }
         (Some(_) | None, _) => None,
     };
@@ -179,6 +199,28 @@ pub async fn outlook(assembly: Assembly, measured: Option<Measured>) -> Result<O
     let spent = ledger.spent_by(&audit.name);
     let prospect = prospect((&planned, &audit.assume), (&load, &forecast), spent, (measured, is_auto));
     Ok(Outlook { planned, load, forecast, anchors, prospect, allocation, missing })
+}
+
+/// The rounds of `--retry-errors` that count, and the epoch of the visits to anchors that a run which would go on has made.
+fn earlier(
+    audit: &Audit,
+    ledger: &mut Ledger,
+    (planned, has_anchors): (&Planned, bool),
+) -> Result<(u32, Option<String>), FolderError> {
+    let runs = audit.workspace.runs();
+    if !audit.retry_errors && !has_anchors {
+        return Ok((rounds(&runs, ledger)?, None));
+    }
+    let mut past = look_back((&runs, &audit.workspace.trials()), ledger, &audit.name, false)?;
+    past.leave_narrow(audit.budget.stop_when);
+    let (last, identity) = if audit.retry_errors {
+        let round = past.retry_round(&planned.identity);
+        (round, retried(&planned.identity, round))
+    } else {
+        (rounds(&runs, ledger)?, planned.identity)
+    };
+    let resumed = past.resume(&identity).0.folder;
+    Ok((last, resumed.map(|folder| visits_epoch(&folder.id, audit.cache))))
 }
 
 /// The most that the screen of a trial can send and cost: questions without a reply, and their bound. Sends nothing.
@@ -228,6 +270,7 @@ fn survey(
     confirm: Option<&Repeater>,
     definitions: &Definitions,
 ) -> Result<Surveys, StageError> {
+    let rules = [definitions, &definitions.clone().asked_once()];
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get) as u64;
     let share = |first: u64| -> Result<Surveys, StageError> {
         let Surveys { mut screened, mut confirmed, mut known } = Surveys::default();
@@ -235,16 +278,28 @@ fn survey(
         while next < units.len() {
             let unit = reader.get(Ordinal(next))?;
             let is_sampled = unit.stratum.is_some();
+            let (cached, lacking) = (screened.cached, screened.open + confirmed.lacking());
             let asked = if is_sampled { &mut screened } else { &mut known };
-            let flagged = looked_up(asked, screen, &unit, definitions, &mut scratch)?;
+            let ahead = looked_up(asked, screen, &unit, rules, &mut scratch)?;
             if let Some(grader) = confirm.filter(|_| is_sampled) {
-                if flagged {
-                    looked_up(&mut confirmed, grader, &unit, definitions, &mut scratch)?;
-                } else {
-                    let question = grader.first.prepare(&unit, &mut scratch)?;
-                    confirmed.size(grader.first.sizes(&question));
+                match ahead {
+                    Ahead::GoesOn => {
+                        looked_up(&mut confirmed, grader, &unit, rules, &mut scratch)?;
+                    }
+                    Ahead::Likely => {
+                        let mut alone = Survey::default();
+                        looked_up(&mut alone, grader, &unit, rules, &mut scratch)?;
+                        screened.likely += alone.units - alone.cached;
+                        confirmed.may_be_reached(alone);
+                    }
+                    Ahead::Unknown => {
+                        let question = grader.first.prepare(&unit, &mut scratch)?;
+                        confirmed.size(grader.first.sizes(&question));
+                    }
                 }
             }
+            let is_waiting = screened.cached > cached && screened.open + confirmed.lacking() > lacking;
+            screened.waiting += u64::from(is_waiting);
             next += threads;
         }
         Ok(Surveys { screened, confirmed, known })
@@ -262,30 +317,48 @@ fn survey(
     })
 }
 
-/// Adds a unit that reaches a stage; whether it is known to go on from there.
+/// What stored replies say of a unit's way from a stage to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ahead {
+    /// It goes on.
+    GoesOn,
+    /// Its first asking would have it go on, and askings without a reply decide.
+    Likely,
+    /// It does not go on, or nobody knows.
+    Unknown,
+}
+
+impl Ahead {
+    const fn if_passed(passes: bool, then: Self) -> Self {
+        if passes { then } else { Self::Unknown }
+    }
+}
+
+/// Adds a unit that reaches a stage; what is known of its way on from there, by the rule of the gate and by that of one asking.
 fn looked_up(
     survey: &mut Survey,
     stage: &Repeater,
     unit: &SelectedUnit,
-    definitions: &Definitions,
+    [rule, once]: [&Definitions; 2],
     scratch: &mut Scratch,
-) -> Result<bool, StageError> {
+) -> Result<Ahead, StageError> {
     let question = stage.first.prepare(unit, scratch)?;
     survey.size(stage.first.sizes(&question));
     let Some(first) = Grader::known(&question) else {
         survey.reached(false);
         survey.drawn += u64::from(stage.is_drawn(unit));
-        return Ok(false);
+        return Ok(Ahead::Unknown);
     };
     survey.reached(true);
     match stage.prepare_after(Box::new(first.clone()), unit, scratch)? {
-        Sitting::Decided(judged) => Ok(definitions.pass(&judged)?),
+        Sitting::Decided(judged) => Ok(Ahead::if_passed(rule.pass(&judged)?, Ahead::GoesOn)),
         Sitting::Further(further) => {
             survey.open += further.open();
             survey.undecided += u64::from(further.decides());
-            Ok(!further.decides() && definitions.pass(further.first())?)
+            let then = if further.decides() { Ahead::Likely } else { Ahead::GoesOn };
+            Ok(Ahead::if_passed(once.pass(further.first())?, then))
         }
-        Sitting::First(_) => Ok(false),
+        Sitting::First(_) => Ok(Ahead::Unknown),
     }
 }
 
@@ -348,6 +421,9 @@ impl Terms {
                 drawn: survey.drawn,
                 open: survey.open,
                 undecided: survey.undecided,
+                likely: survey.likely,
+                likely_open: survey.likely_open,
+                waiting: survey.waiting,
             },
         }
     }

@@ -211,8 +211,8 @@ impl Gates {
         Ok(located)
     }
 
-    /// The screen under another epoch, once for each baseline draw of an anchor: each asks the same question under a key of its own. To be called before
-    /// [`graders`](Self::graders), which takes the lines.
+    /// The screen under another epoch, once for each baseline draw of an anchor: each asks the same question under a key of its
+    /// own. To be called before [`graders`](Self::graders), which takes the lines.
     ///
     /// # Errors
     /// If a grader's requests cannot be written.

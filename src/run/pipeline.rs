@@ -232,7 +232,7 @@ pub(super) struct Candidate {
     confirm: Option<Sitting>,
     /// The most that its whole path can cost.
     path: NanoUsd,
-    /// Size of its conversation, of which its questions are made.
+    /// Size of its conversation and of its questions.
     pub(super) bytes: usize,
 }
 
@@ -282,7 +282,7 @@ fn ready(gate: &Gate, unit: SelectedUnit, bytes: usize, scratch: &mut Scratch) -
             let confirmer = confirmer_after(gate, &screen, &unit)?;
             let later = confirmer.map(|grader| grader.bound_after(&gate.screen, &screen, &unit)).transpose()?;
             let path = gate.screen.bound(&screen, &unit)? + later.unwrap_or_default();
-            let bytes = bytes + screen.chunk_bytes();
+            let bytes = bytes + screen.text_bytes();
             return Ok(Ready::Asks(Box::new(Candidate { unit, screen, confirm: None, path, bytes })));
         }
     };
@@ -295,7 +295,7 @@ fn ready(gate: &Gate, unit: SelectedUnit, bytes: usize, scratch: &mut Scratch) -
             Sitting::Decided(second) => events.extend([Event::Judged(judged), Event::Judged(second)]),
             confirm @ (Sitting::First(_) | Sitting::Further(_)) => {
                 let (path, screen) = (grader.bound(&confirm, &unit)?, Sitting::Decided(judged));
-                let bytes = bytes + confirm.chunk_bytes();
+                let bytes = bytes + confirm.text_bytes();
                 return Ok(Ready::Asks(Box::new(Candidate { unit, screen, confirm: Some(confirm), path, bytes })));
             }
         }

@@ -26,9 +26,10 @@ pub fn produced(runs: &Path, behaviour: &str) -> Result<BTreeMap<Version, Produc
                     let graders = plan.as_ref().map(|plan| plan.graders.as_slice()).unwrap_or_default();
                     let grader = graders.iter().find(|grader| grader.stage == one.stage);
                     let version = grader.and_then(|grader| grader.prompt.clone().zip(grader.prompt_hash));
-                    if let Some((version, key)) = version.zip(one.key) {
+                    let mut keys = one.keys().peekable();
+                    if let Some(version) = version.filter(|_| keys.peek().is_some()) {
                         judged.entry(version.clone()).or_default().insert((one.ordinal, one.stage));
-                        replies.entry(version).or_default().insert(key);
+                        replies.entry(version).or_default().extend(keys);
                     }
                 }
                 Event::Opened(_)

@@ -72,12 +72,12 @@ impl Further {
 }
 
 impl Sitting {
-    /// Bytes of the questions that a conversation in chunks has, which are about as long as it is.
-    pub(super) fn chunk_bytes(&self) -> usize {
+    /// Bytes of the questions that are asked, which are about as long as the conversation; askings share them.
+    pub(super) fn text_bytes(&self) -> usize {
         match self {
             Self::Decided(_) => 0,
-            Self::First(prepared) => prepared.chunk_bytes(),
-            Self::Further(further) => further.askings.iter().map(Prepared::chunk_bytes).sum(),
+            Self::First(prepared) => prepared.text_bytes(),
+            Self::Further(further) => further.askings.iter().map(Prepared::text_bytes).max().unwrap_or_default(),
         }
     }
 }
@@ -157,9 +157,7 @@ impl Repeater {
         scratch: &mut Scratch,
     ) -> Result<Option<(RepeatCause, Vec<Prepared>)>, StageError> {
         let Some((cause, askings)) = self.again(first, unit)? else { return Ok(None) };
-        let graders = self.further.iter().take(askings as usize - 1);
-        let further: Result<Vec<_>, _> = graders.map(|grader| grader.prepare(unit, scratch)).collect();
-        Ok(Some((cause, further?)))
+        Ok(Some((cause, Grader::prepare_all(self.next(askings as usize - 1), unit, scratch)?)))
     }
 
     /// The most that this stage can cost for a unit, repeats and truncation included: nothing if its ending is known.
@@ -193,9 +191,14 @@ impl Repeater {
         if let Some(once) = self.first.bound_once_more(first) {
             return Ok(times(once, most));
         }
-        let mut scratch = Scratch::default();
-        let graders = self.further.iter().take(most);
-        graders.map(|grader| Ok(grader.bound(&grader.prepare(unit, &mut scratch)?))).sum()
+        let graders = self.next(most);
+        let askings = Grader::prepare_all(graders, unit, &mut Scratch::default())?;
+        Ok(graders.iter().zip(&askings).map(|(grader, asking)| grader.bound(asking)).sum())
+    }
+
+    /// The graders of so many further askings.
+    fn next(&self, askings: usize) -> &[Grader] {
+        self.further.get(..askings).unwrap_or(&self.further)
     }
 
     fn most_further(&self, unit: &SelectedUnit) -> usize {

@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::anchors::{AnchorSet, Anchors, BASELINE_EPOCH, retell};
+use super::anchors::{AnchorSet, Anchors, BASELINE_EPOCH, retell, visits_epoch};
 use super::assemble::{AssembleError, Assembly, Stand};
 use super::boot::boot_id;
 use super::conclude::{self, ConcludeError, Conclusion};
@@ -213,7 +213,7 @@ async fn grade(assembly: Assembly, mut observe: impl FnMut(Notice<'_>)) -> Resul
     gates.retries = retries;
     let epoch = if audit.cache == CacheMode::Refresh { folder.id.clone() } else { String::new() };
     let anchors = anchors.filter(|_| !replay_only && missing.is_empty());
-    let anchors = anchored(anchors, (&gates, &stands), &behaviour, &definitions, (&folder.id, &cache))?;
+    let anchors = anchored(anchors, (&gates, &stands), &behaviour, &definitions, (&folder.id, audit.cache, &cache))?;
     planned.anchors = gone_on_with(anchors.as_deref(), &open, &mut settled)?;
     let (screen, confirm) = gates.graders(stands, (&behaviour, &definitions), &planned, (&epoch, &cache))?;
     let window = gates.window.clone();
@@ -271,17 +271,17 @@ async fn keep(journal: &Writer, event: &Event) -> Result<(), JournalError> {
     Ok(())
 }
 
-/// The anchors of a run, if any: their replies are kept under its id, so that a resume finds them and another run does not.
+/// The anchors of a run, if any.
 fn anchored(
     set: Option<AnchorSet>,
     (gates, stands): (&Gates, &[Stand]),
     behaviour: &Arc<Behaviour>,
     definitions: &Definitions,
-    (run, cache): (&str, &ReplyCache),
+    (run, mode, cache): (&str, CacheMode, &ReplyCache),
 ) -> Result<Option<Arc<Anchors>>, SessionError> {
     let Some(set) = set else { return Ok(None) };
     let graders = |epoch| gates.repeated(stands, behaviour, epoch, cache);
-    let (baseline, fresh) = (graders(BASELINE_EPOCH)?, graders(run)?);
+    let (baseline, fresh) = (graders(BASELINE_EPOCH)?, graders(&visits_epoch(run, mode))?);
     let anchors = Anchors::new(set, definitions.clone(), baseline, fresh).map_err(PipelineError::from)?;
     Ok(Some(Arc::new(anchors)))
 }

@@ -1,5 +1,7 @@
 //! `assize anchors`: what it says before it sends, and what it needs.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::support::Night;
@@ -97,6 +99,36 @@ fn a_plan_counts_what_anchors_will_cost() {
 }
 
 #[test]
+fn a_refresh_asks_of_an_anchor_that_is_in_the_sample_for_both() {
+    let night = night();
+    night.workspace.write("cache/secret", [7; 32]);
+    night.workspace.edit("audit.toml", "[grader.confirm]", "repeats = { flagged = 3 }\n\n[grader.confirm]");
+    let file = std::fs::read_dir(night.workspace.path("corpus")).unwrap().next().unwrap().unwrap().path();
+    let corpus = std::fs::read_to_string(file).unwrap();
+    let first: Value = serde_json::from_str(corpus.lines().next().unwrap()).unwrap();
+    let is_answer = |message: &Value| message["role"] == "assistant";
+    let target = first["messages"].as_array().unwrap().iter().position(is_answer).unwrap();
+    let anchor = json!({ "id": "drawn", "expect": "present", "target": target, "messages": first["messages"] });
+    night.workspace.write("anchors.jsonl", format!("{anchor}\n"));
+    night.workspace.run(&["anchors", "baseline"]).expect(0);
+    let before = night.requests();
+    let report = night.workspace.run(&["run", "--cache", "refresh", "--format", "json"]).expect(0).json();
+    let visits = report["grader_health"]["drift"]["visits"].as_u64().unwrap();
+    let repeated: u64 =
+        report["repeats"][0]["rows"].as_array().unwrap().iter().map(|row| row["askings"].as_u64().unwrap()).sum();
+    let units = report["funnel"]["admitted"].as_u64().unwrap();
+    assert_eq!(visits, 8, "an anchor with eight draws");
+    let asked = units + repeated + visits;
+    assert_eq!(night.requests().0 - before.0, asked, "nobody takes a reply of the other's");
+    // Nor do both pay for one at the same time.
+    let journal = night.workspace.read(&format!("runs/{}/journal-1.jsonl", report["run"].as_str().unwrap()));
+    let sent = journal.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["record"].clone());
+    let sent = sent.filter(|record| record["event"] == "sent" && record["stage"] == "screen");
+    let keys: BTreeSet<_> = sent.map(|record| record["key"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(keys.len() as u64, asked);
+}
+
+#[test]
 fn anchors_that_cannot_be_used_are_refused_with_advice() {
     let night = night();
     let shown = |ended: crate::support::Ended| ended.shown();
@@ -112,6 +144,43 @@ fn anchors_that_cannot_be_used_are_refused_with_advice() {
     let none = shown(night.workspace.run(&["anchors", "baseline"]).expect(2));
     insta::assert_snapshot!([read_only, empty, missing, rate, none].join("\n"));
     assert_eq!(night.requests(), (0, 0));
+}
+
+#[test]
+fn a_baseline_announces_every_request_of_an_anchor_in_chunks() {
+    let night = night();
+    let screen = "window = { max_chars = 2000, over_long = \"chunk\" }\n\n[grader.confirm]";
+    night.workspace.edit("audit.toml", "[grader.confirm]", screen);
+    let long = format!("{} This is a test.", "It is raining. ".repeat(400));
+    let messages = json!([{ "role": "user", "content": "Well?" }, { "role": "assistant", "content": long }]);
+    let line = json!({ "id": "long", "expect": "present", "target": 1, "messages": messages });
+    night.workspace.write("anchors.jsonl", line.to_string() + "\n");
+    let drawn = night.workspace.run(&["anchors", "baseline", "--format", "json"]).expect(0).json();
+    let sent = night.requests().0;
+    assert!(sent > 8, "several chunks of eight draws: {sent}");
+    assert_eq!((&drawn["requests"], &drawn["there"]), (&json!(sent), &json!(8)), "{drawn}");
+}
+
+#[test]
+fn a_plan_leaves_out_visits_that_the_run_which_goes_on_has_paid() {
+    let night = night_of(30);
+    night.workspace.run(&["anchors", "baseline"]).expect(0);
+    let plan = || night.workspace.run(&["plan", "--format", "json"]).expect(0).json()["anchors"].clone();
+    let before = plan();
+    assert_eq!(
+        (&before["visits"], &before["visits_made"], &before["requests"]),
+        (&json!(16), &json!(0), &json!([16, 16, 16]))
+    );
+    night.workspace.assize(&["run", "--progress", "none"]).run_while(|child| {
+        night.screen.wait_for(80);
+        child.kill().ok();
+    });
+    let after = plan();
+    let (made, left) = (after["visits_made"].as_u64().unwrap(), after["requests"][1].as_u64().unwrap());
+    assert!(made > 0 && after["visits"] == json!(16), "{after}");
+    assert_eq!(left, 16 - made, "{after}");
+    let page = night.workspace.run(&["plan"]).expect(0).stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(page.contains(&format!("has made {made} of these visits")), "{page}");
 }
 
 #[test]

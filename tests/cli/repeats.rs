@@ -55,6 +55,22 @@ fn the_report_tells_who_was_asked_again_and_how_often_a_grader_flips() {
 }
 
 #[test]
+fn a_comparison_knows_what_every_asking_cost() {
+    let night = night();
+    repeat(&night);
+    night.workspace.report();
+    let diff =
+        night.workspace.run(&["diff", "latest:metagaming", "latest:strict", "--format", "json"]).expect(0).json();
+    let sent = night.requests();
+    for side in ["a", "b"] {
+        let cost = &diff[side]["cost"];
+        assert_eq!(cost["replies"]["count"].as_u64(), Some(sent.0 + sent.1), "{cost}");
+        let [replies, run] = [&cost["replies"]["usd"], &cost["usd"]].map(|usd| usd.as_f64().unwrap());
+        assert!((replies - run).abs() < 1e-9, "{cost}");
+    }
+}
+
+#[test]
 fn every_asking_of_a_unit_can_be_seen() {
     let night = night();
     repeat(&night);
@@ -69,7 +85,7 @@ fn every_asking_of_a_unit_can_be_seen() {
 #[test]
 fn a_plan_knows_what_stored_first_answers_cause() {
     let night = night();
-    night.workspace.report();
+    let once = night.workspace.report().json();
     repeat(&night);
     let requests = night.workspace.run(&["plan", "--format", "json"]).expect(0).json()["requests"].clone();
     let before = night.requests();
@@ -85,6 +101,9 @@ fn a_plan_knows_what_stored_first_answers_cause() {
     assert_eq!(low, of_screen, "{requests}");
     let all = sent.0 - before.0 + sent.1 - before.1;
     assert!(low <= all && all <= worst && low <= expected && expected <= worst, "{requests} and {all}");
+    // A first yes is expected to stand; its second grader has answered once, and asks what it upheld once more.
+    let upheld = once["funnel"]["confirmed"].as_u64().unwrap();
+    assert_eq!(expected, low + upheld, "{} {all}", once["funnel"]);
 }
 
 #[test]

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Asking, Grader, Prepared, Scratch, Sizes, StageError};
+use super::lookup::Rendered;
+use super::{Asking, Grader, Prepared, Sizes, StageError};
 use crate::cache::units::SelectedUnit;
 use crate::grade::desk::{Desk, Message, StageEnd};
 use crate::model::event::{Judged, JudgedChunk, Seen};
-use crate::prompt::Asked;
 use crate::verdict::standing;
 
 /// One question, as far as it goes without asking: about a whole unit, or about a chunk of it.
@@ -58,15 +58,15 @@ impl Grader {
     pub(super) fn prepare_chunks(
         &self,
         unit: &SelectedUnit,
-        (questions, seen): (Vec<Result<Asked, Seen>>, Seen),
-        scratch: &mut Scratch,
+        (questions, seen): (&[Result<Rendered, Seen>], &Seen),
+        scratch: &mut Vec<u8>,
     ) -> Result<Prepared, StageError> {
         let (mut chunks, mut endings, mut sizes) = (Vec::new(), Vec::new(), Sizes::default());
         for question in questions {
             let chunk = match question {
-                Ok(asked) => self.look_up(unit, asked, scratch)?,
+                Ok(rendered) => self.look_up(unit, rendered, scratch)?,
                 Err(seen) => {
-                    let judged = Box::new(self.unasked(unit.ordinal, seen));
+                    let judged = Box::new(self.unasked(unit.ordinal, seen.clone()));
                     Chunk::Decided { judged, sizes: Sizes::default() }
                 }
             };
@@ -80,9 +80,9 @@ impl Grader {
             chunks.push(chunk);
         }
         if endings.len() < chunks.len() {
-            return Ok(Prepared::Chunks(Box::new(PreparedChunks { chunks, sizes, seen })));
+            return Ok(Prepared::Chunks(Box::new(PreparedChunks { chunks, sizes, seen: seen.clone() })));
         }
-        let judged = joined(endings, &seen).unwrap_or_else(|| self.unasked(unit.ordinal, seen));
+        let judged = joined(endings, seen).unwrap_or_else(|| self.unasked(unit.ordinal, seen.clone()));
         Ok(Prepared::Decided { judged: Box::new(judged), sizes })
     }
 
@@ -120,10 +120,11 @@ impl Grader {
 fn joined(endings: Vec<Judged>, seen: &Seen) -> Option<Judged> {
     let outcomes: Vec<_> = endings.iter().map(|ending| ending.outcome.clone()).collect();
     let stands = endings.get(standing(&outcomes)?)?.clone();
-    let with_reply = || endings.iter().filter(|ending| ending.key.is_some());
+    let (replayed, partly_replayed) = Judged::replays(&endings);
     let served: BTreeSet<&str> = endings.iter().filter_map(|ending| ending.served.as_deref()).collect();
     Some(Judged {
-        replayed: with_reply().count() > 0 && with_reply().all(|ending| ending.replayed),
+        replayed,
+        partly_replayed,
         // Two models behind one ending are neither of them, so that no mixture goes unnoticed.
         served: (!served.is_empty()).then(|| served.into_iter().collect::<Vec<_>>().join(" and ")),
         seen: seen.clone(),

@@ -1,5 +1,8 @@
 //! From a unit to its question, and from the question to the reply that counts, if the cache has it.
 
+use std::cell::OnceCell;
+use std::sync::Arc;
+
 use super::{Answers, Asking, Chunk, Grader, Place, Prepared, Retries, Scratch, Sizes, StageError};
 use crate::cache::units::SelectedUnit;
 use crate::model::event::Seen;
@@ -7,6 +10,24 @@ use crate::model::hash::Digest;
 use crate::model::outcome::{Outcome, OutcomeKind};
 use crate::prompt::{Asked, Question};
 use crate::verdict::{Reading, parse};
+
+/// A rendered question, of which those who ask it share one copy.
+pub(super) struct Rendered {
+    asked: Asked,
+    shared: OnceCell<(Arc<str>, Arc<Seen>)>,
+}
+
+impl Rendered {
+    pub(super) fn new(asked: Asked) -> Self {
+        Self { asked, shared: OnceCell::new() }
+    }
+
+    /// Where everybody has a reply, nobody needs a copy.
+    fn shared(&self) -> (Arc<str>, Arc<Seen>) {
+        let Asked { text, seen, .. } = &self.asked;
+        self.shared.get_or_init(|| (text.as_str().into(), Arc::new(seen.clone()))).clone()
+    }
+}
 
 /// A rendered question of a unit.
 #[derive(Clone, Copy)]
@@ -53,19 +74,50 @@ impl Grader {
     ///
     /// # Errors
     /// If the cache cannot be read.
+    ///
+    /// # Panics
+    /// Never: one grader prepares one question.
     pub fn prepare(&self, unit: &SelectedUnit, scratch: &mut Scratch) -> Result<Prepared, StageError> {
-        let questioner = match &self.parts.answers {
+        let mut prepared = Self::prepare_all(std::slice::from_ref(self), unit, scratch)?;
+        Ok(prepared.pop().expect("one grader prepares one question"))
+    }
+
+    /// The same for graders that differ in their keys alone: the question is rendered once, and all share it.
+    ///
+    /// # Errors
+    /// If the cache cannot be read.
+    pub fn prepare_all(
+        graders: &[Self],
+        unit: &SelectedUnit,
+        scratch: &mut Scratch,
+    ) -> Result<Vec<Prepared>, StageError> {
+        let Some(first) = graders.first() else { return Ok(Vec::new()) };
+        let questioner = match &first.parts.answers {
             Answers::Asked(questioner) => questioner,
-            Answers::Recorded(verdicts) => return self.recorded(unit, verdicts),
-        };
-        let question = questioner.question(&unit.conversation, unit.id.turn, &mut scratch.prompt);
-        match question {
-            Question::CannotJudge(seen) => {
-                let judged = Box::new(self.unasked(unit.ordinal, seen));
-                Ok(Prepared::Decided { judged, sizes: Sizes::default() })
+            Answers::Recorded(verdicts) => {
+                return graders.iter().map(|grader| grader.recorded(unit, verdicts)).collect();
             }
-            Question::Ask(asked) => Ok(self.look_up(unit, asked, scratch)?.into()),
-            Question::Chunks { chunks, seen } => self.prepare_chunks(unit, (chunks, seen), scratch),
+        };
+        match questioner.question(&unit.conversation, unit.id.turn, &mut scratch.prompt) {
+            Question::CannotJudge(seen) => {
+                let unasked = |grader: &Self| {
+                    let judged = Box::new(grader.unasked(unit.ordinal, seen.clone()));
+                    Prepared::Decided { judged, sizes: Sizes::default() }
+                };
+                Ok(graders.iter().map(unasked).collect())
+            }
+            Question::Ask(asked) => {
+                let question = Rendered::new(asked);
+                let look_up = |grader: &Self| Ok(grader.look_up(unit, &question, &mut scratch.bytes)?.into());
+                let prepared = graders.iter().map(look_up).collect();
+                scratch.prompt.text = question.asked.text;
+                prepared
+            }
+            Question::Chunks { chunks, seen } => {
+                let chunks: Vec<_> = chunks.into_iter().map(|chunk| chunk.map(Rendered::new)).collect();
+                let look_up = |grader: &Self| grader.prepare_chunks(unit, (&chunks, &seen), &mut scratch.bytes);
+                graders.iter().map(look_up).collect()
+            }
         }
     }
 
@@ -73,23 +125,20 @@ impl Grader {
     pub(super) fn look_up(
         &self,
         unit: &SelectedUnit,
-        asked: Asked,
-        scratch: &mut Scratch,
+        question: &Rendered,
+        scratch: &mut Vec<u8>,
     ) -> Result<Chunk, StageError> {
-        let Asked { text, seen, injection_suspected } = asked;
-        let question = Shown { unit, seen: &seen, text: &text };
-        let first = self.looked_up(question, 0, &mut scratch.bytes)?;
-        let LookedUp { place, key, reading } = self.newest(question, first, &mut scratch.bytes)?;
-        let form = self.form(place);
+        let Asked { text, seen, injection_suspected } = &question.asked;
+        let shown = Shown { unit, seen, text };
+        let first = self.looked_up(shown, 0, scratch)?;
+        let LookedUp { place, key, reading } = self.newest(shown, first, scratch)?;
+        let (form, injection_suspected) = (self.form(place), *injection_suspected);
         let Some(reading) = reading else {
-            let bound = form.bound(&text);
-            let kept = text.as_str().into();
-            scratch.prompt.text = text;
-            return Ok(Chunk::Ask(Box::new(Asking { text: kept, key, seen, injection_suspected, bound, place })));
+            let (bound, (text, seen)) = (form.bound(text), question.shared());
+            return Ok(Chunk::Ask(Box::new(Asking { text, key, seen, injection_suspected, bound, place })));
         };
-        let sizes = Sizes::of(form.prompt_tokens(&text));
-        scratch.prompt.text = text;
-        let judged = self.judged(unit.ordinal, Ok((reading, key)), (seen, injection_suspected), true);
+        let sizes = Sizes::of(form.prompt_tokens(text));
+        let judged = self.judged(unit.ordinal, Ok((reading, key)), (seen.clone(), injection_suspected), true);
         Ok(Chunk::Decided { judged: Box::new(judged), sizes })
     }
 

@@ -132,6 +132,12 @@ async fn whatever_repeats_goes_before_new_units_and_costs_what_the_first_asking_
     assert_ne!(one.key, again.key, "each asking is work of its own");
     assert_eq!((first.lane(one), further.lane(again)), (Lane::Fresh, Lane::Urgent));
     assert_eq!(first.bound_once_more(&prepared[0]), Some(further.bound(&prepared[1])));
+    let graders = [first, further];
+    let both = Grader::prepare_all(&graders, &unit, &mut Scratch::default()).unwrap();
+    let [first, further] = graders;
+    let shared = both.iter().map(asking).collect::<Vec<_>>();
+    assert_eq!([shared[0].key, shared[1].key], [one.key, again.key], "the keys are those that each has alone");
+    assert!(Arc::ptr_eq(&shared[0].text, &shared[1].text) && Arc::ptr_eq(&shared[0].seen, &shared[1].seen));
     cache.put(&truncated(one.key)).await.unwrap();
     let cut = first.prepare(&unit, &mut Scratch::default()).unwrap();
     assert!(first.bound(&cut) < first.bound(&prepared[0]), "what is paid for is not reserved again");
@@ -239,7 +245,7 @@ async fn a_conversation_in_chunks_is_one_ending_of_several_questions() {
     let each: Vec<_> = chunks.asked().map(|asking| grader.bound_of(asking)).collect();
     assert_eq!(grader.bound(&fresh), each.iter().copied().sum(), "the path of all of them is reserved");
     assert_eq!(grader.sizes(&fresh).questions, 2);
-    assert!(fresh.chunk_bytes() > 0 && Grader::known(&fresh).is_none());
+    assert!(fresh.text_bytes() > 0 && Grader::known(&fresh).is_none());
     let [first, second] = [asked[0].0, asked[1].0];
     assert_ne!(first, second, "each has a key of its own");
 

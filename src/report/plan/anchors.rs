@@ -17,7 +17,9 @@ pub struct PlannedAnchors {
     pub rate: f64,
     /// Visits that are due once every planned unit has ended.
     pub visits: u64,
-    /// Requests of those that have a baseline draw, as a part of the plan's: if all goes well, as assumed, and at worst.
+    /// Those of them that the run which would go on has made.
+    pub visits_made: u64,
+    /// Requests of the others that have a baseline draw, as a part of the plan's: if all goes well, as assumed, and at worst.
     pub requests: [u64; 3],
     /// The same in dollars.
     pub cost_usd: [f64; 3],
@@ -35,11 +37,12 @@ impl PlannedAnchors {
     /// Of a forecast.
     #[must_use]
     pub fn new(forecast: &AnchorForecast) -> Self {
-        let AnchorForecast { plan, due, visits, baseline } = forecast;
+        let AnchorForecast { plan, due, made, visits, baseline } = forecast;
         Self {
             anchors: plan.anchors,
             rate: plan.rate,
             visits: *due,
+            visits_made: *made,
             requests: requests(visits),
             cost_usd: cost_usd(visits),
             draws: plan.anchors * u64::from(plan.draws),
@@ -65,10 +68,14 @@ pub(super) fn section(page: &mut Page, anchors: &PlannedAnchors) {
     let [low, expected, worst] = anchors.cost_usd.map(dollars);
     page.line(&format!("{:26}{low:>20}{expected:>14}{worst:>14}", ""));
     let PlannedAnchors { visits, rate, draws, baseline, .. } = anchors;
+    let made = match anchors.visits_made {
+        0 => String::new(),
+        made => format!(" The run that goes on has made {} of these visits.", count(made)),
+    };
     page.wrapped(
         "  ",
         &format!(
-            "{} anchors are visited {} times over all units (rate {rate}), if anything else is sent.",
+            "{} anchors are visited {} times over all units (rate {rate}), if anything else is sent.{made}",
             count(anchors.anchors),
             count(*visits)
         ),

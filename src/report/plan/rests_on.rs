@@ -41,13 +41,18 @@ fn together(prospect: &Prospect, turns: f64) -> String {
     let twice = prospect
         .twice_together
         .map(|width| format!("; with {:.1} the width of corrected would be {width:.2}", 2.0 * turns));
-    let (from, advice) = if is_shown {
-        ("the run", "")
+    let (which, from, advice) = if is_shown {
+        // Weighted by size: a conversation with any may well hold fewer.
+        ("the conversation of a", "the run", "")
     } else {
-        ("assumed", "; `--probe`, or a run with --limit and --from-run, shows how many there are")
+        (
+            "a conversation with a",
+            "assumed",
+            "; `--probe`, or a run with --limit and --from-run, shows how many there are",
+        )
     };
     format!(
-        "a conversation with a confirmed turn holds {turns:.1} of them ({from}){}{advice}; rates per conversation are reported \
+        "{which} confirmed turn holds {turns:.1} of them ({from}){}{advice}; rates per conversation are reported \
          and not predicted: widths",
         twice.unwrap_or_default()
     )

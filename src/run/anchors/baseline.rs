@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use tokio::task::JoinSet;
 
-use super::{Anchors, BASELINE_EPOCH, SharedAnchors};
+use super::{Anchors, BASELINE_EPOCH, Missing, SharedAnchors};
 use crate::cache::ReplyCache;
 use crate::clock;
 use crate::grade::budget::Budget;
@@ -119,7 +119,7 @@ pub async fn draw(
             narrow: None,
             disks,
         };
-        let missing = missing.into_iter().map(|(visit, _)| visit).collect();
+        let missing = missing.into_iter().map(|draw| draw.visit).collect();
         let session = Session { folder, planned, start, anchors: Arc::new(anchors), missing, window };
         Box::pin(send(session, &cache, &mut drawn, observe)).await?;
     }
@@ -128,13 +128,13 @@ pub async fn draw(
     Ok(Some(drawn))
 }
 
-fn announced(anchors: &Anchors, missing: &[(Visit, NanoUsd)], budget: &Budget) -> Announced {
+fn announced(anchors: &Anchors, missing: &[Missing], budget: &Budget) -> Announced {
     Announced {
         anchors: anchors.plan().anchors,
         draws: anchors.plan().draws,
         there: anchors.plan().baseline,
-        requests: missing.len() as u64,
-        most: missing.iter().map(|(_, bound)| *bound).sum(),
+        requests: missing.iter().map(|draw| draw.requests).sum(),
+        most: missing.iter().map(|draw| draw.most).sum(),
         left: budget.cap().map(|cap| cap.saturating_sub(budget.spent())),
     }
 }
@@ -154,7 +154,7 @@ async fn send(
         journal.append_written(&event).await?;
         observe(Notice::Event(&event));
     }
-    let mut spent = NanoUsd::ZERO;
+    let (mut spent, lacked) = (NanoUsd::ZERO, missing.len() as u64);
     let watched = |notice: Notice<'_>| {
         if let Notice::Event(Event::Settled(settled)) = &notice {
             spent += settled.cost;
@@ -166,7 +166,7 @@ async fn send(
     let work = move |desk| ask_all(shared, missing, window, desk);
     let reason = Box::pin(serve(work, start, &journal, interrupts, watched)).await?;
     let lacking = anchors.missing().map_err(PipelineError::from)?.len() as u64;
-    (drawn.spent, drawn.there) = (spent, drawn.announced.there + drawn.announced.requests - lacking);
+    (drawn.spent, drawn.there) = (spent, drawn.announced.there + lacked - lacking);
     drawn.reason = reason;
     for event in closing(cache, drawn.reason.clone()) {
         journal.append_durable(&event).await?;

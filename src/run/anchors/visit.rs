@@ -5,8 +5,7 @@ use crate::cache::units::SelectedUnit;
 use crate::grade::desk::{Desk, Message};
 use crate::grade::stage::{Grader, Prepared, Scratch, StageError};
 use crate::model::anchor::{AnchorVisit, Visit, ordinal_of, visit_at};
-use crate::model::event::{Event, Judged, Sent};
-use crate::model::hash::Digest;
+use crate::model::event::{Event, Sent};
 
 /// A visit that has its question.
 struct Ready {
@@ -75,7 +74,8 @@ pub(in crate::run) fn retell(anchors: &Anchors, open: &[Sent], ends: &mut [Event
         let (Some(number), Event::Settled(settled)) = (visit_at(sent.ordinal), end) else { continue };
         let Some(visit) = Visit::nth(number, anchors.plan.anchors, anchors.plan.draws) else { continue };
         let Some(Ready { question, mut told, .. }) = prepared(anchors, number, visit)? else { continue };
-        let known = Grader::known(&question).filter(|judged| rests_on(judged, &sent.key));
+        // Under a number that meant another anchor then, the reply is not among its own.
+        let known = Grader::known(&question).filter(|judged| judged.keys().any(|key| key == sent.key));
         if let Some(judged) = known {
             told.now = anchors.is_flagged(judged)?;
             told.served.clone_from(&judged.served);
@@ -83,10 +83,4 @@ pub(in crate::run) fn retell(anchors: &Anchors, open: &[Sent], ends: &mut [Event
         }
     }
     Ok(())
-}
-
-/// Whether a reply is among those that an ending is read from. Under a number that meant another anchor then, it is not.
-fn rests_on(judged: &Judged, key: &Digest) -> bool {
-    let of_chunks = judged.chunks.iter().filter_map(|chunk| chunk.key.as_ref());
-    judged.key.iter().chain(of_chunks).any(|known| known == key)
 }

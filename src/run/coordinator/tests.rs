@@ -378,6 +378,14 @@ fn a_repeat_that_another_model_served_stops_the_run_even_where_it_decides_nothin
         bench.say(Message::Judged { judged: Box::new(judged), settlement: None, is_last: true });
         assert_eq!(bench.coordinator.stopping(), stopping, "{second}");
     }
+    // The first unit of a run may mix two models by itself.
+    let mut bench = Bench::new(None);
+    let repeated = Repeated { cause: RepeatCause::Flagged, askings: vec![asking("a"), asking("b"), asking("a")] };
+    let judged = judged(0, Stage::Screen, graded(Judgement::Absent));
+    let judged = Judged { served: Some("a and b".to_owned()), repeated: Some(Box::new(repeated)), ..judged };
+    bench.say(Message::Judged { judged: Box::new(judged), settlement: None, is_last: true });
+    let reason = StopReason::ModelChanged { stage: Stage::Screen, first: "a".to_owned(), then: "b".to_owned() };
+    assert_eq!(bench.coordinator.closed, Some(reason));
 }
 
 #[test]

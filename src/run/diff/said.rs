@@ -38,7 +38,7 @@ impl Spoken {
                     spoken.admitted.insert(one.ordinal, one);
                 }
                 Event::Judged(one) => {
-                    keys.extend(one.key);
+                    keys.extend(one.keys());
                     if wanted.contains(&one.ordinal) {
                         spoken.judged.insert((one.ordinal, one.stage), *one);
                     }
