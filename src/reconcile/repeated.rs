@@ -1,7 +1,7 @@
-//! What the fold remembers of units that a grader was asked about more than once: a few bytes for each of them, and for no
-//! other unit.
+//! What the fold remembers of units that a grader was asked about more than once: some forty bytes for each of them, and for
+//! no other unit.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::definitions::Definitions;
 use super::unit::UnitState;
@@ -13,12 +13,22 @@ use crate::model::tally::{RepeatCounts, RepeatTally};
 use crate::model::unit::Group;
 use crate::verdict::DefinitionError;
 
-/// One unit at one stage.
+/// One unit at one stage. Askings are at most 15.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "independent claims about one unit, a byte each")]
 struct Asked {
     cause: RepeatCause,
     first_says: bool,
-    counts: RepeatCounts,
+    /// The beginning of the key of the first reply: copies of one text share their replies.
+    key: Option<u64>,
+    further: u8,
+    missing: u8,
+    not_cached: u8,
+    /// Whether the second usable answer is another one; absent without two.
+    flips: Option<bool>,
+    contradicted: bool,
+    changed: bool,
+    undecided: bool,
 }
 
 /// All of them, and the counts of those that were looked at.
@@ -26,6 +36,8 @@ struct Asked {
 pub(super) struct RepeatedUnits {
     asked: HashMap<(Ordinal, Stage), Asked>,
     counted: BTreeMap<(Stage, RepeatCause, bool, Group), RepeatCounts>,
+    /// First replies that were a trial for the flip rate.
+    tried: HashSet<(Stage, u64)>,
 }
 
 impl RepeatedUnits {
@@ -38,7 +50,7 @@ impl RepeatedUnits {
     ) -> Result<(), DefinitionError> {
         let place = (judged.ordinal, judged.stage);
         let asked = match &judged.repeated {
-            Some(repeated) => asked(repeated, &definitions.answers(judged)?, kind, definitions.says(judged)?),
+            Some(repeated) => asked((judged, repeated), &definitions.answers(judged)?, kind, definitions.says(judged)?),
             None => None,
         };
         match asked {
@@ -57,8 +69,11 @@ impl RepeatedUnits {
         }
         let stages = [Some(Stage::Screen), unit.is_flagged().then_some(Stage::Confirm)];
         for stage in stages.into_iter().flatten() {
-            if let Some(Asked { cause, first_says, counts }) = self.asked.remove(&(ordinal, stage)) {
-                self.counted.entry((stage, cause, first_says, group.clone())).or_default().add(counts);
+            if let Some(asked) = self.asked.remove(&(ordinal, stage)) {
+                // Copies were answered by the same two replies: together they are one trial.
+                let is_trial = asked.key.is_none_or(|key| self.tried.insert((stage, key)));
+                let place = (stage, asked.cause, asked.first_says, group.clone());
+                self.counted.entry(place).or_default().add(asked.counts(is_trial));
             }
         }
     }
@@ -75,24 +90,50 @@ fn is_not_cached(outcome: &Outcome) -> bool {
     outcome.kind() == OutcomeKind::NotCached
 }
 
-/// What one unit adds; nothing without a first answer, which causes no repeats either.
-fn asked(repeated: &Repeated, answers: &[Option<bool>], kind: OutcomeKind, holds: bool) -> Option<Asked> {
+/// What is to be known of one unit; nothing without a first answer, which causes no repeats either.
+fn asked(
+    (judged, repeated): (&Judged, &Repeated),
+    answers: &[Option<bool>],
+    kind: OutcomeKind,
+    holds: bool,
+) -> Option<Asked> {
     let cause = repeated.cause;
     let (first, further) = answers.split_first()?;
     let first_says = (*first)?;
+    let count = |askings: usize| u8::try_from(askings).unwrap_or(u8::MAX);
     let second = further.iter().flatten().next();
-    let is_decided = kind.is_usable();
-    let flag = u64::from;
-    let counts = RepeatCounts {
-        units: 1,
-        askings: further.len() as u64,
-        missing: further.iter().filter(|says| says.is_none()).count() as u64,
-        not_cached: repeated.askings.iter().skip(1).filter(|asking| is_not_cached(&asking.outcome)).count() as u64,
-        pairs: flag(second.is_some()),
-        flips: flag(second.is_some_and(|second| *second != first_says)),
-        contradicted: flag(further.iter().flatten().any(|says| *says != first_says)),
-        changed: flag(cause.is_of_gate() && is_decided && holds != first_says),
-        undecided: flag(cause.is_of_gate() && !is_decided),
-    };
-    Some(Asked { cause, first_says, counts })
+    // What goes on because it talks to its grader is not cleared, whatever it was drawn for.
+    let is_cleared = !(judged.stage == Stage::Screen && judged.injection_suspected);
+    let is_trial = cause.is_of_gate() || is_cleared;
+    let further_askings = repeated.askings.iter().skip(1);
+    Some(Asked {
+        cause,
+        first_says,
+        key: repeated.askings.first().and_then(|asking| asking.key).map(|key| key.leading_u64()),
+        further: count(further.len()),
+        missing: count(further.iter().filter(|says| says.is_none()).count()),
+        not_cached: count(further_askings.filter(|asking| is_not_cached(&asking.outcome)).count()),
+        flips: second.filter(|_| is_trial).map(|second| *second != first_says),
+        contradicted: further.iter().flatten().any(|says| *says != first_says),
+        changed: cause.is_of_gate() && kind.is_usable() && holds != first_says,
+        undecided: cause.is_of_gate() && !kind.is_usable(),
+    })
+}
+
+impl Asked {
+    /// What the unit adds; to the trials only if it is one.
+    fn counts(&self, is_trial: bool) -> RepeatCounts {
+        let flips = self.flips.filter(|_| is_trial);
+        RepeatCounts {
+            units: 1,
+            askings: self.further.into(),
+            missing: self.missing.into(),
+            not_cached: self.not_cached.into(),
+            pairs: flips.is_some().into(),
+            flips: (flips == Some(true)).into(),
+            contradicted: self.contradicted.into(),
+            changed: self.changed.into(),
+            undecided: self.undecided.into(),
+        }
+    }
 }

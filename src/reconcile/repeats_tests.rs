@@ -9,6 +9,7 @@ use crate::model::bucket::Bucket;
 use crate::model::event::{Event, JudgedChunk};
 use crate::model::fixture::{admitted, graded, judged, opened, planned, unit};
 use crate::model::grading::Stage;
+use crate::model::hash::Digest;
 use crate::model::outcome::FailureKind;
 use crate::model::tally::{RepeatCounts, Tally};
 use crate::model::verdict::Finding;
@@ -351,4 +352,29 @@ fn what_a_chunk_would_have_said_is_not_no() {
     );
     let found = [says(true), Outcome::Unparsable];
     assert_eq!(outcome(&once, &of(Stage::Confirm, &found)), (OutcomeKind::Graded, true));
+}
+
+#[test]
+fn copies_of_one_text_are_one_trial() {
+    let rules = rules(POLICY);
+    let counted = |keys: &[&str]| {
+        let count = keys.len() as u64;
+        let mut fold = Fold::new(rules.clone());
+        for event in [opened(0), Event::Planned(Box::new(planned(&[("core", "rl", count, count)])))] {
+            fold.event(&event);
+        }
+        for ((ordinal, turn), key) in (0..).zip(0_u32..).zip(keys) {
+            fold.event(&admitted(ordinal, 0, unit("rl", "c", turn)));
+            let asking = |number: u8, outcome| Judged {
+                key: Some(Digest::of(&[key.as_bytes(), &[number]].concat())),
+                ..judged(ordinal, Stage::Screen, outcome)
+            };
+            let pair = vec![asking(0, says(false)), asking(1, says(true))];
+            fold.event(&Event::Judged(Box::new(rules.join(RepeatCause::Random, pair).unwrap())));
+        }
+        let row = fold.finish().unwrap().repeats[0].counts;
+        (row.units, row.pairs, row.flips)
+    };
+    assert_eq!(counted(&["a", "b", "c"]), (3, 3, 3));
+    assert_eq!(counted(&["a", "b", "a", "a"]), (4, 2, 2));
 }

@@ -51,8 +51,8 @@ fn is_zero(value: &u64) -> bool {
     *value == 0
 }
 
-/// Units whose second usable verdict contradicts the first, with exact limits. Each unit is one trial, however often it was
-/// asked about.
+/// Units whose second usable verdict contradicts the first, with exact limits. Each text is one trial, however often it was
+/// asked about and however many units are copies of it: those share their replies.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FlipRateRow {
     /// Why they were asked about again.
@@ -61,7 +61,7 @@ pub struct FlipRateRow {
     pub first_says_yes: bool,
     /// Units whose second verdict is another one.
     pub flips: u64,
-    /// Units with two usable verdicts.
+    /// Units with two usable verdicts, copies counted once.
     pub units: u64,
     /// Flips over units; null without units.
     pub estimate: Option<f64>,

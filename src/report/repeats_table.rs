@@ -38,7 +38,9 @@ pub(super) fn repeats(page: &mut Page, report: &Report) {
             page.wrapped("  flips    ", &flips(stage.stage, row));
         }
     }
-    page.wrapped("  ", "Askings at random are for the flip rate alone: no other figure depends on what they say.");
+    if asked.iter().any(|stage| stage.policy.random > 0.0) {
+        page.wrapped("  ", "Askings at random are for the flip rate alone: no other figure depends on what they say.");
+    }
 }
 
 fn columns(name: &str, [units, askings, differ, changed, undecided]: [&str; 5]) -> String {
