@@ -215,6 +215,12 @@ impl fmt::Display for OutcomeKind {
 }
 
 impl Outcome {
+    /// Whether cap, deadline, a missing reply or a stop cut the unit off: that says something of the run and nothing of the unit.
+    #[must_use]
+    pub const fn was_cut_off(&self) -> bool {
+        matches!(self, Self::Failed { failure: FailureKind::Interrupted }) || self.kind().is_cut_off()
+    }
+
     /// The bucket that this outcome is counted in.
     #[must_use]
     pub const fn kind(&self) -> OutcomeKind {

@@ -41,12 +41,14 @@ pub(super) fn slices<'a>(
     let shown_bytes = required.iter().map(Piece::shown_bytes).sum::<usize>() + bytes(&unit);
     let coverage = share_of(shown_bytes, bytes(&required) + bytes(&unit) + neighbours);
     let mut windows = Vec::new();
+    // The floor is for all slices together: a last one that is short shows little of what is wanted, and all of its turn.
+    let of_slice = WindowSettings { min_coverage: 0.0, ..*settings };
     if coverage >= settings.min_coverage && room >= measure.smallest_part() {
         for slice in sliced(&unit, room, measure) {
             let mut pieces = required.clone();
             pieces.extend(slice);
             pieces.sort_by_key(|piece| piece.message);
-            windows.push(Window::of(pieces, settings));
+            windows.push(Window::of(pieces, &of_slice));
         }
     }
     let messages: BTreeSet<u32> = windows.iter().flat_map(|window| window.seen.messages.iter().copied()).collect();
@@ -190,6 +192,17 @@ mod tests {
         let (count, seen) = of(&[(Role::Assistant, 1_000), (Role::Tool, 9_000)], 0, WindowLimit::Chars(500)).unwrap();
         assert_eq!((count, seen.cut), (0, true));
         assert!((seen.coverage - 0.1).abs() < 1e-9, "below the floor with all of the turn shown");
+    }
+
+    #[test]
+    fn a_short_last_slice_is_asked_about_like_the_others() {
+        for length in (3_000..6_000).step_by(37) {
+            let chat = chat(&[(Role::User, 2_750), (Role::Assistant, length)]);
+            let Chunks { windows, seen, .. } =
+                slices(&chat, 1, &settings(WindowLimit::Chars(3_000)), &Channel::ALL.into()).unwrap();
+            assert!(seen.coverage >= 0.6 && !windows.is_empty(), "{length}");
+            assert!(windows.iter().all(|window| window.is_sufficient), "{length}: all of the turn is shown");
+        }
     }
 
     proptest! {

@@ -205,7 +205,7 @@ impl Progress {
         };
         if is_last {
             counts.finished += 1;
-            if !judged.outcome.kind().is_cut_off() {
+            if !judged.outcome.was_cut_off() {
                 self.beginning.finish(judged.ordinal, holds && judged.stage == Stage::Confirm);
             }
             if !judged.replayed {

@@ -68,7 +68,8 @@ pub(super) fn guess(glob: &str, folder: &Path) -> Result<Guess, Failure> {
     }
     if seen.conversations == 0 {
         let first = seen.first_unreadable.unwrap_or_else(|| "there are no records".to_owned());
-        let hint = "if the format is a foreign one, `fields` in the audit file can say where messages are";
+        let hint = "if the format is a foreign one, leave `--corpus` away and say in the audit file where messages are: docs/corpus.md shows \
+                    how with `fields`";
         return Err(usage(anyhow!("no conversation can be read from `{glob}`: {first}")).with_hint(hint));
     }
     let format = match seen.formats.iter().collect::<Vec<_>>()[..] {

@@ -47,8 +47,8 @@ impl Narrow {
 
     /// A unit's path ended with this. Looks wherever one is due, and after the first narrow one never again.
     pub(super) fn finish(&mut self, last: &Judged) {
-        // What cap, deadline or cache cut off says nothing about the unit: it leaves a gap, and no look comes after it.
-        if self.found.is_some() || last.outcome.kind().is_cut_off() {
+        // What cap, deadline, cache or a stop cut off says nothing about the unit: it leaves a gap, and no look comes after it.
+        if self.found.is_some() || last.outcome.was_cut_off() {
             return;
         }
         let holds = self.definitions.pass(last);

@@ -166,6 +166,10 @@ proptest! {
         let mut desk = desk(&ALL);
         desk.file("all.jsonl", &lines);
         let turns: u64 = shapes.iter().map(|shape| shape.len() as u64).sum();
+        if turns == 0 {
+            prop_assert!(matches!(desk.take(), Err(CensusError::Empty { .. })));
+            return Ok(());
+        }
         let mut samples = Vec::new();
         for size in [small, small + more] {
             desk.sample.sizes = [("core", SampleSize::Count(size)), ("none", SampleSize::Count(size))]
