@@ -41,6 +41,8 @@ pub struct Prospect {
     pub assume: Assumptions,
     /// The run that stands behind it.
     pub measured: Option<Measured>,
+    /// What a unit of that run would have cost under the plan's repeats, if the run says what a unit costs.
+    pub paid_per_unit: Option<NanoUsd>,
     /// How the cap would be spent best; absent without one, where the audit leaves the sizes to it, and where whole
     /// conversations are drawn.
     pub best: Option<Split>,
@@ -116,6 +118,7 @@ pub fn prospect(
         reads: reads(&outline.slices, &outline.review, planned.gold.as_ref()),
         assume: load.assume,
         measured,
+        paid_per_unit: load.paid_per_unit,
         best,
         outline,
     }

@@ -181,3 +181,26 @@ fn known_positives_that_lack_a_repeat_bear_no_corrected_figure() {
     let whole = night.workspace.report().json();
     assert!(whole["sensitivity"]["rows"].as_array().unwrap().iter().all(|row| row["partial"].is_null()));
 }
+
+/// What a plan by the latest run says of the cost of a unit.
+fn cost_of_a_unit(night: &Night) -> String {
+    let plan = night.workspace.run(&["plan", "--from-run", "latest", "--format", "json"]).expect(0).json();
+    let said = plan["assumptions"].as_array().unwrap().iter().map(|line| line.as_str().unwrap());
+    said.filter(|line| line.contains("a unit cost")).collect()
+}
+
+#[test]
+fn a_plan_says_how_it_scales_what_a_unit_of_a_run_has_cost() {
+    let night = night();
+    night.workspace.report();
+    let once = cost_of_a_unit(&night);
+    assert!(once.starts_with("a unit costs $"), "{once}");
+    repeat(&night);
+    let scaled = cost_of_a_unit(&night);
+    assert!(scaled.starts_with("a unit cost $") && scaled.contains("under this plan's repeats"), "{scaled}");
+    let again = self::night();
+    repeat(&again);
+    again.workspace.report();
+    let as_planned = cost_of_a_unit(&again);
+    assert!(as_planned.starts_with("a unit costs $"), "{as_planned}");
+}

@@ -144,10 +144,15 @@ fn money(prospect: &Prospect) -> Vec<String> {
         Some(tokens) => format!("replies have {} tokens (the run): time", count(tokens)),
         None => format!("replies have {} tokens (assume.output_tokens): cost, time", assume.output_tokens),
     };
-    let cost = match measured.cost_per_unit {
-        Some(cost) => format!("a unit costs {cost} with all that follows from it (the run): cost"),
-        None => "the run replayed replies or sent nothing, so it does not say what a unit costs: prices and tokens do"
-            .to_owned(),
+    let cost = match (measured.cost_per_unit, prospect.paid_per_unit) {
+        (Some(cost), Some(scaled)) if scaled != cost => format!(
+            "a unit cost {cost} with all that follows from it (the run), and would cost {scaled} under this plan's repeats: cost"
+        ),
+        (Some(cost), _) => format!("a unit costs {cost} with all that follows from it (the run): cost"),
+        (None, _) => {
+            "the run replayed replies or sent nothing, so it does not say what a unit costs: prices and tokens do"
+                .to_owned()
+        }
     };
     vec![tokens, cost]
 }
