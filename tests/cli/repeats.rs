@@ -204,3 +204,52 @@ fn a_plan_says_how_it_scales_what_a_unit_of_a_run_has_cost() {
     let as_planned = cost_of_a_unit(&again);
     assert!(as_planned.starts_with("a unit costs $"), "{as_planned}");
 }
+
+#[test]
+fn a_run_whose_first_answers_were_stored_does_not_say_what_a_unit_costs() {
+    let night = night();
+    night.workspace.report();
+    repeat(&night);
+    // Every unit is asked again, so that each verdict rests on a reply of before and on others.
+    night.workspace.edit("audit.toml", "near = 15", "near = 100");
+    night.workspace.edit("audit.toml", "model = \"gpt-5\"\n", "model = \"gpt-5-mini\"\n");
+    let report = night.workspace.report().json();
+    assert_eq!(report["requests"]["replayed"], 0, "{}", report["requests"]);
+    let partly = cost_of_a_unit(&night);
+    assert!(partly.starts_with("the run replayed replies"), "{partly}");
+}
+
+#[test]
+fn a_prompt_version_gave_the_replies_of_every_asking() {
+    let night = night();
+    repeat(&night);
+    night.workspace.report();
+    let diff = ["prompts", "diff", "metagaming", "screen@1", "screen@1", "--format", "json"];
+    let given = night.workspace.run(&diff).expect(0).json();
+    assert_eq!(given["a"]["replies"].as_u64(), Some(night.requests().0), "{given}");
+}
+
+#[test]
+fn a_plan_prices_what_stored_first_answers_leave_to_another_second_grader() {
+    let night = night();
+    let once = night.workspace.report().json();
+    repeat(&night);
+    night.workspace.edit("audit.toml", "model = \"gpt-5\"\n", "model = \"gpt-5-mini\"\n");
+    // Nothing is left of this cap: whoever is let in needs no money.
+    let plan = night.workspace.run(&["plan", "--max-cost", "0.0001", "--format", "json"]).expect(0).json();
+    let before = night.requests();
+    let report = night.workspace.report().json();
+    let [low, expected] = [0, 1].map(|index| plan["requests"][index].as_u64().unwrap());
+    let sum = |field: &str| -> u64 {
+        report["repeats"][0]["rows"].as_array().unwrap().iter().map(|row| row[field].as_u64().unwrap()).sum()
+    };
+    assert_eq!(night.requests().0 - before.0, sum("askings"), "first askings replay");
+    // Whatever the screen flags at first is asked about at the second grader, and upheld by it, once more.
+    let flagged = once["funnel"]["flagged"].as_u64().unwrap();
+    assert_eq!((low, expected), (sum("askings"), sum("askings") + 2 * flagged));
+    let units = once["funnel"]["admitted"].as_u64().unwrap();
+    #[expect(clippy::cast_precision_loss, reason = "small counts")]
+    let paid = (units - sum("units")) as f64 / units as f64;
+    let let_in = plan["buys"]["let_in"].as_f64().unwrap();
+    assert!((let_in - paid).abs() < 1e-9, "{let_in} of the units wait for nothing, and not {paid}");
+}

@@ -138,6 +138,11 @@ async fn whatever_repeats_goes_before_new_units_and_costs_what_the_first_asking_
     let shared = both.iter().map(asking).collect::<Vec<_>>();
     assert_eq!([shared[0].key, shared[1].key], [one.key, again.key], "the keys are those that each has alone");
     assert!(Arc::ptr_eq(&shared[0].text, &shared[1].text) && Arc::ptr_eq(&shared[0].seen, &shared[1].seen));
+    assert_eq!(
+        both[0].text_bytes(),
+        shared[0].text.len(),
+        "what is held is counted, where a question is no chunk as well"
+    );
     cache.put(&truncated(one.key)).await.unwrap();
     let cut = first.prepare(&unit, &mut Scratch::default()).unwrap();
     assert!(first.bound(&cut) < first.bound(&prepared[0]), "what is paid for is not reserved again");
