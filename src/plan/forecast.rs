@@ -174,18 +174,23 @@ pub fn forecast(load: &Load) -> Forecast {
     let mut low = screen.low(*assume);
     let mut expected = screen.expected(0, assume.flag_rate, *assume);
     let mut worst = screen.worst(0);
+    // Neither what follows on stored first answers nor known positives without a reply are in what a unit costs from its beginning.
+    let mut beside_units = screen.usual(screen.repeats.open, *assume).cost;
     if let Some(known) = known {
+        let asked = known.screen.expected(0, assume.sensitivity, *assume);
         low += known.screen.low(*assume);
-        expected += known.screen.expected(0, assume.sensitivity, *assume);
+        expected += asked;
+        beside_units += asked.cost;
         worst += known.screen.worst(0);
     }
     let known = known.filter(|known| known.is_confirmed).map_or(0, |known| known.screen.units);
     let mut time = screen.limits.time(&expected);
     if let Some(confirm) = confirm {
         // What a first asking says stands until others say something else.
-        let passed = share(open, assume.flag_rate) + screen.repeats.likely + share(known, assume.sensitivity);
+        let beside = screen.repeats.likely + share(known, assume.sensitivity);
         // A second grader that upholds all of it repeats all of it.
-        let flagged = confirm.expected(passed, 1.0, *assume);
+        let flagged = confirm.expected(share(open, assume.flag_rate) + beside, 1.0, *assume);
+        beside_units += confirm.expected(beside, 1.0, *assume).cost;
         low += confirm.low(*assume);
         expected += flagged;
         worst += confirm.worst(open + screen.repeats.undecided + known);
@@ -193,12 +198,7 @@ pub fn forecast(load: &Load) -> Forecast {
         time = if *shared_limits { screen.limits.time(&expected) } else { slower(time, separate) };
     }
     if let Some(paid) = paid_per_unit {
-        // What follows on stored first answers is no part of what a unit costs from its beginning.
-        let mut left = screen.usual(screen.repeats.open, *assume).cost;
-        if let Some(confirm) = confirm {
-            left += confirm.expected(screen.repeats.likely, 1.0, *assume).cost;
-        }
-        expected.cost = (NanoUsd(paid.0.saturating_mul(open)) + left).min(worst.cost);
+        expected.cost = (NanoUsd(paid.0.saturating_mul(open)) + beside_units).min(worst.cost);
         // What was paid is known better than what easy prompts cost.
         low.cost = low.cost.min(expected.cost);
     }
@@ -459,6 +459,15 @@ mod tests {
         // Five repeats of the screen, four units and three repeats of the confirmer, and two that may come: 850 tokens' worth each.
         let question = forecast(&Load { paid_per_unit: None, ..self::load() }).cost_expected.0 / 8_000;
         assert_eq!(forecast(&load).cost_expected, NanoUsd(8_000 * 1_000_000 + (5 + 4 + 3 + 2) * question));
+        let known = StageLoad { units: 100, cached: 20, ..stage() };
+        let known = Some(KnownLoad { screen: known, is_confirmed: true });
+        let with_known = forecast(&Load { known, ..load }).cost_expected;
+        // Eighty at the screen, and of all hundred what the gate is assumed to detect.
+        assert_eq!(
+            with_known,
+            forecast(&load).cost_expected + NanoUsd((80 + 80) * question),
+            "a unit of the run paid for none"
+        );
     }
 
     #[test]
