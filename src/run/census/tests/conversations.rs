@@ -167,7 +167,8 @@ proptest! {
         desk.file("all.jsonl", &lines);
         let turns: u64 = shapes.iter().map(|shape| shape.len() as u64).sum();
         if turns == 0 {
-            prop_assert!(matches!(desk.take(), Err(CensusError::Empty { .. })));
+            let is_refused = matches!(desk.take(), Err(CensusError::Empty { .. }));
+            prop_assert!(is_refused);
             return Ok(());
         }
         let mut samples = Vec::new();

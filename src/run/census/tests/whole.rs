@@ -102,7 +102,8 @@ proptest! {
         let (first, second) = lines.split_at(cut.min(lines.len()));
         desk.file("1.jsonl", first).file("2.jsonl", second);
         if shapes.iter().all(Vec::is_empty) {
-            prop_assert!(matches!(desk.take(), Err(CensusError::Empty { .. })));
+            let is_refused = matches!(desk.take(), Err(CensusError::Empty { .. }));
+            prop_assert!(is_refused);
             return Ok(());
         }
         let census = desk.take().unwrap();
