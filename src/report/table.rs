@@ -207,7 +207,7 @@ fn funnel(page: &mut Page, report: &Report) {
     }
     row(3, "ungraded", funnel.ungraded, &outcomes(funnel));
     row(3, "cleared", funnel.cleared, "");
-    row(3, "flagged", funnel.flagged, &unverified_note(funnel.outcomes.get(&OutcomeKind::EvidenceUnverified)));
+    row(3, "flagged", funnel.flagged, "");
     row(4, "pending", funnel.pending, &pending_note(report));
     if funnel.disputed > 0 {
         row(4, "disputed", funnel.disputed, "people disagree");
@@ -236,12 +236,6 @@ fn outcomes(funnel: &Funnel) -> String {
     unusable.map(|(kind, units)| format!("{kind} {}", count(*units))).collect::<Vec<_>>().join(", ")
 }
 
-/// That quotes were made up.
-fn unverified_note(units: Option<&u64>) -> String {
-    let units = units.copied().unwrap_or_default();
-    if units == 0 { String::new() } else { format!("{} without a quote that stands", count(units)) }
-}
-
 fn pending_note(report: &Report) -> String {
     let Some(confirm) = report.graders.iter().find(|grader| grader.stage == Stage::Confirm) else {
         return "there is no second grader".to_owned();
@@ -261,11 +255,6 @@ fn rejected_note(report: &Report) -> String {
     let mut parts: Vec<_> = codes.map(|(code, units)| format!("{} {}", escape(code), count(*units))).collect();
     if people > 0 {
         parts.push(format!("{} of them by people", count(people)));
-    }
-    let confirm = report.graders.iter().find(|grader| grader.stage == Stage::Confirm);
-    let unverified = confirm.and_then(|grader| grader.outcomes.get(&OutcomeKind::EvidenceUnverified)).copied();
-    if let Some(unverified) = unverified.filter(|units| *units > 0) {
-        parts.push(format!("{} without a quote that stands", count(unverified)));
     }
     parts.join(", ")
 }
