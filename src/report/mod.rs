@@ -19,6 +19,7 @@ pub mod json;
 mod known;
 mod layout;
 pub mod mine;
+mod next;
 pub mod people;
 mod people_table;
 pub mod plan;

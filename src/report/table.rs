@@ -7,6 +7,7 @@ use super::floor_table;
 use super::json::{ConversationRow, Funnel, Grader, GroupFields, Report, SpendCount};
 pub use super::layout::Style;
 use super::layout::{Ink, Page, fitted};
+use super::next::next_steps;
 use super::people_table;
 use super::rate::{count, units};
 use super::repeats_table;
@@ -207,7 +208,7 @@ fn funnel(page: &mut Page, report: &Report) {
     }
     row(3, "ungraded", funnel.ungraded, &outcomes(funnel));
     row(3, "cleared", funnel.cleared, "");
-    row(3, "flagged", funnel.flagged, "");
+    row(3, "flagged", funnel.flagged, &unverified_note(funnel.outcomes.get(&OutcomeKind::EvidenceUnverified)));
     row(4, "pending", funnel.pending, &pending_note(report));
     if funnel.disputed > 0 {
         row(4, "disputed", funnel.disputed, "people disagree");
@@ -236,6 +237,12 @@ fn outcomes(funnel: &Funnel) -> String {
     unusable.map(|(kind, units)| format!("{kind} {}", count(*units))).collect::<Vec<_>>().join(", ")
 }
 
+/// That quotes were made up.
+fn unverified_note(units: Option<&u64>) -> String {
+    let units = units.copied().unwrap_or_default();
+    if units == 0 { String::new() } else { format!("{} without a quote that stands", count(units)) }
+}
+
 fn pending_note(report: &Report) -> String {
     let Some(confirm) = report.graders.iter().find(|grader| grader.stage == Stage::Confirm) else {
         return "there is no second grader".to_owned();
@@ -255,6 +262,11 @@ fn rejected_note(report: &Report) -> String {
     let mut parts: Vec<_> = codes.map(|(code, units)| format!("{} {}", escape(code), count(*units))).collect();
     if people > 0 {
         parts.push(format!("{} of them by people", count(people)));
+    }
+    let confirm = report.graders.iter().find(|grader| grader.stage == Stage::Confirm);
+    let unverified = confirm.and_then(|grader| grader.outcomes.get(&OutcomeKind::EvidenceUnverified)).copied();
+    if let Some(unverified) = unverified.filter(|units| *units > 0) {
+        parts.push(format!("{} without a quote that stands", count(unverified)));
     }
     parts.join(", ")
 }
@@ -380,99 +392,4 @@ fn money(spend: &SpendCount) -> String {
         format!("; {} in the workspace (cap {})", usd(workspace.usd), usd(workspace.cap_usd))
     });
     format!("{} in this run{all_runs} ({cap}){total}{presumed}", usd(spend.usd))
-}
-
-/// Whether an address from a transcript is safe to paste into a shell between quotes.
-fn is_plain(address: &str) -> bool {
-    address.chars().all(|c| c.is_ascii_alphanumeric() || "#-_.:/@+".contains(c))
-}
-
-/// What helps against ungraded units: a stored reply replays as it is, a failed request is sent again.
-fn ungraded_step(report: &Report) -> String {
-    let units = |kinds: &[OutcomeKind]| {
-        let stages = report.graders.iter().flat_map(|grader| &grader.outcomes);
-        stages.filter(|(kind, _)| kinds.contains(kind)).map(|(_, units)| *units).sum::<u64>()
-    };
-    if units(&[OutcomeKind::NotCached]) > 0 {
-        return "run without `--cache read-only` to ask what is not in the cache".to_owned();
-    }
-    if units(&[OutcomeKind::Failed]) > 0 {
-        return "run again: requests that failed are sent again, everything else replays".to_owned();
-    }
-    if units(&[OutcomeKind::NotRecorded]) > 0 {
-        return "add the missing units to the file of verdicts, and mend its unreadable lines".to_owned();
-    }
-    let is_cut = report.grader_health.cut_share.is_some_and(|share| share > 0.0);
-    let below_floor: u64 = report.context.iter().map(|row| row.below_floor).sum();
-    if report.unit.is_turn() && below_floor > 0 {
-        return "raise `max_chars` or `max_tokens` of `window` under [grader.screen] and [grader.confirm], or read turns that \
-                are too long in chunks: `over_long = \"chunk\"`"
-            .to_owned();
-    }
-    if report.unit == UnitKind::Conversation && is_cut && units(&[OutcomeKind::CannotJudge]) > 0 {
-        return "raise `max_chars` of `window` under [grader.screen] and [grader.confirm]: a conversation with a message that \
-                no question has room for is never absent"
-            .to_owned();
-    }
-    "what is ungraded was answered, and replays: try another model, a new prompt version or `on_truncated`".to_owned()
-}
-
-fn next_steps(report: &Report) -> Vec<String> {
-    let mut steps = Vec::new();
-    match &report.sessions.stop {
-        Some(StopReason::Budget) if report.spend.is_bound_by_workspace() => {
-            steps.push("raise `max_cost_total` and run again: what is paid for is kept".to_owned());
-        }
-        Some(StopReason::Budget) => steps.push("raise the cap and run again: what is paid for is kept".to_owned()),
-        Some(StopReason::Unexpected { .. }) => steps
-            .push("complete the corpus, or change [expect] if this is what it should hold, and run again".to_owned()),
-        Some(StopReason::ModelChanged { .. }) => steps.push(
-            "name one snapshot as `model`, or set another `revision` to ask everything again; with `on_model_change = \
-             \"split\"` the run goes on and counts each model apart"
-                .to_owned(),
-        ),
-        Some(StopReason::Unusable { .. }) => {
-            steps.push("mend the key, the model or the quota and run again: what is paid for is kept".to_owned());
-        }
-        Some(StopReason::Deadline | StopReason::Interrupted) | None => {
-            steps.push("run again: it resumes, and what is paid for is kept".to_owned());
-        }
-        Some(StopReason::Finished | StopReason::NarrowEnough(_)) if !report.complete => {
-            steps.push(ungraded_step(report));
-        }
-        Some(StopReason::NarrowEnough(_)) => steps.push(
-            "to go on, lower `relative_width` under [budget] or take `stop_when` away, and run again: what is paid for \
-             is kept"
-                .to_owned(),
-        ),
-        Some(StopReason::Finished) => {}
-    }
-    let funnel = &report.funnel;
-    let by_grader = funnel.confirmed_by.get(&Decider::Grader).copied().unwrap_or(0);
-    if funnel.pending > 0 && !report.graders.iter().any(|grader| grader.stage == Stage::Confirm) {
-        steps.push("add [grader.confirm]: only flagged units are asked about again".to_owned());
-    }
-    if by_grader + funnel.pending > 0 {
-        let open = units(by_grader + funnel.pending, report.unit);
-        steps.push(format!(
-            "have people read the {open} that no person decided about, and what else the estimates need: `assize review \
-             queue` lists all of it, and labels/ takes their decisions"
-        ));
-    }
-    if let Some(row) = report.confirmed_units.iter().find(|row| is_plain(&row.unit)) {
-        let group: Vec<_> = row.group.values().map(|value| escape(value)).collect();
-        let group = if group.is_empty() { String::new() } else { format!(", the one of {}", group.join(" · ")) };
-        steps.push(format!("read one of the confirmed: `assize show '{}'`{group}", row.unit));
-    }
-    if funnel.disputed > 0 {
-        steps.push("have the disputed ones decided: the newest decision of a seat counts".to_owned());
-    }
-    if report.simulated {
-        steps.push("point the graders at a real endpoint; this was a rehearsal".to_owned());
-    }
-    if steps.is_empty() {
-        steps.push("publish the floor with its n, its group and this report's digest".to_owned());
-    }
-    steps.push(format!("report.json has every figure (digest {})", report.digest.short()));
-    steps
 }

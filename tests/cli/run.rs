@@ -160,9 +160,11 @@ fn conversations_that_fill_the_memory_are_all_graded_the_same() {
 #[test]
 fn flags_without_a_quote_that_stands_are_told() {
     let night = Night::with(40, "[faults]\nunverified_quote = 1.0", "");
+    let page = night.workspace.run(&["run", "--progress", "none"]).expect(0).stdout;
     let report = night.workspace.report().json();
     let unverified = report["funnel"]["outcomes"]["evidence_unverified"].as_u64().unwrap();
     assert!(unverified > 5, "{report}");
+    assert!(page.contains(&format!("{unverified} without a quote that stands")), "{page}");
     let warned = report["warnings"].as_array().unwrap().iter().any(|one| {
         one.as_str().unwrap().starts_with(&format!("{unverified} of {unverified} flags of the screen have no quote"))
     });
