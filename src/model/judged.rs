@@ -73,9 +73,7 @@ impl Judged {
         let of_askings = askings.flat_map(|asking| keys_of(asking.key, &asking.chunks));
         keys_of(self.key, &self.chunks).chain(of_askings)
     }
-}
 
-impl Judged {
     /// What an ending of several says of its replies: whether all that there are were there before, and whether a part was.
     #[must_use]
     pub fn replays(endings: &[Self]) -> (bool, bool) {

@@ -70,8 +70,8 @@ impl RepeatedUnits {
         let stages = [Some(Stage::Screen), unit.is_flagged().then_some(Stage::Confirm)];
         for stage in stages.into_iter().flatten() {
             if let Some(asked) = self.asked.remove(&(ordinal, stage)) {
-                // Copies were answered by the same two replies: together they are one trial.
-                let is_trial = asked.key.is_none_or(|key| self.tried.insert((stage, key)));
+                // Copies were answered by the same two replies: together they are one trial, by the first that has both.
+                let is_trial = asked.flips.is_some() && asked.key.is_none_or(|key| self.tried.insert((stage, key)));
                 let place = (stage, asked.cause, asked.first_says, group.clone());
                 self.counted.entry(place).or_default().add(asked.counts(is_trial));
             }

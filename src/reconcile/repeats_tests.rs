@@ -366,10 +366,12 @@ fn copies_of_one_text_are_one_trial() {
         for ((ordinal, turn), key) in (0..).zip(0_u32..).zip(keys) {
             fold.event(&admitted(ordinal, 0, unit("rl", "c", turn)));
             let asking = |number: u8, outcome| Judged {
-                key: Some(Digest::of(&[key.as_bytes(), &[number]].concat())),
+                key: Some(Digest::of(&[key.to_lowercase().as_bytes(), &[number]].concat())),
                 ..judged(ordinal, Stage::Screen, outcome)
             };
-            let pair = vec![asking(0, says(false)), asking(1, says(true))];
+            // What is in capitals lost its second reply on the way.
+            let second = if key.chars().all(char::is_uppercase) { Outcome::Refused } else { says(true) };
+            let pair = vec![asking(0, says(false)), asking(1, second)];
             fold.event(&Event::Judged(Box::new(rules.join(RepeatCause::Random, pair).unwrap())));
         }
         let row = fold.finish().unwrap().repeats[0].counts;
@@ -377,4 +379,5 @@ fn copies_of_one_text_are_one_trial() {
     };
     assert_eq!(counted(&["a", "b", "c"]), (3, 3, 3));
     assert_eq!(counted(&["a", "b", "a", "a"]), (4, 2, 2));
+    assert_eq!(counted(&["A", "a", "b"]), (3, 2, 2), "a copy without a second answer takes no other's place");
 }

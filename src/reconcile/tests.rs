@@ -3,8 +3,9 @@
 use proptest::prelude::*;
 
 use super::{Definitions, Fold, FoldError};
+use crate::model::anchor::{AnchorLabel, AnchorPlan, AnchorVisit};
 use crate::model::bucket::Bucket;
-use crate::model::event::{Ending, Event, Judged, JudgedChunk, Planned, StopReason};
+use crate::model::event::{Ending, Event, Judged, JudgedChunk, Planned, Settled, StopReason};
 use crate::model::fixture::{
     admitted, closed, graded, group, judged, label, opened, planned, replied, sent, settled, unit,
 };
@@ -193,6 +194,31 @@ fn a_resume_tells_the_same_again_and_the_last_word_counts() {
     assert_eq!(units_in(&after, &Bucket::Pending), 1);
     assert_eq!(units_in(&after, &Bucket::Ungraded(OutcomeKind::Failed)), 0);
     assert_eq!(after.plan.cap, Some(NanoUsd(9)));
+}
+
+#[test]
+fn visits_that_were_made_stay_whatever_the_audit_says_later() {
+    let plan =
+        |anchors: Option<AnchorPlan>| Event::Planned(Box::new(Planned { anchors, ..planned(&[("core", "rl", 6, 4)]) }));
+    let anchors = AnchorPlan { anchors: 1, draws: 8, rate: 0.5, baseline: 8 };
+    let visit = AnchorVisit {
+        number: 0,
+        draw: 0,
+        content: Digest::of(b"anchor"),
+        label: AnchorLabel::Positive,
+        now: Some(false),
+        then: Some(true),
+        served: None,
+        served_then: None,
+    };
+    let Event::Settled(told) = settled(0, Ending::Replied { usage: None }, NanoUsd(1)) else { panic!("it settles") };
+    let visited = Event::Settled(Settled { anchor: Some(Box::new(visit)), ..told });
+    let anchored = [opened(0), plan(Some(anchors.clone()))];
+    let without = [opened(1), plan(None)];
+    let after = |events: &[Event]| fold(events, &[]).plan.anchors;
+    let visits = [&anchored[..], std::slice::from_ref(&visited), &without].concat();
+    assert_eq!((after(&visits), fold(&visits, &[]).visits.pairs().count()), (Some(anchors), 1));
+    assert_eq!(after(&[anchored, without].concat()), None, "none was made");
 }
 
 #[test]

@@ -171,7 +171,8 @@ fn a_plan_leaves_out_visits_that_the_run_which_goes_on_has_paid() {
         (&before["visits"], &before["visits_made"], &before["requests"]),
         (&json!(16), &json!(0), &json!([16, 16, 16]))
     );
-    night.workspace.assize(&["run", "--progress", "none"]).run_while(|child| {
+    // With four slots, what was received before the last few has its reply in the log.
+    night.workspace.assize(&["run", "-j", "4", "--progress", "none"]).run_while(|child| {
         night.screen.wait_for(80);
         child.kill().ok();
     });
@@ -181,19 +182,4 @@ fn a_plan_leaves_out_visits_that_the_run_which_goes_on_has_paid() {
     assert_eq!(left, 16 - made, "{after}");
     let page = night.workspace.run(&["plan"]).expect(0).stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(page.contains(&format!("has made {made} of these visits")), "{page}");
-}
-
-#[test]
-fn visits_that_were_made_stay_in_the_report_whatever_the_audit_says_later() {
-    let night = night_of(30);
-    night.workspace.run(&["anchors", "baseline"]).expect(0);
-    night.workspace.assize(&["run", "--progress", "none"]).run_while(|child| {
-        night.screen.wait_for(80);
-        child.kill().ok();
-    });
-    night.workspace.edit("audit.toml", ANCHORS, "");
-    let report = night.workspace.report().json();
-    assert_eq!(report["sessions"]["count"], json!(2), "the same run goes on");
-    let drift = &report["grader_health"]["drift"];
-    assert!(drift["visits"].as_u64() > Some(0), "{}", report["grader_health"]);
 }

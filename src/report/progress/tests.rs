@@ -261,6 +261,13 @@ fn the_floor_looks_at_what_ended_without_a_gap() {
     let seen = floor(&progress).unwrap();
     assert_eq!((seen.confirmed, seen.looked_at, seen.lower), (1, 20, 1));
     assert!(seen.upper > 1 && seen.upper <= 11, "{seen:?}");
+    // What a stop cut off says nothing of its unit, and no look comes after it.
+    for n in 20..25 {
+        progress.event(&admitted(n, 0, unit("rl", &format!("c{n}"), 1)), UnixMs(0));
+        let cut_off = Outcome::Failed { failure: FailureKind::Interrupted };
+        end(&mut progress, n, Stage::Screen, if n == 21 { cut_off } else { graded(Absent) });
+    }
+    assert_eq!(progress.snapshot(UnixMs(0), CALM).floor.unwrap().looked_at, 21);
 }
 
 #[test]
