@@ -26,15 +26,14 @@ struct Health {
 pub(super) fn earlier(runs: &Path, planned: &Planned, own: Option<&RunFolder>) -> Vec<String> {
     let others = RunFolder::list(runs).unwrap_or_default().into_iter().filter(|folder| Some(folder) != own);
     let told = others.filter_map(|folder| {
+        // Two lines of a journal are read before a whole report is.
+        folder.last_session().filter(|(_, before)| has_same_screen(before, planned))?;
         let direction = towards(drift(&folder)?.direction?);
-        let (_, before) = folder.last_session()?;
-        has_same_screen(&before, planned).then(|| {
-            format!(
-                "run `{}` ended in a drift alarm about this screen: it {direction}. What that run paid for is replayed here; \
-                 another `revision` under [grader.screen] asks anew",
-                folder.id
-            )
-        })
+        Some(format!(
+            "run `{}` ended in a drift alarm about this screen: it {direction}. What that run paid for is replayed here; \
+             another `revision` under [grader.screen] asks anew",
+            folder.id
+        ))
     });
     told.collect()
 }

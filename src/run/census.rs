@@ -205,7 +205,11 @@ pub fn take(
     let question = stored::question(&task, &files);
     let stamps = Stamp::of(&files)?;
     match find(&task, &question, &stamps)? {
-        Some(census) => Ok(census),
+        Some(census) => {
+            // Earlier versions kept what is refused now.
+            check_corpus(&task, &census.corpus)?;
+            Ok(census)
+        }
         None => walk_and_copy(&task, &files, &question, stamps),
     }
 }

@@ -34,10 +34,24 @@ use crate::model::recorded::Recorded;
 /// Where the spool holds an entry, and the line that it comes from.
 #[derive(Debug, Clone, Copy)]
 struct Place {
-    offset: u64,
+    /// Twice the offset, and one more if the entry is about the sample: there are as many of these as units.
+    packed: u64,
     line: u64,
+}
+
+impl Place {
+    fn new(offset: u64, line: u64, of_sample: bool) -> Self {
+        Self { packed: 2 * offset + u64::from(of_sample), line }
+    }
+
+    fn offset(self) -> u64 {
+        self.packed / 2
+    }
+
     /// Whether it is about the sample, and not about a known positive.
-    of_sample: bool,
+    fn is_of_sample(self) -> bool {
+        self.packed % 2 == 1
+    }
 }
 
 /// The verdicts about the units of one run. Threads share it by reference.
@@ -60,7 +74,7 @@ impl Verdicts {
     pub fn outcome(&self, unit: &SelectedUnit) -> Result<Outcome, RecordedError> {
         let Some(place) = self.place(unit) else { return Ok(Outcome::NotRecorded) };
         let failed = |source| RecordedError::Reread { unit: unit.id.to_string(), source };
-        let bytes = entry_at(&self.spool, place.offset).map_err(failed)?;
+        let bytes = entry_at(&self.spool, place.offset()).map_err(failed)?;
         let entry = serde_json::from_slice(&bytes).map_err(|error| failed(error.into()))?;
         Ok(match entry {
             Entry::Refused => Outcome::Refused,
@@ -71,7 +85,7 @@ impl Verdicts {
 
     fn place(&self, unit: &SelectedUnit) -> Option<&Place> {
         // A known positive may bear the name of a unit of the sample, and its text is another.
-        self.named(unit).filter(|place| place.of_sample == unit.stratum.is_some())
+        self.named(unit).filter(|place| place.is_of_sample() == unit.stratum.is_some())
     }
 
     fn named(&self, unit: &SelectedUnit) -> Option<&Place> {

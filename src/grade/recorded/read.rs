@@ -250,7 +250,7 @@ impl Reading<'_> {
                 None => self.write(&bytes)?,
             };
             offset = Some(place);
-            self.index.insert(key, Place { offset: place, line, of_sample });
+            self.index.insert(key, Place::new(place, line, of_sample));
         }
         if offset.is_some() {
             self.lines.used += 1;
@@ -261,7 +261,7 @@ impl Reading<'_> {
     }
 
     fn entry(&mut self, place: Place) -> Result<Vec<u8>, RecordedError> {
-        self.writer.flush().and_then(|()| entry_at(&self.spool, place.offset)).map_err(|source| self.failed(source))
+        self.writer.flush().and_then(|()| entry_at(&self.spool, place.offset())).map_err(|source| self.failed(source))
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<u64, RecordedError> {

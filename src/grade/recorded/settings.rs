@@ -121,7 +121,7 @@ impl RecordedSettings {
     pub fn digest(&self) -> Digest {
         let Self { file: _, name: _, columns, values, fields: stated, evidence, score_max, max_line_bytes: _ } = self;
         let Columns { unit, turn, group, verdict, score, labels, exclusions, evidence: quotes, fields } = columns;
-        let mut hasher = PartHasher::new("recorded verdicts 1");
+        let mut hasher = PartHasher::new("recorded verdicts 2");
         hasher.part(unit.as_bytes()).part(verdict.as_bytes());
         for column in [turn, score, labels, exclusions, quotes] {
             hasher.number(u64::from(column.is_some())).part(column.as_deref().unwrap_or_default().as_bytes());
