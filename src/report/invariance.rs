@@ -123,7 +123,7 @@ pub enum Conclusion {
     Unusable,
     /// The plain question was answered by another model than a framing.
     OtherModel,
-    /// Not every framing was asked about every unit.
+    /// Something stopped it, or so many units went without an answer that flags could have moved unseen.
     Unfinished,
 }
 
@@ -248,7 +248,7 @@ fn conclusion(rows: &[FramingRow], plain: &BTreeSet<String>, fewest_flips: u64, 
         Conclusion::OtherModel
     } else if family().any(|row| row.moved == Some(true)) {
         Conclusion::Moved
-    } else if is_stopped || rows.iter().any(|row| row.not_asked > 0) {
+    } else if is_stopped || rows.iter().any(|row| row.not_asked >= fewest_flips) {
         Conclusion::Unfinished
     } else if family().any(|row| row.made_unusable >= fewest_flips) {
         Conclusion::Unusable

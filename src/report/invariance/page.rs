@@ -33,7 +33,7 @@ impl InvarianceReport {
             page.wrapped("  ", &told(row));
         }
         self.counted(&mut page, "without a usable verdict on a side, in no test", |row| row.undecided);
-        self.counted(&mut page, "not asked about", |row| row.not_asked);
+        self.counted(&mut page, "without an answer", |row| row.not_asked);
         if self.conclusion == Conclusion::OtherModel {
             page.wrapped("  served plainly as: ", &escape(&listed(&self.subject.served)));
             for row in self.framings.iter().filter(|row| row.served != self.subject.served) {
@@ -126,7 +126,7 @@ impl InvarianceReport {
                     Some("budget" | "deadline") => "raise `--max-cost` or the cap of the audit, and run again",
                     Some(_) | None => "see why it stopped, and run again",
                 };
-                let words = format!("Not every framing was asked about every unit: {step}; what was asked is kept.");
+                let words = format!("Not every framing was answered about every unit: {step}; what was answered is kept.");
                 ("Unfinished", words)
             }
         }

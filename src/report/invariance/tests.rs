@@ -167,9 +167,10 @@ fn verdicts_that_a_framing_makes_unusable_are_not_passed_over() {
     assert_eq!((conclusion, made_unusable), (Conclusion::Unusable, 6));
     assert!(page.contains("Verdicts became unusable") && page.contains("(a 6)"), "{page}");
     assert_eq!(concluded((Answer::Unusable, Answer::Unusable), 40).0, Conclusion::NotMoved, "as they are plainly");
-    let (conclusion, made_unusable, page) = concluded((YES, Answer::NotAsked), 1);
+    let (conclusion, made_unusable, page) = concluded((YES, Answer::NotAsked), 6);
     assert_eq!((conclusion, made_unusable), (Conclusion::Unfinished, 0));
-    assert!(page.contains("not asked about: a 1"), "{page}");
+    assert!(page.contains("without an answer: a 6"), "{page}");
+    assert_eq!(concluded((YES, Answer::NotAsked), 5).0, Conclusion::NotMoved, "one failed request hides no framing");
 }
 
 #[test]
